@@ -1,0 +1,245 @@
+//! The client: its configuration, and the one call it makes.
+
+mod base_url;
+mod builder;
+
+pub use builder::ClientBuilder;
+
+use std::{fmt, sync::Arc};
+
+use tracing::{Instrument, Span, field};
+
+use crate::{
+    ClientInformation, ClientMetadata, ClientSecret, Error, FieldWarning, TransportError,
+    UnreadableResponse,
+    error::{self, Reason, ResponseHead},
+    generated::{self, ResponseValue, types},
+    information::{read, salvage},
+    secret::BearerToken,
+    text::Cleaner,
+    transport::{Answer, Cut, Exchange, Failure, FailureKind, Transport},
+};
+
+/// Registers OAuth clients at Poggio. Cheap to clone; clones share their connections.
+///
+/// # Examples
+///
+/// ```no_run
+/// use poggio::{Client, ClientMetadata};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// let poggio = Client::new()?;
+/// let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+///
+/// let client = poggio.register(&metadata).await?;
+/// println!("registered as {}", client.client_id);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    base_url: String,
+    token: Option<BearerToken>,
+    transport: Arc<Transport>,
+    local_validation: bool,
+}
+
+impl Client {
+    /// Returns a client for `https://api.poggio.io` without a token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where TLS cannot be set up: the platform's certificates cannot be read,
+    /// or this crate was built without a TLS feature.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Returns a builder with the defaults.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    /// Returns a client for the base URL in `POGGIO_BASE_URL`, with the token in
+    /// `POGGIO_AUTH_TOKEN`. A variable that is unset or empty leaves the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names the variable and what is wrong with its value.
+    pub fn from_env() -> Result<Self, Error> {
+        builder::from_variables(std::env::var_os)
+    }
+
+    /// Registers a client described by `metadata`, once.
+    ///
+    /// The metadata is checked first, unless
+    /// [`local_validation`](ClientBuilder::local_validation) is off. The request is sent again by
+    /// itself only where it is certain that the server did not act on it.
+    ///
+    /// Needs a tokio runtime with time and I/O enabled. A future that is dropped before it is
+    /// done leaves the outcome [`Unknown`](crate::Outcome::Unknown).
+    ///
+    /// Source: RFC 7591 section 3.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`] for what happened, and [`Error::outcome`] for what became of the
+    /// registration.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{ClientMetadata, testing::Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// let server = Server::start().await;
+    /// let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    ///
+    /// let client = server.client().register(&metadata).await?;
+    ///
+    /// assert_eq!(client.client_id, "loopback-client-1");
+    /// assert_eq!(server.registrations().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn register(&self, metadata: &ClientMetadata) -> Result<ClientInformation, Error> {
+        let endpoint = self.endpoint();
+        let span = tracing::info_span!(
+            "poggio.register",
+            endpoint,
+            status = field::Empty,
+            attempts = field::Empty,
+            client_id = field::Empty,
+            outcome = field::Empty,
+        );
+        let result = self
+            .register_unobserved(metadata)
+            .instrument(span.clone())
+            .await;
+        record(&span, &result);
+        result
+    }
+
+    async fn register_unobserved(
+        &self,
+        metadata: &ClientMetadata,
+    ) -> Result<ClientInformation, Error> {
+        if self.shared.local_validation {
+            metadata.validate()?;
+        }
+        let exchange = Exchange::new(Arc::clone(&self.shared.transport));
+        let generated = generated::Client::new_with_client(
+            &self.shared.base_url,
+            self.http.clone(),
+            exchange.clone(),
+        );
+        // Only a decoded answer is taken from the generated client; its error, which may print
+        // a secret, is dropped unseen.
+        let typed = generated.register_client(metadata).await.ok();
+        match exchange.take() {
+            Some(Ok(answer)) => self.read(answer, typed.map(ResponseValue::into_inner), metadata),
+            Some(Err(failure)) => Err(self.transport_error(failure)),
+            None => Err(self.transport_error(Failure {
+                sent: false,
+                kind: FailureKind::Connect,
+                source: None,
+                attempts: 0,
+            })),
+        }
+    }
+
+    fn read(
+        &self,
+        answer: Answer,
+        typed: Option<types::ClientInformation>,
+        metadata: &ClientMetadata,
+    ) -> Result<ClientInformation, Error> {
+        let token = self.shared.token.as_ref().map(BearerToken::expose);
+        if !answer.status.is_success() {
+            return Err(error::answer::error(&answer, metadata, token));
+        }
+        let result = match (&answer.cut, typed) {
+            (Some(Cut::TooLarge(cap)), _) => Err(Reason::TooLarge(*cap)),
+            (_, Some(typed)) => read::typed(typed),
+            (_, None) => read::lenient(&answer.body),
+        };
+        let credentials = salvage::credentials(&answer.body);
+        let secret = credentials.client_secret.as_ref().map(ClientSecret::expose);
+        let cleaner = Cleaner::new(token.into_iter().chain(secret));
+        match result {
+            Ok(mut information) => {
+                information.status = Some(answer.status);
+                information.request_id = error::request_id(&answer.headers, &cleaner);
+                information.attempts = answer.attempts;
+                if answer.cut.is_some() {
+                    information.warnings.push(FieldWarning::new(
+                        "body",
+                        "the connection ended before the answer's declared end; its JSON is whole",
+                    ));
+                }
+                Ok(information)
+            }
+            Err(reason) => {
+                let head = ResponseHead::of(&answer, &cleaner);
+                let reason = match answer.cut {
+                    Some(Cut::Timeout) => Reason::CutByTimeout,
+                    Some(Cut::Broken(source)) => Reason::CutByConnection(source),
+                    _ => reason,
+                };
+                let unreadable = UnreadableResponse::new(Some(head), reason, credentials);
+                Err(Error::Unreadable(unreadable))
+            }
+        }
+    }
+
+    fn transport_error(&self, failure: Failure) -> Error {
+        let timeout = self.shared.transport.timeout;
+        Error::Transport(TransportError::new(failure, self.endpoint(), timeout))
+    }
+
+    fn endpoint(&self) -> String {
+        format!("{}{}", self.shared.base_url, base_url::REGISTRATION_PATH)
+    }
+}
+
+fn record(span: &Span, result: &Result<ClientInformation, Error>) {
+    let (status, attempts) = match result {
+        Ok(information) => (information.status(), information.attempts()),
+        Err(error) => (error.status(), error.attempts()),
+    };
+    span.record("status", status.map(|status| status.as_u16()));
+    span.record("attempts", attempts);
+    match result {
+        Ok(information) => {
+            // Debug escapes what would steer a terminal.
+            span.record("client_id", field::debug(&information.client_id));
+            span.record("outcome", "registered");
+        }
+        Err(error) => {
+            span.record("outcome", field::display(error.outcome()));
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.shared.base_url)
+            .field("auth_token", &self.shared.token)
+            .field("timeout", &self.shared.transport.timeout)
+            .field("max_retries", &self.shared.transport.max_retries)
+            .field(
+                "max_response_bytes",
+                &self.shared.transport.max_response_bytes,
+            )
+            .field("local_validation", &self.shared.local_validation)
+            .finish_non_exhaustive()
+    }
+}

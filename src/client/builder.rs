@@ -1,0 +1,303 @@
+//! The configuration of a client.
+
+use std::{ffi::OsString, fmt, sync::Arc, time::Duration};
+
+use reqwest::header::HeaderValue;
+
+use super::{
+    Client, Shared,
+    base_url::{self, BaseUrl},
+};
+use crate::{ConfigError, Error, secret::BearerToken, transport::Transport};
+
+/// Configures a [`Client`]; made by [`Client::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use poggio::Client;
+///
+/// # fn main() -> Result<(), poggio::Error> {
+/// let poggio = Client::builder()
+///     .base_url("https://poggio.acme.example/api/")
+///     .auth_token("an-api-token")
+///     .app_info("acme", "1.2")
+///     .timeout(Duration::from_secs(10))
+/// #   .http_client(reqwest::Client::new())
+///     .build()?;
+///
+/// assert!(!format!("{poggio:?}").contains("an-api-token"));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct ClientBuilder {
+    base_url: String,
+    auth_token: Option<secrecy::SecretString>,
+    app_info: Option<(String, String)>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_retries: u32,
+    max_response_bytes: usize,
+    local_validation: bool,
+    http_client: Option<reqwest::Client>,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            base_url: base_url::DEFAULT.to_owned(),
+            auth_token: None,
+            app_info: None,
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            max_retries: 2,
+            max_response_bytes: 256 * 1024,
+            local_validation: true,
+            http_client: None,
+        }
+    }
+
+    /// Sets where the API is: the part before `/v1/oauth/register`. Default:
+    /// `https://api.poggio.io`.
+    ///
+    /// It may have a port, a path, an IPv6 address, and a slash at the end. `http` is for this
+    /// machine alone: `localhost`, 127.0.0.0/8 and `[::1]`; no proxy is used for it.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Sets the token that authorizes registrations (RFC 6750), without the word `Bearer`.
+    /// Default: none, which Poggio documents as sufficient.
+    pub fn auth_token(mut self, token: impl Into<String>) -> Self {
+        self.auth_token = Some(token.into().into());
+        self
+    }
+
+    /// Sets the bound of a whole call, retries and the waits between them included. Default:
+    /// 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the bound of each attempt to connect, TLS included. Default: 10 seconds. Without
+    /// effect on a client given to [`http_client`](Self::http_client).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets how often a request is sent again at most, where it is certain that the server did
+    /// not act on it. Default: 2. With 0 nothing is sent again.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Sets how much of an answer's body is read, in bytes. Default: 262,144. What is larger is
+    /// [`Error::Unreadable`] if it is a success answer, else it is read up to there.
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+
+    /// Puts the application's name and version before this crate's in `User-Agent`, as in
+    /// `acme/1.2 poggio/0.1.0 (linux; x86_64)`. Both are tokens: letters, digits and
+    /// ``!#$%&'*+-.^_`|~`` (RFC 9110 section 10.1.5).
+    pub fn app_info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
+        self.app_info = Some((name.into(), version.into()));
+        self
+    }
+
+    /// Sets whether metadata is checked before it is sent. Default: true. Turn it off to let the
+    /// server alone decide.
+    pub fn local_validation(mut self, on: bool) -> Self {
+        self.local_validation = on;
+        self
+    }
+
+    /// Sets the HTTP client to send with, in place of one of this crate's own making: for a proxy,
+    /// a certificate authority of one's own, shared connections.
+    ///
+    /// Build it with `redirect(reqwest::redirect::Policy::none())` and
+    /// `retry(reqwest::retry::never())`. The request is never re-sent by it in any case; a
+    /// redirect that it follows is an error. Its own timeouts apply beside this builder's.
+    pub fn http_client(mut self, client: reqwest::Client) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Builds the client; sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names the setting and what is wrong with it.
+    pub fn build(self) -> Result<Client, Error> {
+        let base_url = base_url::parse(&self.base_url)?;
+        let token = self.auth_token.as_ref().map(|token| {
+            let parsed = BearerToken::parse(secrecy::ExposeSecret::expose_secret(token));
+            parsed.map_err(|problem| ConfigError::new("auth_token", problem))
+        });
+        let token = token.transpose()?;
+        self.check_limits()?;
+        let http = match &self.http_client {
+            Some(client) => client.clone(),
+            None => self.http(&base_url)?,
+        };
+        let transport = Transport {
+            authorization: token.as_ref().and_then(BearerToken::header),
+            user_agent: self.user_agent()?,
+            timeout: self.timeout,
+            max_retries: self.max_retries,
+            max_response_bytes: self.max_response_bytes,
+        };
+        let shared = Shared {
+            base_url: base_url.text,
+            token,
+            transport: Arc::new(transport),
+            local_validation: self.local_validation,
+        };
+        Ok(Client {
+            http,
+            shared: Arc::new(shared),
+        })
+    }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let limits = [
+            ("timeout", self.timeout.is_zero()),
+            ("connect_timeout", self.connect_timeout.is_zero()),
+            ("max_response_bytes", self.max_response_bytes == 0),
+        ];
+        match limits.iter().find(|(_, is_zero)| *is_zero) {
+            Some((setting, _)) => Err(ConfigError::new(
+                *setting,
+                "is 0; it has to leave room for an answer",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn user_agent(&self) -> Result<HeaderValue, ConfigError> {
+        let own = format!(
+            "poggio/{} ({}; {})",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+        );
+        let text = match &self.app_info {
+            None => own,
+            Some((name, version)) if is_token(name) && is_token(version) => {
+                format!("{name}/{version} {own}")
+            }
+            Some(_) => {
+                return Err(ConfigError::new(
+                    "app_info",
+                    "the name or the version is empty or has a character other than letters, \
+                     digits and !#$%&'*+-.^_`|~ in it; write it like acme-sync, 1.2.0",
+                ));
+            }
+        };
+        HeaderValue::from_str(&text)
+            .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
+    }
+
+    fn http(&self, base_url: &BaseUrl) -> Result<reqwest::Client, ConfigError> {
+        let builder = reqwest::Client::builder()
+            .connect_timeout(self.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false);
+        let builder = if base_url.is_https {
+            tls(builder.https_only(true))?
+        } else {
+            // A proxy would carry to another machine what is in the clear for this one.
+            builder.no_proxy()
+        };
+        builder.build().map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            let cause = cause.unwrap_or_else(|| error.to_string());
+            ConfigError::new("http_client", format!("cannot be set up: {cause}"))
+        })
+    }
+}
+
+/// Sets TLS up by the features this crate was built with.
+#[allow(clippy::unnecessary_wraps, reason = "fails where no TLS feature is on")]
+fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    #[cfg(feature = "rustls")]
+    return Ok(builder
+        .tls_backend_rustls()
+        .tls_version_min(reqwest::tls::Version::TLS_1_2));
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    return Ok(builder
+        .tls_backend_native()
+        .tls_version_min(reqwest::tls::Version::TLS_1_2));
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    {
+        drop(builder);
+        Err(ConfigError::new(
+            "base_url",
+            "https needs the feature `rustls` or `native-tls` of this crate; turn one on, or \
+             pass a client with TLS to http_client",
+        ))
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// The client that the environment describes, as `variable` gives it.
+pub(super) fn from_variables(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+) -> Result<Client, Error> {
+    const BASE_URL: &str = "POGGIO_BASE_URL";
+    const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
+    let read = |name| match variable(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8; set it anew")),
+    };
+    let mut builder = ClientBuilder::new();
+    if let Some(url) = read(BASE_URL)? {
+        builder = builder.base_url(url);
+    }
+    if let Some(token) = read(AUTH_TOKEN)? {
+        builder = builder.auth_token(token);
+    }
+    builder.build().map_err(|error| match error {
+        Error::Config(error) if error.setting() == "base_url" => error.of_variable(BASE_URL).into(),
+        Error::Config(error) if error.setting() == "auth_token" => {
+            error.of_variable(AUTH_TOKEN).into()
+        }
+        other => other,
+    })
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            // Not yet checked: it may hold a password.
+            .field(
+                "base_url",
+                &base_url::parse(&self.base_url).map(|url| url.text),
+            )
+            .field(
+                "auth_token",
+                &self.auth_token.as_ref().map(|_| "[redacted]"),
+            )
+            .field("app_info", &self.app_info)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .field("local_validation", &self.local_validation)
+            .finish_non_exhaustive()
+    }
+}

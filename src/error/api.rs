@@ -1,0 +1,100 @@
+//! An answer that is neither a registration nor a list of problems by field.
+
+use std::fmt;
+
+use reqwest::{StatusCode, header::HeaderMap};
+
+use super::{ErrorCode, Outcome, ResponseHead};
+
+/// The server's refusal or failure, whatever its form: RFC 7591 JSON, FastAPI's `detail`, a
+/// `WWW-Authenticate` challenge, a page, nothing.
+#[derive(Clone, Debug)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    head: ResponseHead,
+    code: Option<ErrorCode>,
+    description: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        head: ResponseHead,
+        code: Option<ErrorCode>,
+        description: Option<String>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            head,
+            code,
+            description,
+        }))
+    }
+
+    /// Returns the status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.head.status
+    }
+
+    /// Returns the OAuth error code of the body, else of the `WWW-Authenticate` challenge.
+    #[must_use]
+    pub fn code(&self) -> Option<&ErrorCode> {
+        self.0.code.as_ref()
+    }
+
+    /// Returns what the server says of it, in at most 300 characters on one line; `None` where it
+    /// says nothing readable.
+    ///
+    /// From `error_description` or FastAPI's `detail`, else from the challenge, else the title or
+    /// first words of the body. What looks like a credential in it is masked.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+
+    /// Returns the headers as they came: not cleaned, so do not print their values.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.head.headers
+    }
+
+    pub(crate) fn head(&self) -> &ResponseHead {
+        &self.0.head
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome::of_status(self.status(), self.0.head.retry_after.is_some())
+    }
+
+    pub(crate) fn help(&self) -> &'static str {
+        match self.status().as_u16() {
+            300..=399 => "redirects are not followed; set the base URL that the server names",
+            401 => "pass a valid token with auth_token, or none at all, then register again",
+            403 => "use a token that may register clients, or none at all",
+            404 | 405 => "check the base URL: no registration endpoint answers there",
+            429 => "wait before registering again, and register once instead of at every start",
+            503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
+            400..=499 => "correct what the server names, then register again",
+            _ => "registering again may make a second client; ask Poggio before you do",
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Poggio answered {}", self.status())?;
+        if let Some(code) = self.code() {
+            write!(f, " ({code})")?;
+        }
+        if let Some(description) = self.description() {
+            write!(f, ": {description}")?;
+        }
+        if let Some(wait) = self.0.head.retry_after {
+            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}

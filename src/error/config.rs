@@ -1,0 +1,67 @@
+//! A setting that cannot be used.
+
+use std::{borrow::Cow, fmt};
+
+/// A setting of a client that cannot be used; nothing was sent.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{Client, Error};
+///
+/// let error = Client::builder().base_url("http://api.poggio.io").build().unwrap_err();
+/// let Error::Config(error) = error else { panic!("{error}") };
+/// assert_eq!(error.setting(), "base_url");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    setting: Cow<'static, str>,
+    problem: Cow<'static, str>,
+}
+
+impl ConfigError {
+    pub(crate) fn new(
+        setting: impl Into<Cow<'static, str>>,
+        problem: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            setting: setting.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// The same problem, said of the environment variable that the setting came from.
+    pub(crate) fn of_variable(self, variable: &'static str) -> Self {
+        Self {
+            setting: variable.into(),
+            ..self
+        }
+    }
+
+    /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), or the
+    /// environment variable it was read from.
+    #[must_use]
+    pub fn setting(&self) -> &str {
+        &self.setting
+    }
+
+    /// Returns what is wrong with it and what to do; never the value of a token.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for super::Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}

@@ -1,0 +1,47 @@
+//! Members that the contract does not name.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// Members of an answer by name and raw value.
+///
+/// A value may be a credential, such as a `registration_access_token`: `Debug` prints the names
+/// alone.
+#[derive(Clone, Default, PartialEq)]
+pub struct AdditionalMembers(pub(crate) Map<String, Value>);
+
+impl AdditionalMembers {
+    /// Returns the value of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// Returns all names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Returns how many members there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for AdditionalMembers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redacted = self
+            .0
+            .keys()
+            .map(|name| (name, format_args!("[redacted]").to_string()));
+        f.debug_map().entries(redacted).finish()
+    }
+}

@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod client;
+mod error;
+mod generated;
+mod information;
+mod metadata;
+mod secret;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+mod text;
+mod transport;
+mod validation;
+
+pub use client::{Client, ClientBuilder};
+pub use error::{
+    ApiError, ConfigError, Error, ErrorCode, Outcome, TransportError, UnreadableResponse,
+};
+pub use information::{
+    AdditionalMembers, Change, ChangeKind, ClientInformation, FieldWarning, SecretExpiry,
+};
+pub use metadata::{AuthMethod, ClientMetadata, GrantType, MetadataField, ResponseType};
+pub use secret::ClientSecret;
+pub use validation::{FieldError, Origin, ValidationErrors};
+
+/// The HTTP library whose types stand in this crate's signatures.
+pub use reqwest;
+
+/// The library of the times in this crate's signatures.
+pub use chrono;

@@ -1,0 +1,288 @@
+//! Client metadata: what a client says of itself when it registers (RFC 7591 section 2).
+//!
+//! Here lives the value and its form in JSON. Which values are allowed is in `validation`.
+
+mod field;
+mod terms;
+
+pub use field::MetadataField;
+pub use terms::{AuthMethod, GrantType, ResponseType};
+
+use serde::{Deserialize, Serialize};
+
+use crate::validation::{ValidationErrors, rules};
+
+/// The metadata of a client: what is asked for in a registration, and what was granted in its
+/// answer.
+///
+/// [`Default`] is Poggio's documented defaults: no redirect URI, `client_secret_post`,
+/// `authorization_code`, `code`, all else unset. As JSON it has RFC 7591's form: what is unset is
+/// left out, never null, and so are an empty list of redirect URIs or contacts and a blank scope.
+///
+/// It can be read from a file. A member it does not know is refused there, since a misspelt
+/// `redirect_uri` would otherwise be lost without a word; a null member counts as unset where
+/// unset is possible.
+///
+/// Source: RFC 7591 section 2.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, GrantType};
+///
+/// let metadata = ClientMetadata::new()
+///     .with_redirect_uri("http://127.0.0.1:8910/callback")
+///     .with_grant_types([GrantType::AuthorizationCode, GrantType::RefreshToken])
+///     .with_client_name("Acme Sync");
+///
+/// assert_eq!(
+///     serde_json::to_value(&metadata)?,
+///     serde_json::json!({
+///         "redirect_uris": ["http://127.0.0.1:8910/callback"],
+///         "token_endpoint_auth_method": "client_secret_post",
+///         "grant_types": ["authorization_code", "refresh_token"],
+///         "response_types": ["code"],
+///         "client_name": "Acme Sync",
+///     })
+/// );
+///
+/// let read: ClientMetadata = serde_json::from_str(r#"{"client_name": "Acme Sync"}"#)?;
+/// assert_eq!(read.grant_types, [GrantType::AuthorizationCode]);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientMetadata {
+    /// Where the authorization server may send the user back to. Default: none.
+    ///
+    /// Sent exactly as given. A client of the code or implicit grant needs at least one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// How the client authenticates at the token endpoint. Default: `client_secret_post`.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// The grant types the client will use. Default: `authorization_code`.
+    pub grant_types: Vec<GrantType>,
+    /// The response types the client will use. Default: `code`.
+    pub response_types: Vec<ResponseType>,
+    /// The client's name as users will read it. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// URL of the client's home page. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// URL of the client's logo. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// The scopes the client may ask for, separated by single spaces (RFC 6749 section 3.3).
+    /// Default: unset. A blank scope is left out of the request.
+    #[serde(skip_serializing_if = "is_blank")]
+    pub scope: Option<String>,
+    /// Whom to reach about the client, usually e-mail addresses. Default: none.
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_is_empty"
+    )]
+    pub contacts: Vec<String>,
+    /// URL of the client's terms of service. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// URL of the client's privacy policy. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Names the software, the same in all its installations and versions. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// The version of the software that `software_id` names. Default: unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
+}
+
+impl Default for ClientMetadata {
+    fn default() -> Self {
+        Self {
+            redirect_uris: Vec::new(),
+            token_endpoint_auth_method: AuthMethod::ClientSecretPost,
+            grant_types: vec![GrantType::AuthorizationCode],
+            response_types: vec![ResponseType::Code],
+            client_name: None,
+            client_uri: None,
+            logo_uri: None,
+            scope: None,
+            contacts: Vec::new(),
+            tos_uri: None,
+            policy_uri: None,
+            software_id: None,
+            software_version: None,
+        }
+    }
+}
+
+impl ClientMetadata {
+    /// Returns the documented defaults, the start for a client that sends users to Poggio to log
+    /// in. Add at least one redirect URI.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the start for a client without users: the `client_credentials` grant and no
+    /// response type.
+    ///
+    /// Without the empty list of response types a server would fill in `code`, which does not go
+    /// with that grant (RFC 7591 section 2.1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::ClientMetadata;
+    ///
+    /// let metadata = ClientMetadata::client_credentials().with_client_name("nightly export");
+    /// assert!(metadata.response_types.is_empty());
+    /// assert!(metadata.validate().is_ok());
+    /// ```
+    #[must_use]
+    pub fn client_credentials() -> Self {
+        Self {
+            grant_types: vec![GrantType::ClientCredentials],
+            response_types: Vec::new(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds one redirect URI to those already there.
+    #[must_use]
+    pub fn with_redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Sets how the client authenticates at the token endpoint.
+    #[must_use]
+    pub fn with_token_endpoint_auth_method(mut self, method: impl Into<AuthMethod>) -> Self {
+        self.token_endpoint_auth_method = method.into();
+        self
+    }
+
+    /// Sets the grant types, in place of those already there.
+    #[must_use]
+    pub fn with_grant_types<T: Into<GrantType>>(
+        mut self,
+        types: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.grant_types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the response types, in place of those already there.
+    #[must_use]
+    pub fn with_response_types<T: Into<ResponseType>>(
+        mut self,
+        types: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.response_types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the name that users will read.
+    #[must_use]
+    pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
+        self.client_name = Some(name.into());
+        self
+    }
+
+    /// Sets the URL of the home page.
+    #[must_use]
+    pub fn with_client_uri(mut self, uri: impl Into<String>) -> Self {
+        self.client_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the URL of the logo.
+    #[must_use]
+    pub fn with_logo_uri(mut self, uri: impl Into<String>) -> Self {
+        self.logo_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the scopes, separated by single spaces.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Sets the contacts, in place of those already there.
+    #[must_use]
+    pub fn with_contacts<T: Into<String>>(mut self, contacts: impl IntoIterator<Item = T>) -> Self {
+        self.contacts = contacts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the URL of the terms of service.
+    #[must_use]
+    pub fn with_tos_uri(mut self, uri: impl Into<String>) -> Self {
+        self.tos_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the URL of the privacy policy.
+    #[must_use]
+    pub fn with_policy_uri(mut self, uri: impl Into<String>) -> Self {
+        self.policy_uri = Some(uri.into());
+        self
+    }
+
+    /// Sets the identifier of the software.
+    #[must_use]
+    pub fn with_software_id(mut self, id: impl Into<String>) -> Self {
+        self.software_id = Some(id.into());
+        self
+    }
+
+    /// Sets the version of the software.
+    #[must_use]
+    pub fn with_software_version(mut self, version: impl Into<String>) -> Self {
+        self.software_version = Some(version.into());
+        self
+    }
+
+    /// Checks the metadata against what the RFCs forbid, all rules at once.
+    ///
+    /// [`Client::register`](crate::Client::register) does this before it sends, unless
+    /// [`local_validation`](crate::ClientBuilder::local_validation) is off.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationErrors`] of [`Origin::Local`](crate::Origin::Local) with every problem found;
+    /// nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::ClientMetadata;
+    ///
+    /// let errors = ClientMetadata::new()
+    ///     .with_redirect_uri("http://app.example/callback")
+    ///     .with_contacts([""])
+    ///     .validate()
+    ///     .unwrap_err();
+    ///
+    /// let paths: Vec<_> = errors.iter().map(|error| error.path()).collect();
+    /// assert_eq!(paths, ["redirect_uris[0]", "contacts[0]"]);
+    /// ```
+    pub fn validate(&self) -> Result<(), ValidationErrors> {
+        rules::check(self)
+    }
+}
+
+/// Whether a scope holds nothing to ask for. Servers refuse a scope that is empty or null.
+#[allow(clippy::ref_option, reason = "serde calls it with the field's type")]
+fn is_blank(scope: &Option<String>) -> bool {
+    scope.as_deref().is_none_or(|text| text.trim().is_empty())
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    Option::<Vec<String>>::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,103 @@
+//! The thirteen members of client metadata by name.
+
+use std::fmt;
+
+use super::{ClientMetadata, GrantType, ResponseType};
+
+macro_rules! fields {
+    ($($variant:ident $name:literal,)*) => {
+        /// A member of [`ClientMetadata`], named as in RFC 7591 section 2.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use poggio::MetadataField;
+        ///
+        /// assert_eq!(MetadataField::RedirectUris.as_str(), "redirect_uris");
+        /// assert_eq!(MetadataField::from_name("scope"), Some(MetadataField::Scope));
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum MetadataField {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl MetadataField {
+            /// Every member, in the contract's order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Returns the member's name in JSON.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Returns the member of that name, or `None` where the contract has none.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+fields! {
+    RedirectUris "redirect_uris",
+    TokenEndpointAuthMethod "token_endpoint_auth_method",
+    GrantTypes "grant_types",
+    ResponseTypes "response_types",
+    ClientName "client_name",
+    ClientUri "client_uri",
+    LogoUri "logo_uri",
+    Scope "scope",
+    Contacts "contacts",
+    TosUri "tos_uri",
+    PolicyUri "policy_uri",
+    SoftwareId "software_id",
+    SoftwareVersion "software_version",
+}
+
+impl MetadataField {
+    /// What `metadata` holds here, one entry a value: a list's entries, a scope's tokens.
+    pub(crate) fn values(self, metadata: &ClientMetadata) -> Vec<&str> {
+        match self {
+            Self::RedirectUris => metadata.redirect_uris.iter().map(String::as_str).collect(),
+            Self::TokenEndpointAuthMethod => vec![metadata.token_endpoint_auth_method.as_str()],
+            Self::GrantTypes => metadata.grant_types.iter().map(GrantType::as_str).collect(),
+            Self::ResponseTypes => metadata
+                .response_types
+                .iter()
+                .map(ResponseType::as_str)
+                .collect(),
+            Self::ClientName => one(metadata.client_name.as_deref()),
+            Self::ClientUri => one(metadata.client_uri.as_deref()),
+            Self::LogoUri => one(metadata.logo_uri.as_deref()),
+            Self::Scope => metadata
+                .scope
+                .iter()
+                .flat_map(|s| s.split_whitespace())
+                .collect(),
+            Self::Contacts => metadata.contacts.iter().map(String::as_str).collect(),
+            Self::TosUri => one(metadata.tos_uri.as_deref()),
+            Self::PolicyUri => one(metadata.policy_uri.as_deref()),
+            Self::SoftwareId => one(metadata.software_id.as_deref()),
+            Self::SoftwareVersion => one(metadata.software_version.as_deref()),
+        }
+    }
+}
+
+fn one(text: Option<&str>) -> Vec<&str> {
+    text.into_iter().collect()
+}
+
+impl AsRef<str> for MetadataField {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for MetadataField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

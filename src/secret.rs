@@ -1,0 +1,120 @@
+//! Secrets: the client secret a caller is given, and the bearer token a caller gives.
+//!
+//! Both are wiped from memory when dropped and neither is ever printed. Copies that the HTTP and
+//! TLS libraries make in their own buffers are out of reach.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A client secret (RFC 6749 section 2.3.1), shown once by the server and never printed by this
+/// crate.
+///
+/// `Debug` prints `ClientSecret([redacted])`; there is no `Display`, no `Serialize` and no
+/// `PartialEq`. The memory is wiped on drop.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::ClientSecret;
+///
+/// let secret = ClientSecret::from("s3cr3t");
+/// assert_eq!(format!("{secret:?}"), "ClientSecret([redacted])");
+/// assert_eq!(secret.expose(), "s3cr3t");
+/// ```
+#[derive(Clone)]
+pub struct ClientSecret(SecretString);
+
+impl ClientSecret {
+    /// Returns the secret itself. Keep the borrow short, and out of logs.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret([redacted])")
+    }
+}
+
+impl From<&str> for ClientSecret {
+    fn from(secret: &str) -> Self {
+        Self(SecretString::from(secret))
+    }
+}
+
+impl From<String> for ClientSecret {
+    /// Copies the secret into memory of its exact size and wipes the given string.
+    fn from(mut secret: String) -> Self {
+        let kept = Self::from(secret.as_str());
+        secret.zeroize();
+        kept
+    }
+}
+
+/// A client secret as it stands in a generated type, which must be able to serialize.
+///
+/// It serializes redacted: no way leads from a generated value to a plain secret but
+/// [`ClientSecret::expose`].
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedSecret(pub(crate) ClientSecret);
+
+impl<'de> Deserialize<'de> for ReceivedSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|secret| Self(ClientSecret::from(secret)))
+    }
+}
+
+impl Serialize for ReceivedSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("[redacted]")
+    }
+}
+
+/// The token that authorizes a registration (RFC 6750), kept out of everything but its header.
+#[derive(Clone)]
+pub(crate) struct BearerToken(SecretString);
+
+impl BearerToken {
+    /// Takes a token, or says in a sentence why it cannot be one; never repeats it.
+    pub(crate) fn parse(token: &str) -> Result<Self, &'static str> {
+        if token.is_empty() {
+            return Err("is empty; leave it unset to register without a token");
+        }
+        if token.starts_with("Bearer ") || token.starts_with("bearer ") {
+            return Err("starts with \"Bearer\"; pass the token alone");
+        }
+        if token.chars().any(|c| !c.is_ascii_graphic()) {
+            return Err(
+                "contains a blank, a line break or another character that no token has; \
+                 check how it was copied or read",
+            );
+        }
+        Ok(Self(SecretString::from(token)))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The value of the `Authorization` header, marked sensitive so that nothing prints it.
+    pub(crate) fn header(&self) -> Option<HeaderValue> {
+        let mut text = format!("Bearer {}", self.expose());
+        let header = HeaderValue::from_str(&text).ok();
+        text.zeroize();
+        header.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        })
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken([redacted])")
+    }
+}

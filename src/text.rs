@@ -1,0 +1,253 @@
+//! A server's text made fit for people: one short line, nothing that steers a terminal, nothing
+//! that looks like a credential.
+//!
+//! All text of a server that this crate keeps goes through here once, where it is read. Only
+//! [`ApiError::headers`](crate::ApiError::headers) is kept as it came.
+
+const REDACTED: &str = "[redacted]";
+const MAX_CHARS: usize = 300;
+/// Shorter words are not masked for their looks: codes, ports and dates would go with them.
+const SUSPECT_CHARS: usize = 16;
+/// What a credential is called, in the last part of a member's or parameter's name.
+const LABELS: &[&str] = &[
+    "secret",
+    "token",
+    "password",
+    "key",
+    "bearer",
+    "credential",
+    "credentials",
+];
+
+/// Cleans text, knowing which credentials must not show in it.
+pub(crate) struct Cleaner<'a> {
+    known: Vec<&'a str>,
+}
+
+impl<'a> Cleaner<'a> {
+    /// A cleaner that also masks `known` wherever they stand; less than four bytes are no secret.
+    pub(crate) fn new(known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            known: known
+                .into_iter()
+                .filter(|secret| secret.len() >= 4)
+                .collect(),
+        }
+    }
+
+    /// The text on one line of at most 300 characters, fit to be shown and logged.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.known {
+            text = text.replace(secret, REDACTED);
+        }
+        let line = one_line(&text);
+        let masked = mask_suspects(&line);
+        // A line break inside a credential would have hidden it from the first pass.
+        let masked = self
+            .known
+            .iter()
+            .fold(masked, |text, secret| text.replace(secret, REDACTED));
+        shorten(&masked)
+    }
+
+    /// Whether a text holds one of the known credentials.
+    pub(crate) fn knows(&self, text: &str) -> bool {
+        self.known.iter().any(|secret| text.contains(secret))
+    }
+
+    /// A glimpse of a body that is not what the contract says: the title of a page, else its
+    /// first words. `None` where nothing readable is left.
+    pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
+        let start = body.get(..body.len().min(8 * 1024)).unwrap_or(body);
+        let text = String::from_utf8_lossy(start);
+        let readable = if text.trim_start().starts_with('<') {
+            page_text(&text)
+        } else {
+            text.into_owned()
+        };
+        Some(self.clean(&readable)).filter(|excerpt| !excerpt.is_empty())
+    }
+}
+
+/// Our own or a caller's text on one short line: nothing that steers a terminal, nothing masked.
+pub(crate) fn shown(text: &str) -> String {
+    shorten(&one_line(text))
+}
+
+/// Blanks for control characters, nothing for invisible and direction-changing ones.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_whitespace() || character.is_control() {
+            if !line.is_empty() && !line.ends_with(' ') {
+                line.push(' ');
+            }
+        } else if !is_invisible(character) {
+            line.push(character);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFD}'
+        | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Masks each word that looks random or that stands behind the name of a credential.
+fn mask_suspects(line: &str) -> String {
+    let mut masked = String::with_capacity(line.len());
+    let mut labelled = false;
+    let mut rest = line;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let gap_end = after.find(is_word).unwrap_or(after.len());
+        let (gap, next) = after.split_at(gap_end);
+
+        masked.push_str(if !word.is_empty() && (labelled || looks_random(word)) {
+            REDACTED
+        } else {
+            word
+        });
+        masked.push_str(gap);
+        labelled = (is_label(word) && gap.contains([':', '=']))
+            // "Bearer" is followed by its token after a blank.
+            || (word.eq_ignore_ascii_case("bearer") && gap.contains(' '));
+        rest = next;
+    }
+    masked
+}
+
+fn is_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '.' | '~')
+}
+
+fn is_label(word: &str) -> bool {
+    let last = word.rsplit(['_', '-', '.']).next().unwrap_or(word);
+    LABELS.iter().any(|label| last.eq_ignore_ascii_case(label))
+}
+
+/// Letters and digits in one long word, and not the rest of a URL.
+fn looks_random(word: &str) -> bool {
+    word.len() >= SUSPECT_CHARS
+        && !word.starts_with("//")
+        && word.contains(|c: char| c.is_ascii_digit())
+        && word.contains(|c: char| c.is_ascii_alphabetic())
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text).trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// The title of a page, else its text without tags.
+fn page_text(page: &str) -> String {
+    let lower = page.to_ascii_lowercase();
+    let title = lower.find("<title").and_then(|open| {
+        let start = open + lower.get(open..)?.find('>')? + 1;
+        let end = start + lower.get(start..)?.find("</title")?;
+        page.get(start..end)
+            .map(str::trim)
+            .filter(|title| !title.is_empty())
+    });
+    if let Some(title) = title {
+        return title.to_owned();
+    }
+    let mut text = String::new();
+    let mut in_tag = false;
+    for character in page.chars() {
+        match character {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                text.push(' ');
+            }
+            _ if !in_tag => text.push(character),
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cleaner;
+
+    fn clean(text: &str) -> String {
+        Cleaner::new(["kn0wn"]).clean(text)
+    }
+
+    #[test]
+    fn ordinary_sentences_are_left_alone() {
+        for text in [
+            "client_name is not allowed",
+            "Input should be 'authorization_code', 'refresh_token' or 'client_credentials'",
+            "redirect_uri https://app2.acme.example/oauth/callback is not allowed",
+            "grant urn:ietf:params:oauth:grant-type:device_code is unsupported",
+            "invalid client secret provided",
+            "Größe: 5 µm",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_taken_out() {
+        assert_eq!(
+            clean("a\u{1b}[31mred\r\nb\u{9b}2Jc\u{202e}d\u{0}e"),
+            "a [31mred b 2Jcd e"
+        );
+    }
+
+    #[test]
+    fn credentials_are_masked_by_value_by_name_and_by_looks() {
+        for (text, expected) in [
+            ("got kn0wn here", "got [redacted] here"),
+            ("gotkn0wnhere", "got[redacted]here"),
+            (
+                r#"{"client_secret":"short"}"#,
+                r#"{"client_secret":"[redacted]"}"#,
+            ),
+            ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
+            (
+                "Authorization: Bearer abc",
+                "Authorization: Bearer [redacted]",
+            ),
+            (
+                "saw knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k.",
+                "saw [redacted]",
+            ),
+        ] {
+            assert_eq!(clean(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let cleaned = clean(&"ü".repeat(1000));
+        assert_eq!(cleaned, format!("{}…", "ü".repeat(300)));
+    }
+
+    #[test]
+    fn a_page_shows_its_title_else_its_text() {
+        let excerpt = |body: &str| Cleaner::new([]).excerpt(body.as_bytes());
+        assert_eq!(
+            excerpt("<html><head><TITLE>502 Bad Gateway</TITLE></head><body>x</body></html>")
+                .as_deref(),
+            Some("502 Bad Gateway")
+        );
+        assert_eq!(
+            excerpt("<p>out of <b>order</b></p>").as_deref(),
+            Some("out of order")
+        );
+        assert_eq!(excerpt("").as_deref(), None);
+        assert_eq!(excerpt("\u{1b}\u{200b}").as_deref(), None);
+    }
+}

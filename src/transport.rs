@@ -1,0 +1,224 @@
+//! Everything between a typed request and an [`Answer`]: headers, deadline, attempts, size cap.
+//!
+//! Nothing here knows what a registration is. What is sent again is decided in `retry`; how a
+//! body is read, and how it is known whether a request left, in `body`.
+
+mod body;
+pub(crate) mod retry;
+mod retry_after;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use progenitor_client::{ClientHooks, OperationInfo};
+use reqwest::{
+    Request, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+pub(crate) use self::body::Cut;
+use self::body::SentMark;
+use self::retry::Happened;
+use crate::generated;
+
+/// The settings of a client that bear on how it sends.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) user_agent: HeaderValue,
+    /// Bounds a whole call, waits and retries included; what a clock cannot hold is no bound.
+    pub(crate) timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) max_response_bytes: usize,
+}
+
+/// What a server answered, whole or up to where it was cut.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) cut: Option<Cut>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) attempts: u32,
+}
+
+/// A call that ended without an answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Whether any part of the request may have left.
+    pub(crate) sent: bool,
+    pub(crate) kind: FailureKind,
+    pub(crate) source: Option<reqwest::Error>,
+    pub(crate) attempts: u32,
+}
+
+/// How a call ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// No connection came about.
+    Connect,
+    /// Time ran out.
+    Timeout,
+    /// The connection broke, or spoke something that is not HTTP.
+    Broken,
+    /// The HTTP client followed a redirect with a GET, so what it brought is no answer.
+    Redirected,
+}
+
+/// One call in the generated client's hands: how to send, and where the answer is put.
+#[derive(Clone)]
+pub(crate) struct Exchange {
+    transport: Arc<Transport>,
+    result: Arc<Mutex<Option<Result<Answer, Failure>>>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(transport: Arc<Transport>) -> Self {
+        Self {
+            transport,
+            result: Arc::default(),
+        }
+    }
+
+    /// Takes what the call came to; `None` where it was never sent.
+    pub(crate) fn take(&self) -> Option<Result<Answer, Failure>> {
+        self.result
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn put(&self, result: Result<Answer, Failure>) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
+}
+
+impl ClientHooks<Exchange> for generated::Client {
+    /// Sends, keeps the answer for the façade, and gives the generated client a copy to decode.
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        let result = self.inner.transport.send(&self.client, request).await;
+        let mut copy = http::Response::new(Bytes::new());
+        match &result {
+            Ok(answer) => {
+                *copy.status_mut() = answer.status;
+                *copy.body_mut() = answer.body.clone();
+            }
+            // The generated client's view of a failure is never looked at.
+            Err(_) => *copy.status_mut() = StatusCode::BAD_GATEWAY,
+        }
+        self.inner.put(result);
+        Ok(Response::from(copy))
+    }
+}
+
+impl Transport {
+    async fn send(&self, http: &reqwest::Client, mut request: Request) -> Result<Answer, Failure> {
+        self.finish_headers(request.headers_mut());
+        let deadline = Instant::now().checked_add(self.timeout);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let result = self.attempt(http, &request, deadline, attempts).await;
+            let wait = retry::wait(&Happened::of(&result), attempts, self.max_retries);
+            let Some(wait) = wait.filter(|wait| fits(*wait, deadline)) else {
+                return result;
+            };
+            tracing::info!(
+                attempts,
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                status = result.as_ref().ok().map(|answer| answer.status.as_u16()),
+                "sending again: the server did not act on the request"
+            );
+            sleep(wait).await;
+        }
+    }
+
+    fn finish_headers(&self, headers: &mut HeaderMap) {
+        // The contract's version, which the generator adds; the API knows no such header.
+        headers.remove("api-version");
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+    }
+
+    async fn attempt(
+        &self,
+        http: &reqwest::Client,
+        request: &Request,
+        deadline: Option<Instant>,
+        attempts: u32,
+    ) -> Result<Answer, Failure> {
+        let (request, mark) = body::marked(request);
+        let url = request.url().clone();
+        let fail = |kind, source| {
+            let sent = mark.is_sent();
+            Failure {
+                sent,
+                kind,
+                source,
+                attempts,
+            }
+        };
+        let response = match until(deadline, http.execute(request)).await {
+            None => return Err(fail(FailureKind::Timeout, None)),
+            Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
+            Some(Ok(response)) => response,
+        };
+        if *response.url() != url {
+            return Err(fail(FailureKind::Redirected, None));
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let (body, cut) = body::read(response, self.max_response_bytes, deadline).await;
+        let retry_after = retry_after::read(&headers);
+        Ok(Answer {
+            status,
+            headers,
+            body,
+            cut,
+            retry_after,
+            attempts,
+        })
+    }
+}
+
+fn failure_kind(error: &reqwest::Error, mark: &SentMark) -> FailureKind {
+    if error.is_timeout() {
+        FailureKind::Timeout
+    } else if error.is_connect() || !mark.is_sent() {
+        FailureKind::Connect
+    } else {
+        FailureKind::Broken
+    }
+}
+
+fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| {
+        Instant::now()
+            .checked_add(wait)
+            .is_some_and(|end| end < deadline)
+    })
+}
+
+/// Waits for `work` until the deadline; `None` where that came first.
+pub(crate) async fn until<T>(
+    deadline: Option<Instant>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, work).await.ok(),
+        None => Some(work.await),
+    }
+}
