@@ -24,10 +24,7 @@ fn generate() -> Result<(), Box<dyn Error>> {
     let text = fs::read_to_string(CONTRACT).map_err(|e| format!("cannot be read: {e}"))?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| format!("is not JSON: {e}"))?;
-    let version = json
-        .get("openapi")
-        .and_then(|value| value.as_str())
-        .unwrap_or("of no version");
+    let version = json.get("openapi").and_then(|value| value.as_str()).unwrap_or("of no version");
     if !version.starts_with("3.0.") {
         return Err(format!("is OpenAPI {version}, but the generator reads 3.0.x only").into());
     }
@@ -38,11 +35,7 @@ fn generate() -> Result<(), Box<dyn Error>> {
         .with_hooks(HooksMode::Expected)
         .with_inner_type("crate::transport::Exchange".parse()?)
         .with_replacement("ClientMetadata", "crate::ClientMetadata", [].into_iter())
-        .with_replacement(
-            "ClientSecret",
-            "crate::secret::ReceivedSecret",
-            [].into_iter(),
-        );
+        .with_replacement("ClientSecret", "crate::secret::ReceivedSecret", [].into_iter());
     let tokens = Generator::new(&settings).generate_tokens(&contract)?;
     let code = prettyplease::unparse(&syn::parse2(tokens)?);
 

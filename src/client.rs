@@ -119,10 +119,7 @@ impl Client {
             client_id = field::Empty,
             outcome = field::Empty,
         );
-        let result = self
-            .register_unobserved(metadata)
-            .instrument(span.clone())
-            .await;
+        let result = self.register_unobserved(metadata).instrument(span.clone()).await;
         record(&span, &result);
         result
     }
@@ -235,10 +232,7 @@ impl fmt::Debug for Client {
             .field("auth_token", &self.shared.token)
             .field("timeout", &self.shared.transport.timeout)
             .field("max_retries", &self.shared.transport.max_retries)
-            .field(
-                "max_response_bytes",
-                &self.shared.transport.max_response_bytes,
-            )
+            .field("max_response_bytes", &self.shared.transport.max_response_bytes)
             .field("local_validation", &self.shared.local_validation)
             .finish_non_exhaustive()
     }

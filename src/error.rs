@@ -187,6 +187,9 @@ impl fmt::Display for Error {
             Self::Transport(error) => error.fmt(f)?,
             Self::Unreadable(error) => error.fmt(f)?,
         }
+        if let Some(id) = self.request_id() {
+            write!(f, " [request {id}]")?;
+        }
         write!(f, "; {}: {}", self.outcome(), self.help())
     }
 }

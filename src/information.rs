@@ -187,11 +187,7 @@ impl ClientInformation {
         if !self.auth_method_stated {
             json.remove("token_endpoint_auth_method");
         }
-        json.extend(
-            self.additional
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.clone())),
-        );
+        json.extend(self.additional.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         json.into()
     }
 

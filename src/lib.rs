@@ -1,12 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
+#![warn(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod error;
 mod generated;
 mod information;
+mod loopback;
 mod metadata;
 mod secret;
 #[cfg(feature = "testing")]

@@ -78,10 +78,7 @@ pub struct ClientMetadata {
     #[serde(skip_serializing_if = "is_blank")]
     pub scope: Option<String>,
     /// Whom to reach about the client, usually e-mail addresses. Default: none.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "null_is_empty"
-    )]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
     pub contacts: Vec<String>,
     /// URL of the client's terms of service. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -89,10 +89,8 @@ impl BearerToken {
             return Err("starts with \"Bearer\"; pass the token alone");
         }
         if token.chars().any(|c| !c.is_ascii_graphic()) {
-            return Err(
-                "contains a blank, a line break or another character that no token has; \
-                 check how it was copied or read",
-            );
+            return Err("contains a blank, a line break or another character that no token has; \
+                 check how it was copied or read");
         }
         Ok(Self(SecretString::from(token)))
     }

@@ -75,10 +75,7 @@ struct State {
 impl Server {
     /// Starts a server; any number can run side by side.
     pub async fn start() -> Self {
-        let http = MockServer::builder()
-            .disable_request_recording()
-            .start()
-            .await;
+        let http = MockServer::builder().disable_request_recording().start().await;
         let state = Arc::new(Mutex::new(State::default()));
 
         let scripted = Arc::clone(&state);
@@ -144,9 +141,7 @@ impl Server {
     #[must_use]
     pub fn registrations(&self) -> Vec<Received> {
         let requests = self.requests().into_iter();
-        requests
-            .filter(|received| matches!(received.status(), Some(200..=299)))
-            .collect()
+        requests.filter(|received| matches!(received.status(), Some(200..=299))).collect()
     }
 }
 
@@ -157,13 +152,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 impl State {
     /// Takes the next reply if it is to drop the connection.
     fn drops_connection(&mut self, request: &Request) -> bool {
-        let is_next = matches!(
-            self.script.front(),
-            Some(Reply {
-                kind: Kind::Disconnect,
-                ..
-            })
-        );
+        let is_next = matches!(self.script.front(), Some(Reply { kind: Kind::Disconnect, .. }));
         if is_next {
             self.script.pop_front();
             self.received.push(Received::new(request, None));

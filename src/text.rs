@@ -9,15 +9,8 @@ const MAX_CHARS: usize = 300;
 /// Shorter words are not masked for their looks: codes, ports and dates would go with them.
 const SUSPECT_CHARS: usize = 16;
 /// What a credential is called, in the last part of a member's or parameter's name.
-const LABELS: &[&str] = &[
-    "secret",
-    "token",
-    "password",
-    "key",
-    "bearer",
-    "credential",
-    "credentials",
-];
+const LABELS: &[&str] =
+    &["secret", "token", "password", "key", "bearer", "credential", "credentials"];
 
 /// Cleans text, knowing which credentials must not show in it.
 pub(crate) struct Cleaner<'a> {
@@ -27,12 +20,7 @@ pub(crate) struct Cleaner<'a> {
 impl<'a> Cleaner<'a> {
     /// A cleaner that also masks `known` wherever they stand; less than four bytes are no secret.
     pub(crate) fn new(known: impl IntoIterator<Item = &'a str>) -> Self {
-        Self {
-            known: known
-                .into_iter()
-                .filter(|secret| secret.len() >= 4)
-                .collect(),
-        }
+        Self { known: known.into_iter().filter(|secret| secret.len() >= 4).collect() }
     }
 
     /// The text on one line of at most 300 characters, fit to be shown and logged.
@@ -44,10 +32,7 @@ impl<'a> Cleaner<'a> {
         let line = one_line(&text);
         let masked = mask_suspects(&line);
         // A line break inside a credential would have hidden it from the first pass.
-        let masked = self
-            .known
-            .iter()
-            .fold(masked, |text, secret| text.replace(secret, REDACTED));
+        let masked = self.known.iter().fold(masked, |text, secret| text.replace(secret, REDACTED));
         shorten(&masked)
     }
 
@@ -61,11 +46,8 @@ impl<'a> Cleaner<'a> {
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
         let start = body.get(..body.len().min(8 * 1024)).unwrap_or(body);
         let text = String::from_utf8_lossy(start);
-        let readable = if text.trim_start().starts_with('<') {
-            page_text(&text)
-        } else {
-            text.into_owned()
-        };
+        let readable =
+            if text.trim_start().starts_with('<') { page_text(&text) } else { text.into_owned() };
         Some(self.clean(&readable)).filter(|excerpt| !excerpt.is_empty())
     }
 }
@@ -153,9 +135,7 @@ fn page_text(page: &str) -> String {
     let title = lower.find("<title").and_then(|open| {
         let start = open + lower.get(open..)?.find('>')? + 1;
         let end = start + lower.get(start..)?.find("</title")?;
-        page.get(start..end)
-            .map(str::trim)
-            .filter(|title| !title.is_empty())
+        page.get(start..end).map(str::trim).filter(|title| !title.is_empty())
     });
     if let Some(title) = title {
         return title.to_owned();
@@ -200,10 +180,7 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_taken_out() {
-        assert_eq!(
-            clean("a\u{1b}[31mred\r\nb\u{9b}2Jc\u{202e}d\u{0}e"),
-            "a [31mred b 2Jcd e"
-        );
+        assert_eq!(clean("a\u{1b}[31mred\r\nb\u{9b}2Jc\u{202e}d\u{0}e"), "a [31mred b 2Jcd e");
     }
 
     #[test]
@@ -211,19 +188,10 @@ mod tests {
         for (text, expected) in [
             ("got kn0wn here", "got [redacted] here"),
             ("gotkn0wnhere", "got[redacted]here"),
-            (
-                r#"{"client_secret":"short"}"#,
-                r#"{"client_secret":"[redacted]"}"#,
-            ),
+            (r#"{"client_secret":"short"}"#, r#"{"client_secret":"[redacted]"}"#),
             ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
-            (
-                "Authorization: Bearer abc",
-                "Authorization: Bearer [redacted]",
-            ),
-            (
-                "saw knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k.",
-                "saw [redacted]",
-            ),
+            ("Authorization: Bearer abc", "Authorization: Bearer [redacted]"),
+            ("saw knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k.", "saw [redacted]"),
         ] {
             assert_eq!(clean(text), expected);
         }
@@ -243,10 +211,7 @@ mod tests {
                 .as_deref(),
             Some("502 Bad Gateway")
         );
-        assert_eq!(
-            excerpt("<p>out of <b>order</b></p>").as_deref(),
-            Some("out of order")
-        );
+        assert_eq!(excerpt("<p>out of <b>order</b></p>").as_deref(), Some("out of order"));
         assert_eq!(excerpt("").as_deref(), None);
         assert_eq!(excerpt("\u{1b}\u{200b}").as_deref(), None);
     }

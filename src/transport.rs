@@ -80,18 +80,12 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn new(transport: Arc<Transport>) -> Self {
-        Self {
-            transport,
-            result: Arc::default(),
-        }
+        Self { transport, result: Arc::default() }
     }
 
     /// Takes what the call came to; `None` where it was never sent.
     pub(crate) fn take(&self) -> Option<Result<Answer, Failure>> {
-        self.result
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn put(&self, result: Result<Answer, Failure>) {
@@ -165,12 +159,7 @@ impl Transport {
         let url = request.url().clone();
         let fail = |kind, source| {
             let sent = mark.is_sent();
-            Failure {
-                sent,
-                kind,
-                source,
-                attempts,
-            }
+            Failure { sent, kind, source, attempts }
         };
         let response = match until(deadline, http.execute(request)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
@@ -183,14 +172,7 @@ impl Transport {
         let (status, headers) = (response.status(), response.headers().clone());
         let (body, cut) = body::read(response, self.max_response_bytes, deadline).await;
         let retry_after = retry_after::read(&headers);
-        Ok(Answer {
-            status,
-            headers,
-            body,
-            cut,
-            retry_after,
-            attempts,
-        })
+        Ok(Answer { status, headers, body, cut, retry_after, attempts })
     }
 }
 
@@ -205,11 +187,8 @@ fn failure_kind(error: &reqwest::Error, mark: &SentMark) -> FailureKind {
 }
 
 fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
-    deadline.is_none_or(|deadline| {
-        Instant::now()
-            .checked_add(wait)
-            .is_some_and(|end| end < deadline)
-    })
+    deadline
+        .is_none_or(|deadline| Instant::now().checked_add(wait).is_some_and(|end| end < deadline))
 }
 
 /// Waits for `work` until the deadline; `None` where that came first.

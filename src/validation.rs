@@ -55,10 +55,7 @@ impl ValidationErrors {
     }
 
     pub(crate) fn server(errors: Vec<FieldError>, head: ResponseHead) -> Self {
-        Self {
-            errors,
-            head: Some(Box::new(head)),
-        }
+        Self { errors, head: Some(Box::new(head)) }
     }
 
     /// Returns the problems: local ones in the contract's order of fields, a server's in its own.
@@ -87,11 +84,7 @@ impl ValidationErrors {
     /// Returns who found the problems.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        if self.head.is_some() {
-            Origin::Server
-        } else {
-            Origin::Local
-        }
+        if self.head.is_some() { Origin::Server } else { Origin::Local }
     }
 
     pub(crate) fn head(&self) -> Option<&ResponseHead> {

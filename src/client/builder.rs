@@ -160,10 +160,7 @@ impl ClientBuilder {
             transport: Arc::new(transport),
             local_validation: self.local_validation,
         };
-        Ok(Client {
-            http,
-            shared: Arc::new(shared),
-        })
+        Ok(Client { http, shared: Arc::new(shared) })
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
@@ -173,10 +170,9 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => Err(ConfigError::new(
-                *setting,
-                "is 0; it has to leave room for an answer",
-            )),
+            Some((setting, _)) => {
+                Err(ConfigError::new(*setting, "is 0; it has to leave room for an answer"))
+            }
             None => Ok(()),
         }
     }
@@ -229,13 +225,9 @@ impl ClientBuilder {
 #[allow(clippy::unnecessary_wraps, reason = "fails where no TLS feature is on")]
 fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
     #[cfg(feature = "rustls")]
-    return Ok(builder
-        .tls_backend_rustls()
-        .tls_version_min(reqwest::tls::Version::TLS_1_2));
+    return Ok(builder.tls_backend_rustls().tls_version_min(reqwest::tls::Version::TLS_1_2));
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-    return Ok(builder
-        .tls_backend_native()
-        .tls_version_min(reqwest::tls::Version::TLS_1_2));
+    return Ok(builder.tls_backend_native().tls_version_min(reqwest::tls::Version::TLS_1_2));
     #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
     {
         drop(builder);
@@ -284,14 +276,8 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             // Not yet checked: it may hold a password.
-            .field(
-                "base_url",
-                &base_url::parse(&self.base_url).map(|url| url.text),
-            )
-            .field(
-                "auth_token",
-                &self.auth_token.as_ref().map(|_| "[redacted]"),
-            )
+            .field("base_url", &base_url::parse(&self.base_url).map(|url| url.text))
+            .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
             .field("app_info", &self.app_info)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)

@@ -14,18 +14,12 @@ use crate::{
 pub(crate) fn error(answer: &Answer, sent: &ClientMetadata, token: Option<&str>) -> Error {
     // Even a refusal may quote a secret, and a token may be echoed: neither is to be repeated.
     let quoted = salvage::credentials(&answer.body).client_secret;
-    let cleaner = Cleaner::new(
-        token
-            .into_iter()
-            .chain(quoted.as_ref().map(ClientSecret::expose)),
-    );
+    let cleaner = Cleaner::new(token.into_iter().chain(quoted.as_ref().map(ClientSecret::expose)));
     let head = ResponseHead::of(answer, &cleaner);
     let body: Option<Value> = serde_json::from_slice(without_bom(&answer.body)).ok();
 
     if matches!(answer.status.as_u16(), 400 | 422)
-        && let Some(errors) = body
-            .as_ref()
-            .and_then(|body| fastapi::read(body, sent, &cleaner))
+        && let Some(errors) = body.as_ref().and_then(|body| fastapi::read(body, sent, &cleaner))
     {
         return ValidationErrors::server(errors, head).into();
     }
@@ -57,12 +51,10 @@ fn code(body: &Value, cleaner: &Cleaner<'_>) -> Option<ErrorCode> {
 /// What the members say that usually hold a sentence, else the JSON itself in short.
 fn description(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
     let nested = [body.get("error"), body.get("detail")];
-    let text = ["error_description", "detail", "message", "title", "msg"]
-        .iter()
-        .find_map(|name| {
-            let mut places = std::iter::once(Some(body)).chain(nested).flatten();
-            places.find_map(|place| place.get(name)?.as_str())
-        });
+    let text = ["error_description", "detail", "message", "title", "msg"].iter().find_map(|name| {
+        let mut places = std::iter::once(Some(body)).chain(nested).flatten();
+        places.find_map(|place| place.get(name)?.as_str())
+    });
     let found = match (text, body) {
         (Some(text), _) => cleaner.clean(text),
         // FastAPI's list of problems at another status than its own.
@@ -83,10 +75,8 @@ fn description(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
 
 fn problems(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
     let errors = fastapi::read(body, &ClientMetadata::default(), cleaner)?;
-    let lines: Vec<_> = errors
-        .iter()
-        .map(|error| format!("{}: {}", error.path(), error.message()))
-        .collect();
+    let lines: Vec<_> =
+        errors.iter().map(|error| format!("{}: {}", error.path(), error.message())).collect();
     Some(cleaner.clean(&lines.join("; ")))
 }
 
@@ -102,11 +92,7 @@ impl Challenge {
         let mut challenge = Self::default();
         let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
         let texts = values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-        for (name, value) in texts
-            .flat_map(ChallengeParser::new)
-            .flatten()
-            .flat_map(|c| c.params)
-        {
+        for (name, value) in texts.flat_map(ChallengeParser::new).flatten().flat_map(|c| c.params) {
             let text = cleaner.clean(&value.to_unescaped());
             if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
                 challenge.code = ErrorCode::read(&text);

@@ -24,11 +24,7 @@ impl ApiError {
         code: Option<ErrorCode>,
         description: Option<String>,
     ) -> Self {
-        Self(Box::new(Inner {
-            head,
-            code,
-            description,
-        }))
+        Self(Box::new(Inner { head, code, description }))
     }
 
     /// Returns the status of the answer.

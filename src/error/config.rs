@@ -24,18 +24,12 @@ impl ConfigError {
         setting: impl Into<Cow<'static, str>>,
         problem: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            setting: setting.into(),
-            problem: problem.into(),
-        }
+        Self { setting: setting.into(), problem: problem.into() }
     }
 
     /// The same problem, said of the environment variable that the setting came from.
     pub(crate) fn of_variable(self, variable: &'static str) -> Self {
-        Self {
-            setting: variable.into(),
-            ..self
-        }
+        Self { setting: variable.into(), ..self }
     }
 
     /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), or the

@@ -32,12 +32,7 @@ impl ResponseHead {
 /// only plain short ones are taken.
 pub(crate) fn request_id(headers: &HeaderMap, cleaner: &Cleaner<'_>) -> Option<String> {
     let names = ["x-request-id", "request-id", "x-correlation-id"];
-    let value = names
-        .iter()
-        .find_map(|name| headers.get(*name))?
-        .to_str()
-        .ok()?
-        .trim();
+    let value = names.iter().find_map(|name| headers.get(*name))?.to_str().ok()?.trim();
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '=' | '+');
     let usable = !value.is_empty() && value.len() <= 128 && value.chars().all(plain);
@@ -47,11 +42,7 @@ pub(crate) fn request_id(headers: &HeaderMap, cleaner: &Cleaner<'_>) -> Option<S
 impl fmt::Debug for ResponseHead {
     /// Names the headers only: a value may be a cookie or a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self
-            .headers
-            .keys()
-            .map(reqwest::header::HeaderName::as_str)
-            .collect();
+        let names: Vec<_> = self.headers.keys().map(reqwest::header::HeaderName::as_str).collect();
         f.debug_struct("ResponseHead")
             .field("status", &self.status)
             .field("headers", &names)

@@ -20,11 +20,7 @@ struct Inner {
 
 impl TransportError {
     pub(crate) fn new(failure: Failure, endpoint: String, timeout: Duration) -> Self {
-        Self(Box::new(Inner {
-            failure,
-            endpoint,
-            timeout,
-        }))
+        Self(Box::new(Inner { failure, endpoint, timeout }))
     }
 
     /// Returns whether the request may have reached the server, in whole or in part. `false` is
@@ -47,11 +43,7 @@ impl TransportError {
     pub(crate) fn outcome(&self) -> Outcome {
         // A redirect is a refusal like any other 3xx; only its target answered with something.
         let redirected = self.0.failure.kind == FailureKind::Redirected;
-        if self.is_sent() && !redirected {
-            Outcome::Unknown
-        } else {
-            Outcome::NotRegistered
-        }
+        if self.is_sent() && !redirected { Outcome::Unknown } else { Outcome::NotRegistered }
     }
 
     pub(crate) fn help(&self) -> &'static str {
@@ -70,16 +62,9 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            failure,
-            endpoint,
-            timeout,
-        } = &*self.0;
-        let sent = if failure.sent {
-            "after the request was sent"
-        } else {
-            "before anything was sent"
-        };
+        let Inner { failure, endpoint, timeout } = &*self.0;
+        let sent =
+            if failure.sent { "after the request was sent" } else { "before anything was sent" };
         match failure.kind {
             FailureKind::Connect => write!(f, "could not connect to {endpoint}")?,
             FailureKind::Timeout => {
@@ -87,10 +72,7 @@ impl fmt::Display for TransportError {
             }
             FailureKind::Broken => write!(f, "the connection to {endpoint} broke {sent}")?,
             FailureKind::Redirected => {
-                write!(
-                    f,
-                    "{endpoint} redirects, and the HTTP client in use followed"
-                )?;
+                write!(f, "{endpoint} redirects, and the HTTP client in use followed")?;
             }
         }
         match failure.attempts {

@@ -40,11 +40,7 @@ pub(crate) enum Reason {
 
 impl UnreadableResponse {
     pub(crate) fn new(head: Option<ResponseHead>, reason: Reason, salvaged: Salvaged) -> Self {
-        Self(Box::new(Inner {
-            head,
-            reason,
-            salvaged,
-        }))
+        Self(Box::new(Inner { head, reason, salvaged }))
     }
 
     /// Returns the client's id, if it arrived whole.

@@ -80,11 +80,7 @@ pub(super) fn between(requested: &ClientMetadata, granted: &ClientInformation) -
             MetadataField::TokenEndpointAuthMethod if !granted.auth_method_stated => Vec::new(),
             _ => texts(field, &granted.metadata),
         };
-        let change = Change {
-            field,
-            requested: asked,
-            granted: given,
-        };
+        let change = Change { field, requested: asked, granted: given };
         let differs = change.dropped().next().is_some() || change.added().next().is_some();
         differs.then_some(change)
     });
@@ -93,16 +89,11 @@ pub(super) fn between(requested: &ClientMetadata, granted: &ClientInformation) -
 
 fn texts(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
     let values = field.values(metadata).into_iter();
-    values
-        .filter(|value| !value.is_empty())
-        .map(str::to_owned)
-        .collect()
+    values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 fn without<'a>(all: &'a [String], known: &'a [String]) -> impl Iterator<Item = &'a str> {
-    all.iter()
-        .filter(|value| !known.contains(value))
-        .map(String::as_str)
+    all.iter().filter(|value| !known.contains(value)).map(String::as_str)
 }
 
 fn listed(values: &[String]) -> String {

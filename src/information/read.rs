@@ -24,17 +24,12 @@ pub(crate) fn lenient(body: &[u8]) -> Result<ClientInformation, Reason> {
     if body.trim_ascii().is_empty() {
         return Err(Reason::Empty);
     }
-    let json: Value = serde_json::from_slice(body).map_err(|error| Reason::NotJson {
-        line: error.line(),
-        column: error.column(),
-    })?;
+    let json: Value = serde_json::from_slice(body)
+        .map_err(|error| Reason::NotJson { line: error.line(), column: error.column() })?;
     let Value::Object(members) = json else {
         return Err(Reason::NotAnObject);
     };
-    let mut members = Members {
-        members,
-        warnings: Vec::new(),
-    };
+    let mut members = Members { members, warnings: Vec::new() };
     let answer = members.read();
     information(answer, members.warnings)
 }
@@ -144,10 +139,7 @@ impl Members {
 }
 
 /// The whole seconds of a number; what no time holds becomes the largest, which is then reported.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the cast saturates, which is what is wanted"
-)]
+#[allow(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
 fn whole(seconds: f64) -> Option<i64> {
     seconds.is_finite().then_some(seconds as i64)
 }
@@ -171,10 +163,7 @@ fn information(
     if answer.client_id.is_empty() {
         return Err(Reason::NoClientId);
     }
-    let mut times = Times {
-        additional: answer.extra,
-        warnings,
-    };
+    let mut times = Times { additional: answer.extra, warnings };
     let issued = times.at("client_id_issued_at", answer.client_id_issued_at);
     let expires = times.at("client_secret_expires_at", answer.client_secret_expires_at);
     let secret = answer.client_secret.map(|secret| secret.0);
@@ -192,18 +181,10 @@ fn information(
         auth_method_stated: auth_method.is_some(),
         metadata: ClientMetadata {
             redirect_uris: filled(answer.redirect_uris),
-            token_endpoint_auth_method: auth_method.map_or_else(
-                || ClientMetadata::default().token_endpoint_auth_method,
-                Into::into,
-            ),
-            grant_types: filled(answer.grant_types)
-                .into_iter()
-                .map(Into::into)
-                .collect(),
-            response_types: filled(answer.response_types)
-                .into_iter()
-                .map(Into::into)
-                .collect(),
+            token_endpoint_auth_method: auth_method
+                .map_or_else(|| ClientMetadata::default().token_endpoint_auth_method, Into::into),
+            grant_types: filled(answer.grant_types).into_iter().map(Into::into).collect(),
+            response_types: filled(answer.response_types).into_iter().map(Into::into).collect(),
             client_name: some(answer.client_name),
             client_uri: some(answer.client_uri),
             logo_uri: some(answer.logo_uri),
@@ -233,11 +214,8 @@ impl Times {
         let seconds = seconds?;
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
-            self.warnings
-                .push(FieldWarning::new(name, "a time that no calendar holds"));
-            self.additional
-                .entry(name)
-                .or_insert_with(|| seconds.into());
+            self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
+            self.additional.entry(name).or_insert_with(|| seconds.into());
         }
         time
     }

@@ -27,27 +27,16 @@ fn text(bytes: &[u8], quoted_name: &[u8]) -> Option<String> {
 }
 
 fn value(after_name: &[u8]) -> Option<String> {
-    let after_colon = after_name
-        .trim_ascii_start()
-        .strip_prefix(b":")?
-        .trim_ascii_start();
+    let after_colon = after_name.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
     let string = first::<String>(after_colon).filter(|text| !text.is_empty());
     string.or_else(|| {
         let end = after_colon.iter().position(|byte| !byte.is_ascii_digit())?;
-        let ended = matches!(
-            after_colon.get(end)?,
-            b',' | b'}' | b' ' | b'\n' | b'\r' | b'\t'
-        );
-        let digits = after_colon
-            .get(..end)
-            .filter(|digits| ended && !digits.is_empty())?;
+        let ended = matches!(after_colon.get(end)?, b',' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
+        let digits = after_colon.get(..end).filter(|digits| ended && !digits.is_empty())?;
         String::from_utf8(digits.to_vec()).ok()
     })
 }
 
 fn first<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::Deserializer::from_slice(bytes)
-        .into_iter::<T>()
-        .next()?
-        .ok()
+    serde_json::Deserializer::from_slice(bytes).into_iter::<T>().next()?.ok()
 }

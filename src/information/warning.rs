@@ -12,10 +12,7 @@ pub struct FieldWarning {
 
 impl FieldWarning {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            path: path.into(),
-            message: message.into(),
-        }
+        Self { path: path.into(), message: message.into() }
     }
 
     /// Returns the member's name, with the position in a list as in `contacts[1]`; `body` where

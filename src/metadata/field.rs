@@ -64,19 +64,13 @@ impl MetadataField {
             Self::RedirectUris => metadata.redirect_uris.iter().map(String::as_str).collect(),
             Self::TokenEndpointAuthMethod => vec![metadata.token_endpoint_auth_method.as_str()],
             Self::GrantTypes => metadata.grant_types.iter().map(GrantType::as_str).collect(),
-            Self::ResponseTypes => metadata
-                .response_types
-                .iter()
-                .map(ResponseType::as_str)
-                .collect(),
+            Self::ResponseTypes => {
+                metadata.response_types.iter().map(ResponseType::as_str).collect()
+            }
             Self::ClientName => one(metadata.client_name.as_deref()),
             Self::ClientUri => one(metadata.client_uri.as_deref()),
             Self::LogoUri => one(metadata.logo_uri.as_deref()),
-            Self::Scope => metadata
-                .scope
-                .iter()
-                .flat_map(|s| s.split_whitespace())
-                .collect(),
+            Self::Scope => metadata.scope.iter().flat_map(|s| s.split_whitespace()).collect(),
             Self::Contacts => metadata.contacts.iter().map(String::as_str).collect(),
             Self::TosUri => one(metadata.tos_uri.as_deref()),
             Self::PolicyUri => one(metadata.policy_uri.as_deref()),

@@ -39,13 +39,9 @@ impl Credentials {
             }
             Self::Random => {
                 let random = |length| -> String {
-                    std::iter::repeat_with(fastrand::alphanumeric)
-                        .take(length)
-                        .collect()
+                    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
                 };
-                let now = SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .unwrap_or_default();
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 (random(16), random(43), now.as_secs())
             }
         }
@@ -60,11 +56,7 @@ pub(super) struct Answer {
 
 impl Answer {
     fn new(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Some(body),
-        }
+        Self { status, headers: Vec::new(), body: Some(body) }
     }
 
     /// With members of a registration set or left out.
@@ -89,16 +81,9 @@ pub(super) fn answer(request: &Request, credentials: &mut Credentials) -> Answer
             ..Answer::new(405, json!({"detail": "Method Not Allowed"}))
         },
         (path, _) if path.strip_suffix('/') == Some(PATH) => {
-            let host = request
-                .headers
-                .get("host")
-                .and_then(|host| host.to_str().ok());
+            let host = request.headers.get("host").and_then(|host| host.to_str().ok());
             let location = format!("http://{}{PATH}", host.unwrap_or_default());
-            Answer {
-                status: 307,
-                headers: vec![("location", location)],
-                body: None,
-            }
+            Answer { status: 307, headers: vec![("location", location)], body: None }
         }
         _ => Answer::new(404, json!({"detail": "Not Found"})),
     }
@@ -133,25 +118,14 @@ fn body(request: &Request) -> Result<Value, Answer> {
         let missing = problem("missing", &json!(["body"]), "Field required", &Value::Null);
         return Err(refused(&[missing]));
     }
-    let content_type = request
-        .headers
-        .get("content-type")
-        .and_then(|value| value.to_str().ok());
-    let media_type = content_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let content_type = request.headers.get("content-type").and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let subtype = media_type.strip_prefix("application/").unwrap_or_default();
     if subtype != "json" && !subtype.ends_with("+json") {
         return Ok(String::from_utf8_lossy(&request.body).into());
     }
     let Ok(text) = std::str::from_utf8(&request.body) else {
-        return Err(Answer::new(
-            400,
-            json!({"detail": "There was an error parsing the body"}),
-        ));
+        return Err(Answer::new(400, json!({"detail": "There was an error parsing the body"})));
     };
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
         let lines_before = text.lines().take(error.line().saturating_sub(1));
@@ -167,9 +141,7 @@ fn body(request: &Request) -> Result<Value, Answer> {
 }
 
 fn problems(body: &Map<String, Value>) -> Vec<Value> {
-    let fields = MetadataField::ALL
-        .iter()
-        .map(|field| (*field, body.get(field.as_str())));
+    let fields = MetadataField::ALL.iter().map(|field| (*field, body.get(field.as_str())));
     fields
         .filter_map(|(field, value)| Some((field, value?)))
         .flat_map(|(field, value)| {
@@ -196,12 +168,7 @@ fn problems(body: &Map<String, Value>) -> Vec<Value> {
 fn list_problems(field: MetadataField, value: &Value) -> Vec<Value> {
     let Value::Array(entries) = value else {
         let location = json!(["body", field.as_str()]);
-        return vec![problem(
-            "list_type",
-            &location,
-            "Input should be a valid list",
-            value,
-        )];
+        return vec![problem("list_type", &location, "Input should be a valid list", value)];
     };
     entries
         .iter()
@@ -209,9 +176,7 @@ fn list_problems(field: MetadataField, value: &Value) -> Vec<Value> {
         .filter_map(|(i, entry)| {
             let location = json!(["body", field.as_str(), i]);
             if field == MetadataField::GrantTypes {
-                let known = entry
-                    .as_str()
-                    .is_some_and(|text| GRANT_TYPES.contains(&text));
+                let known = entry.as_str().is_some_and(|text| GRANT_TYPES.contains(&text));
                 return (!known).then(|| not_a_grant_type(&location, entry));
             }
             (!entry.is_string()).then(|| not_a_string(&location, entry))
@@ -220,23 +185,13 @@ fn list_problems(field: MetadataField, value: &Value) -> Vec<Value> {
 }
 
 fn not_a_string(location: &Value, value: &Value) -> Value {
-    problem(
-        "string_type",
-        location,
-        "Input should be a valid string",
-        value,
-    )
+    problem("string_type", location, "Input should be a valid string", value)
 }
 
 fn not_a_grant_type(location: &Value, value: &Value) -> Value {
     let [first, second, third] = GRANT_TYPES;
     let expected = format!("'{first}', '{second}' or '{third}'");
-    let problem = problem(
-        "literal_error",
-        location,
-        &format!("Input should be {expected}"),
-        value,
-    );
+    let problem = problem("literal_error", location, &format!("Input should be {expected}"), value);
     with_context(problem, "expected", &expected)
 }
 

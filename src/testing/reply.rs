@@ -43,11 +43,7 @@ pub(super) enum Kind {
 
 impl Reply {
     fn of(kind: Kind) -> Self {
-        Self {
-            kind,
-            headers: Vec::new(),
-            delay: None,
-        }
+        Self { kind, headers: Vec::new(), delay: None }
     }
 
     /// Replies as the server does by itself: registers, or refuses what it would refuse.
@@ -69,21 +65,13 @@ impl Reply {
     /// Replies with JSON.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Value>) -> Self {
-        Self::fixed(
-            status,
-            body.into().to_string().into(),
-            Some("application/json"),
-        )
+        Self::fixed(status, body.into().to_string().into(), Some("application/json"))
     }
 
     /// Replies with plain text.
     #[must_use]
     pub fn text(status: u16, body: impl Into<String>) -> Self {
-        Self::fixed(
-            status,
-            body.into().into(),
-            Some("text/plain; charset=utf-8"),
-        )
+        Self::fixed(status, body.into().into(), Some("text/plain; charset=utf-8"))
     }
 
     /// Replies with a page.
@@ -106,15 +94,8 @@ impl Reply {
 
     fn fixed(status: u16, body: Vec<u8>, content_type: Option<&'static str>) -> Self {
         // A test that asks for another status is wrong, and best told where it asks.
-        assert!(
-            (200..=599).contains(&status),
-            "a reply's status is from 200 to 599, not {status}"
-        );
-        Self::of(Kind::Fixed {
-            status,
-            body,
-            content_type,
-        })
+        assert!((200..=599).contains(&status), "a reply's status is from 200 to 599, not {status}");
+        Self::of(Kind::Fixed { status, body, content_type })
     }
 
     /// Sets a member of the registration, in place of what the server would answer; without
@@ -158,27 +139,19 @@ impl Reply {
         let (status, headers, body) = match self.kind {
             Kind::Registered(changes) => {
                 let answer = by_itself(&changes);
-                let body = answer
-                    .body
-                    .map_or_else(Vec::new, |body| body.to_string().into_bytes());
+                let body = answer.body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
                 content_type = (!body.is_empty()).then_some("application/json");
                 (answer.status, answer.headers, body)
             }
-            Kind::Fixed {
-                status,
-                body,
-                content_type: own,
-            } => {
+            Kind::Fixed { status, body, content_type: own } => {
                 content_type = own;
                 (status, Vec::new(), body)
             }
             // Taken by its own responder before this.
             Kind::Disconnect => (500, Vec::new(), Vec::new()),
         };
-        let own_type = self
-            .headers
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let own_type =
+            self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let content_type = own_type.map(|(_, value)| value.as_str()).or(content_type);
 
         let mut template =

@@ -42,10 +42,7 @@ pub(super) fn marked(request: &Request) -> (Request, SentMark) {
     *copy.headers_mut() = request.headers().clone();
     // Generated code gives every request its whole body at once.
     let bytes = request.body().and_then(Body::as_bytes).unwrap_or_default();
-    let marked = Marked {
-        rest: Some(Bytes::copy_from_slice(bytes)),
-        mark: mark.clone(),
-    };
+    let marked = Marked { rest: Some(Bytes::copy_from_slice(bytes)), mark: mark.clone() };
     *copy.body_mut() = Some(Body::wrap(marked));
     (copy, mark)
 }
@@ -94,9 +91,7 @@ pub(super) async fn read(
     cap: usize,
     deadline: Option<Instant>,
 ) -> (Bytes, Option<Cut>) {
-    let declared = response
-        .content_length()
-        .and_then(|length| usize::try_from(length).ok());
+    let declared = response.content_length().and_then(|length| usize::try_from(length).ok());
     let mut body = Zeroizing::new(Vec::with_capacity(declared.unwrap_or(4096).min(cap)));
     let cut = loop {
         let chunk = match until(deadline, response.chunk()).await {

@@ -21,24 +21,16 @@ pub(crate) enum Happened {
     /// No answer; whether any part of the request may have left.
     NoAnswer { sent: bool },
     /// An answer, and the Retry-After it carried if that was usable.
-    Answered {
-        status: StatusCode,
-        retry_after: Option<Duration>,
-    },
+    Answered { status: StatusCode, retry_after: Option<Duration> },
 }
 
 impl Happened {
     pub(super) fn of(result: &Result<Answer, Failure>) -> Self {
         match result {
             Err(failure) => Self::NoAnswer { sent: failure.sent },
-            Ok(Answer {
-                status,
-                retry_after,
-                ..
-            }) => Self::Answered {
-                status: *status,
-                retry_after: *retry_after,
-            },
+            Ok(Answer { status, retry_after, .. }) => {
+                Self::Answered { status: *status, retry_after: *retry_after }
+            }
         }
     }
 }
@@ -61,16 +53,9 @@ pub(crate) fn decide(happened: &Happened, attempts: u32, max_retries: u32) -> De
     match *happened {
         Happened::NoAnswer { sent: true } => Decision::GiveBack,
         Happened::NoAnswer { sent: false } => Decision::Backoff(backoff(attempts)),
-        Happened::Answered {
-            status,
-            retry_after,
-        } => match (status, retry_after) {
+        Happened::Answered { status, retry_after } => match (status, retry_after) {
             (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) => {
-                if wait <= MAX_RETRY_AFTER {
-                    Decision::After(wait)
-                } else {
-                    Decision::GiveBack
-                }
+                if wait <= MAX_RETRY_AFTER { Decision::After(wait) } else { Decision::GiveBack }
             }
             (StatusCode::TOO_MANY_REQUESTS, None) => Decision::Backoff(backoff(attempts)),
             _ => Decision::GiveBack,
@@ -102,23 +87,11 @@ mod tests {
         for code in 100..=599 {
             let status = StatusCode::from_u16(code).unwrap();
             let expected = match code {
-                429 => (
-                    Decision::Backoff(FIRST_BACKOFF),
-                    Decision::After(Duration::from_secs(3)),
-                ),
+                429 => (Decision::Backoff(FIRST_BACKOFF), Decision::After(Duration::from_secs(3))),
                 503 => (Decision::GiveBack, Decision::After(Duration::from_secs(3))),
                 _ => (Decision::GiveBack, Decision::GiveBack),
             };
-            let decide = |retry_after| {
-                decide(
-                    &Happened::Answered {
-                        status,
-                        retry_after,
-                    },
-                    1,
-                    2,
-                )
-            };
+            let decide = |retry_after| decide(&Happened::Answered { status, retry_after }, 1, 2);
             assert_eq!((decide(None), decide(soon)), expected, "{code}");
         }
     }
@@ -133,19 +106,14 @@ mod tests {
     #[test]
     fn retries_end_after_max_retries() {
         let refused = Happened::NoAnswer { sent: false };
-        assert_eq!(
-            decide(&refused, 2, 2),
-            Decision::Backoff(Duration::from_secs(1))
-        );
+        assert_eq!(decide(&refused, 2, 2), Decision::Backoff(Duration::from_secs(1)));
         assert_eq!(decide(&refused, 3, 2), Decision::GiveBack);
         assert_eq!(decide(&refused, 1, 0), Decision::GiveBack);
     }
 
     #[test]
     fn the_backoff_doubles_up_to_eight_seconds() {
-        let millis: Vec<_> = (1..=7)
-            .map(|attempts| backoff(attempts).as_millis())
-            .collect();
+        let millis: Vec<_> = (1..=7).map(|attempts| backoff(attempts).as_millis()).collect();
         assert_eq!(millis, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
         assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
     }
@@ -155,14 +123,7 @@ mod tests {
         let at = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
             let status = StatusCode::TOO_MANY_REQUESTS;
-            decide(
-                &Happened::Answered {
-                    status,
-                    retry_after,
-                },
-                1,
-                2,
-            )
+            decide(&Happened::Answered { status, retry_after }, 1, 2)
         };
         assert_eq!(at(60), Decision::After(Duration::from_secs(60)));
         assert_eq!(at(61), Decision::GiveBack);
@@ -173,9 +134,6 @@ mod tests {
         let refused = Happened::NoAnswer { sent: false };
         let waits: Vec<_> = (0..100).map(|_| wait(&refused, 1, 2).unwrap()).collect();
         assert!(waits.iter().all(|wait| *wait <= FIRST_BACKOFF));
-        assert!(
-            waits.iter().any(|wait| *wait != waits[0]),
-            "all waits are the same"
-        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "all waits are the same");
     }
 }

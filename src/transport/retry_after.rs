@@ -46,25 +46,13 @@ mod tests {
             ("Thu Jan  1 00:00:30 2026", 30),
             ("Wed, 31 Dec 2025 23:59:00 GMT", 0),
         ] {
-            assert_eq!(
-                read_from(text),
-                Some(Duration::from_secs(seconds)),
-                "{text}"
-            );
+            assert_eq!(read_from(text), Some(Duration::from_secs(seconds)), "{text}");
         }
     }
 
     #[test]
     fn nonsense_is_as_good_as_none() {
-        for text in [
-            "",
-            "-5",
-            "1.5",
-            "soon",
-            "5 seconds",
-            "+3",
-            "Thu, 32 Jan 2026 00:00:30 GMT",
-        ] {
+        for text in ["", "-5", "1.5", "soon", "5 seconds", "+3", "Thu, 32 Jan 2026 00:00:30 GMT"] {
             assert_eq!(read_from(text), None, "{text}");
         }
         assert_eq!(read(&HeaderMap::new()), None);

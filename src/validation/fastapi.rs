@@ -15,30 +15,17 @@ pub(crate) fn read(
     sent: &ClientMetadata,
     cleaner: &Cleaner<'_>,
 ) -> Option<Vec<FieldError>> {
-    let entries = body
-        .get("detail")?
-        .as_array()
-        .filter(|entries| !entries.is_empty())?;
+    let entries = body.get("detail")?.as_array().filter(|entries| !entries.is_empty())?;
     let sent = serde_json::to_value(sent).unwrap_or_default();
-    Some(
-        entries
-            .iter()
-            .map(|entry| field_error(entry, &sent, cleaner))
-            .collect(),
-    )
+    Some(entries.iter().map(|entry| field_error(entry, &sent, cleaner)).collect())
 }
 
 fn field_error(entry: &Value, sent: &Value, cleaner: &Cleaner<'_>) -> FieldError {
     let text = |member: &str| {
         let found = entry.get(member).and_then(Value::as_str);
-        found
-            .map(|text| cleaner.clean(text))
-            .filter(|text| !text.is_empty())
+        found.map(|text| cleaner.clean(text)).filter(|text| !text.is_empty())
     };
-    let location = entry
-        .get("loc")
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
+    let location = entry.get("loc").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let way = in_metadata(location);
     let message = match entry.as_str() {
         Some(text) => Some(cleaner.clean(text)).filter(|text| !text.is_empty()),
@@ -48,10 +35,7 @@ fn field_error(entry: &Value, sent: &Value, cleaner: &Cleaner<'_>) -> FieldError
         path: path(way.unwrap_or(location), cleaner),
         field: way.and_then(|way| MetadataField::from_name(way.first()?.as_str()?)),
         kind: text("type").map_or("unspecified".into(), Into::into),
-        message: message.map_or(
-            "the server did not say what is wrong with it".into(),
-            Into::into,
-        ),
+        message: message.map_or("the server did not say what is wrong with it".into(), Into::into),
         value: way.and_then(|way| lookup(way, sent)).cloned(),
     }
 }
@@ -85,11 +69,7 @@ fn path(location: &[Value], cleaner: &Cleaner<'_>) -> String {
             }
         }
     }
-    if path.is_empty() {
-        "request".to_owned()
-    } else {
-        path
-    }
+    if path.is_empty() { "request".to_owned() } else { path }
 }
 
 fn lookup<'a>(way: &[Value], sent: &'a Value) -> Option<&'a Value> {

@@ -2,24 +2,16 @@
 //!
 //! Valid metadata is checked without an allocation.
 
-use fluent_uri::{Uri, component::Host};
+use fluent_uri::Uri;
 use serde_json::Value;
 
 use super::{FieldError, ValidationErrors};
-use crate::{ClientMetadata, GrantType, MetadataField};
+use crate::{ClientMetadata, GrantType, MetadataField, loopback::is_loopback};
 
 /// Schemes whose content a browser would run or read from the user's machine; no server can be
 /// waiting behind them.
-const FORBIDDEN_SCHEMES: &[&str] = &[
-    "javascript",
-    "data",
-    "vbscript",
-    "file",
-    "blob",
-    "about",
-    "filesystem",
-    "view-source",
-];
+const FORBIDDEN_SCHEMES: &[&str] =
+    &["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
 type Problem = (&'static str, &'static str);
 
@@ -27,33 +19,13 @@ pub(crate) fn check(metadata: &ClientMetadata) -> Result<(), ValidationErrors> {
     let mut found = Vec::new();
     redirect_uris(metadata, &mut found);
     grants_and_responses(metadata, &mut found);
-    page(
-        MetadataField::ClientUri,
-        metadata.client_uri.as_deref(),
-        &mut found,
-    );
-    page(
-        MetadataField::LogoUri,
-        metadata.logo_uri.as_deref(),
-        &mut found,
-    );
+    page(MetadataField::ClientUri, metadata.client_uri.as_deref(), &mut found);
+    page(MetadataField::LogoUri, metadata.logo_uri.as_deref(), &mut found);
     scope(metadata, &mut found);
     contacts(metadata, &mut found);
-    page(
-        MetadataField::TosUri,
-        metadata.tos_uri.as_deref(),
-        &mut found,
-    );
-    page(
-        MetadataField::PolicyUri,
-        metadata.policy_uri.as_deref(),
-        &mut found,
-    );
-    if found.is_empty() {
-        Ok(())
-    } else {
-        Err(ValidationErrors::local(found))
-    }
+    page(MetadataField::TosUri, metadata.tos_uri.as_deref(), &mut found);
+    page(MetadataField::PolicyUri, metadata.policy_uri.as_deref(), &mut found);
+    if found.is_empty() { Ok(()) } else { Err(ValidationErrors::local(found)) }
 }
 
 fn redirect_uris(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
@@ -91,10 +63,7 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
         ));
     }
     let scheme = uri.scheme().as_str();
-    if FORBIDDEN_SCHEMES
-        .iter()
-        .any(|forbidden| scheme.eq_ignore_ascii_case(forbidden))
-    {
+    if FORBIDDEN_SCHEMES.iter().any(|forbidden| scheme.eq_ignore_ascii_case(forbidden)) {
         return Err((
             "url_scheme",
             "this scheme cannot receive a redirect; use https, http to a loopback address, or a \
@@ -104,7 +73,7 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
     if scheme.eq_ignore_ascii_case("https") {
         return with_host(&uri).map(|_| ());
     }
-    if scheme.eq_ignore_ascii_case("http") && !is_loopback(&with_host(&uri)?) {
+    if scheme.eq_ignore_ascii_case("http") && !is_loopback(with_host(&uri)?) {
         return Err((
             "url_scheme",
             "http is for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use https, or \
@@ -125,35 +94,18 @@ fn absolute(text: &str) -> Result<Uri<&str>, Problem> {
 }
 
 /// The host of an http or https URL, which must have one, and a port that exists.
-fn with_host<'a>(uri: &Uri<&'a str>) -> Result<Host<'a>, Problem> {
+fn with_host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Problem> {
     let authority = uri
         .authority()
         .filter(|authority| !authority.host().is_empty())
-        .ok_or((
-            "url_parsing",
-            "the URL has no host; write it as https://host/path",
-        ))?;
+        .ok_or(("url_parsing", "the URL has no host; write it as https://host/path"))?;
     if authority.port_to_u16().is_err() {
         return Err((
             "url_port",
             "the port is not a number from 0 to 65535; correct or leave it out",
         ));
     }
-    Ok(authority.host_parsed())
-}
-
-/// Whether the host is this machine: 127.0.0.0/8, `::1` or the name `localhost`.
-#[allow(
-    clippy::match_wildcard_for_single_variants,
-    reason = "the enumeration is open"
-)]
-fn is_loopback(host: &Host<'_>) -> bool {
-    match host {
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-        Host::RegName(name) => name.as_str().eq_ignore_ascii_case("localhost"),
-        _ => false,
-    }
+    Ok(authority.host())
 }
 
 /// Which grant goes with which response type: RFC 7591 section 2.1's table. What neither that
@@ -180,12 +132,7 @@ fn grants_and_responses(metadata: &ClientMetadata, found: &mut Vec<FieldError>) 
             _ => continue,
         };
         let problem = ("grant_type_mismatch", problem);
-        found.push(at(
-            MetadataField::GrantTypes,
-            Some(i),
-            problem,
-            grant.as_str(),
-        ));
+        found.push(at(MetadataField::GrantTypes, Some(i), problem, grant.as_str()));
     }
     for (i, response) in metadata.response_types.iter().enumerate() {
         let mut words = response.as_str().split(' ');
@@ -200,21 +147,12 @@ fn grants_and_responses(metadata: &ClientMetadata, found: &mut Vec<FieldError>) 
             continue;
         };
         let problem = ("response_type_mismatch", problem);
-        found.push(at(
-            MetadataField::ResponseTypes,
-            Some(i),
-            problem,
-            response.as_str(),
-        ));
+        found.push(at(MetadataField::ResponseTypes, Some(i), problem, response.as_str()));
     }
 }
 
 fn scope(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
-    let Some(scope) = metadata
-        .scope
-        .as_deref()
-        .filter(|scope| !scope.trim().is_empty())
-    else {
+    let Some(scope) = metadata.scope.as_deref().filter(|scope| !scope.trim().is_empty()) else {
         return;
     };
     let is_token = |token: &str| {

@@ -1,0 +1,172 @@
+//! Provokes each kind of failure on an embedded loopback server and handles it as an application
+//! should. [`next_step`] and [`explain`] are worth copying.
+//!
+//! ```text
+//! cargo run --example handle_errors
+//! ```
+
+use std::time::Duration;
+
+use poggio::{
+    AuthMethod, Client, ClientInformation, ClientMetadata, ClientSecret, Error, ErrorCode, Outcome,
+    testing::{Reply, Server},
+};
+
+/// What an application does after a failed registration.
+enum NextStep {
+    /// Show the user which fields of the metadata to correct.
+    CorrectMetadata(Vec<String>),
+    /// Ask the user for a new token.
+    AskForToken,
+    /// Nothing was registered; registering again after this wait does no harm.
+    TryAgainAfter(Duration),
+    /// The client exists; go on with these credentials.
+    UseSalvaged(String, ClientSecret),
+    /// Whether a client exists is not known, or its credentials are lost. A program cannot mend
+    /// that: tell a person, with the request's id.
+    AskAPerson(Option<String>),
+    /// A setting or the server's policy stands in the way: tell whoever deploys the program.
+    TellTheOperator,
+}
+
+fn next_step(error: &Error) -> NextStep {
+    // What became of the registration comes first, and only then what went wrong.
+    match error.outcome() {
+        Outcome::NotRegistered => {}
+        Outcome::Registered | Outcome::Unknown => {
+            if let Error::Unreadable(answer) = error
+                && let (Some(id), Some(secret)) = (answer.client_id(), answer.client_secret())
+            {
+                return NextStep::UseSalvaged(id.to_owned(), secret.clone());
+            }
+            return NextStep::AskAPerson(error.request_id().map(str::to_owned));
+        }
+    }
+    match error {
+        // Local and server problems look the same.
+        Error::Validation(errors) => {
+            let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
+            NextStep::CorrectMetadata(lines.collect())
+        }
+        Error::Api(refusal) => match refusal.code().map(ErrorCode::as_str) {
+            Some("invalid_token") => NextStep::AskForToken,
+            Some("invalid_redirect_uri" | "invalid_client_metadata") => {
+                let description = refusal.description().map(str::to_owned);
+                NextStep::CorrectMetadata(description.into_iter().collect())
+            }
+            _ => error.retry_after().map_or(NextStep::TellTheOperator, NextStep::TryAgainAfter),
+        },
+        Error::Transport(_) => NextStep::TryAgainAfter(Duration::from_secs(60)),
+        _ => NextStep::TellTheOperator,
+    }
+}
+
+fn explain(step: &NextStep) -> String {
+    match step {
+        NextStep::CorrectMetadata(lines) => format!("correct the metadata: {}", lines.join("; ")),
+        NextStep::AskForToken => "ask the user for a new token".into(),
+        NextStep::TryAgainAfter(wait) => format!("register again in {} s", wait.as_secs()),
+        NextStep::UseSalvaged(id, secret) => format!("keep {id} with {secret:?} and go on"),
+        NextStep::AskAPerson(Some(id)) => format!("do not register again; ask about request {id}"),
+        NextStep::AskAPerson(None) => "do not register again; ask Poggio".into(),
+        NextStep::TellTheOperator => "tell whoever runs this program".into(),
+    }
+}
+
+/// Success is not the whole story: look at what was granted before going on.
+fn check(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> {
+    let mut remarks: Vec<_> =
+        client.changes_from(requested).iter().map(ToString::to_string).collect();
+    if client.metadata.token_endpoint_auth_method != AuthMethod::None
+        && client.client_secret.is_none()
+    {
+        remarks.push("the client has to authenticate, but was given no secret".into());
+    }
+    remarks.extend(client.warnings().iter().map(ToString::to_string));
+    remarks
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let server = Server::start().await;
+    let poggio = server.client_builder().timeout(Duration::from_millis(500)).build()?;
+    let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+
+    // Refused before anything is sent.
+    let wrong = ClientMetadata::new()
+        .with_redirect_uri("http://app.example/callback")
+        .with_scope("read\twrite");
+    show("metadata that the RFCs forbid", poggio.register(&wrong).await, &wrong);
+
+    // Refused by the server, field by field.
+    let unknown_grant = metadata.clone().with_grant_types(["authorization_code", "magic"]);
+    show("metadata that the server refuses", poggio.register(&unknown_grant).await, &unknown_grant);
+
+    for (name, reply) in replies() {
+        server.script([reply]);
+        show(name, poggio.register(&metadata).await, &metadata);
+    }
+
+    // Nobody listens there: nothing was sent.
+    let elsewhere = Client::builder().base_url("http://127.0.0.1:9").max_retries(0).build()?;
+    show("no server", elsewhere.register(&metadata).await, &metadata);
+
+    // Wrong before it is used.
+    let plain = Client::builder().base_url("http://api.poggio.io").build();
+    if let Err(error) = plain {
+        show("a base URL without TLS", Err(error), &metadata);
+    }
+    Ok(())
+}
+
+fn replies() -> Vec<(&'static str, Reply)> {
+    let challenge = r#"Bearer error="invalid_token", error_description="The token has expired""#;
+    vec![
+        (
+            "an RFC 7591 error",
+            Reply::json(
+                400,
+                serde_json::json!({
+                    "error": "invalid_redirect_uri",
+                    "error_description": "127.0.0.1 is not allowed for this organization",
+                }),
+            ),
+        ),
+        ("an expired token", Reply::status(401).with_header("www-authenticate", challenge)),
+        ("too many requests", Reply::status(429).with_header("retry-after", "90")),
+        (
+            "a server that fails",
+            Reply::html(500, "<html><title>Internal Server Error</title></html>")
+                .with_header("x-request-id", "req-4711"),
+        ),
+        ("a connection that drops", Reply::disconnect()),
+        ("a server that is too slow", Reply::registered().with_delay(Duration::from_secs(1))),
+        (
+            "an answer that is cut off",
+            Reply::text(201, r#"{"client_id": "c-1", "client_secret": "s3cr3t", "client_na"#),
+        ),
+        (
+            "another method than asked for",
+            Reply::registered().with_member("token_endpoint_auth_method", "client_secret_basic"),
+        ),
+        ("a secret that is missing", Reply::registered().without_member("client_secret")),
+    ]
+}
+
+fn show(name: &str, result: Result<ClientInformation, Error>, requested: &ClientMetadata) {
+    println!("{name}");
+    match result {
+        Err(error) => {
+            println!("  error:   {error}");
+            println!("  outcome: {:?}", error.outcome());
+            println!("  next:    {}", explain(&next_step(&error)));
+        }
+        Ok(client) => {
+            println!("  registered as {:?}", client.client_id);
+            for remark in check(&client, requested) {
+                println!("  look at: {remark}");
+            }
+        }
+    }
+    println!();
+}

@@ -1,0 +1,346 @@
+//! Registers an OAuth client and shows what was granted.
+//!
+//! By itself it talks to an embedded loopback server. `--live` talks to Poggio:
+//!
+//! ```text
+//! cargo run --example register -- --live --save client.json --client-name "Acme Sync"
+//! ```
+//!
+//! Exit codes: 0 registered; 1 no client was registered; 2 wrong arguments; 3 a client may have
+//! been registered; 4 a client was registered, but not all of it could be read or saved.
+
+use std::{
+    error::Error as _,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use poggio::{
+    Client, ClientInformation, ClientMetadata, ClientSecret, Error, MetadataField, Outcome,
+    SecretExpiry, testing::Server,
+};
+use tempfile::NamedTempFile;
+
+/// Register an OAuth client at Poggio (RFC 7591).
+#[derive(Parser)]
+struct Args {
+    /// Register at Poggio instead of at the embedded server; a token is read from
+    /// `POGGIO_AUTH_TOKEN`, another address from `POGGIO_BASE_URL`. The client cannot be removed
+    /// afterwards.
+    #[arg(long, requires = "save")]
+    live: bool,
+    /// Register at this address, https or loopback.
+    #[arg(long, value_name = "URL", conflicts_with = "live")]
+    base_url: Option<String>,
+    /// Write the credentials as JSON to a new file that only you can read.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Let the server alone check the metadata.
+    #[arg(long)]
+    no_local_validation: bool,
+    /// Read metadata in RFC 7591's JSON; the flags below go on top of it.
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+    /// Where users are sent back to; can be given several times.
+    #[arg(long, value_name = "URI")]
+    redirect_uri: Vec<String>,
+    #[arg(long, value_name = "METHOD")]
+    token_endpoint_auth_method: Option<String>,
+    /// Can be given several times.
+    #[arg(long, value_name = "TYPE")]
+    grant_type: Vec<String>,
+    /// Can be given several times.
+    #[arg(long, value_name = "TYPE")]
+    response_type: Vec<String>,
+    #[arg(long, value_name = "NAME")]
+    client_name: Option<String>,
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+    /// Separated by blanks.
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
+    /// Can be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    contact: Vec<String>,
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    #[arg(long, value_name = "ID")]
+    software_id: Option<String>,
+    #[arg(long, value_name = "VERSION")]
+    software_version: Option<String>,
+}
+
+const NOT_REGISTERED: u8 = 1;
+const UNKNOWN: u8 = 3;
+const REGISTERED: u8 = 4;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(code) => ExitCode::from(code),
+    }
+}
+
+async fn run(args: Args) -> Result<(), u8> {
+    let metadata = args.client_metadata()?;
+    // Proven writable before anything is registered: the secret is shown once.
+    let target = args.save.as_deref().map(SaveFile::prepare).transpose()?;
+
+    // Kept until the end, for the client to talk to.
+    let embedded = match (&args.base_url, args.live) {
+        (None, false) => Some(Server::start().await),
+        _ => None,
+    };
+    let poggio = args.client(embedded.as_ref()).map_err(|error| report(&error))?;
+    let result = poggio.register(&metadata).await;
+
+    match &result {
+        Ok(client) => {
+            show(client, &metadata);
+            if let Some(target) = target {
+                return target.write(&client.expose_json());
+            }
+            println!("\nnote: the secret is shown once; --save FILE keeps it");
+            Ok(())
+        }
+        Err(error) => {
+            let code = report(error);
+            if let (Error::Unreadable(answer), Some(target)) = (error, target) {
+                target.write(&serde_json::json!({
+                    "client_id": answer.client_id(),
+                    "client_secret": answer.client_secret().map(ClientSecret::expose),
+                }))?;
+            }
+            Err(code)
+        }
+    }
+}
+
+impl Args {
+    fn client(&self, embedded: Option<&Server>) -> Result<Client, Error> {
+        let mut builder = match (embedded, &self.base_url) {
+            (Some(server), _) => {
+                println!("registering at the embedded server (--live for Poggio)\n");
+                server.client_builder()
+            }
+            (None, Some(url)) => {
+                println!("registering at {url}\n");
+                Client::builder().base_url(url)
+            }
+            (None, None) => {
+                println!("registering at Poggio\n");
+                return Client::from_env();
+            }
+        };
+        if let Ok(token) = std::env::var("POGGIO_AUTH_TOKEN")
+            && !token.is_empty()
+        {
+            builder = builder.auth_token(token);
+        }
+        builder
+            .app_info("poggio-example", env!("CARGO_PKG_VERSION"))
+            .local_validation(!self.no_local_validation)
+            .build()
+    }
+
+    fn client_metadata(&self) -> Result<ClientMetadata, u8> {
+        let mut metadata = match &self.metadata {
+            Some(path) => read_metadata(path)?,
+            None if self.redirect_uri.is_empty() && self.grant_type.is_empty() => {
+                ClientMetadata::new()
+                    .with_redirect_uri("http://127.0.0.1:8910/callback")
+                    .with_grant_types(["authorization_code", "refresh_token"])
+                    .with_client_name("Poggio example")
+            }
+            None => ClientMetadata::new(),
+        };
+        for uri in &self.redirect_uri {
+            metadata = metadata.with_redirect_uri(uri);
+        }
+        if let Some(method) = &self.token_endpoint_auth_method {
+            metadata = metadata.with_token_endpoint_auth_method(method);
+        }
+        if !self.grant_type.is_empty() {
+            metadata = metadata.with_grant_types(&self.grant_type);
+            // Nobody is redirected, so nothing is answered to a redirect.
+            if self.grant_type.iter().all(|grant| grant == "client_credentials") {
+                metadata.response_types.clear();
+            }
+        }
+        if !self.response_type.is_empty() {
+            metadata = metadata.with_response_types(&self.response_type);
+        }
+        if !self.contact.is_empty() {
+            metadata = metadata.with_contacts(&self.contact);
+        }
+        let texts = [
+            (&self.client_name, &mut metadata.client_name),
+            (&self.client_uri, &mut metadata.client_uri),
+            (&self.logo_uri, &mut metadata.logo_uri),
+            (&self.scope, &mut metadata.scope),
+            (&self.tos_uri, &mut metadata.tos_uri),
+            (&self.policy_uri, &mut metadata.policy_uri),
+            (&self.software_id, &mut metadata.software_id),
+            (&self.software_version, &mut metadata.software_version),
+        ];
+        for (given, field) in texts {
+            if given.is_some() {
+                field.clone_from(given);
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string())).map_err(
+        |problem| {
+            eprintln!("error: the metadata file cannot be used");
+            eprintln!("  --> {}", path.display());
+            eprintln!("   | {problem}");
+            eprintln!("   = outcome: {}", Outcome::NotRegistered);
+            eprintln!("   = help: correct the file, then register again");
+            NOT_REGISTERED
+        },
+    )
+}
+
+/// A file that will appear whole, readable by its owner alone, in place of nothing.
+struct SaveFile<'a> {
+    path: &'a Path,
+    file: NamedTempFile,
+}
+
+impl<'a> SaveFile<'a> {
+    fn prepare(path: &'a Path) -> Result<Self, u8> {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let file = match path.symlink_metadata() {
+            Ok(_) => Err("it exists already, and credentials are never overwritten".to_owned()),
+            // Mode 0600 from its first moment.
+            Err(_) => NamedTempFile::new_in(folder).map_err(|error| error.to_string()),
+        };
+        file.map(|file| Self { path, file }).map_err(|problem| {
+            eprintln!("error: the credentials could not be saved there");
+            eprintln!("  --> {}", path.display());
+            eprintln!("   | {problem}");
+            eprintln!("   = outcome: {}", Outcome::NotRegistered);
+            eprintln!("   = help: name a new file in a folder that you can write to");
+            NOT_REGISTERED
+        })
+    }
+
+    fn write(mut self, credentials: &serde_json::Value) -> Result<(), u8> {
+        let text = format!("{credentials:#}\n");
+        let written = self.file.write_all(text.as_bytes());
+        let written = written.and_then(|()| self.file.as_file().sync_all());
+        let saved = match written {
+            Ok(()) => self.file.persist_noclobber(self.path).map(drop).map_err(|error| {
+                let kept = error.file.keep();
+                (error.error, kept.map(|(_, path)| path).ok())
+            }),
+            Err(error) => Err((error, self.file.keep().map(|(_, path)| path).ok())),
+        };
+        match saved {
+            Ok(()) => {
+                println!("\nsaved to {}", self.path.display());
+                Ok(())
+            }
+            Err((problem, kept)) => {
+                eprintln!("error: the client is registered, but its credentials are not saved");
+                eprintln!("  --> {}", self.path.display());
+                eprintln!("   | {problem}");
+                if let Some(kept) = kept {
+                    eprintln!("   = note: what could be written is in {}", kept.display());
+                }
+                eprintln!("   = outcome: {}", Outcome::Registered);
+                eprintln!("   = help: do not register again before you have looked there");
+                Err(REGISTERED)
+            }
+        }
+    }
+}
+
+/// Prints a table; what the server wrote has its control characters escaped.
+fn show(client: &ClientInformation, requested: &ClientMetadata) {
+    let row = |name: &str, value: &str| println!("  {name:<28}{}", value.escape_debug());
+    row("client_id", &client.client_id);
+    row("client_secret", if client.client_secret.is_some() { "[redacted]" } else { "none" });
+    if let Some(at) = client.client_id_issued_at {
+        row("client_id_issued_at", &at.to_string());
+    }
+    match client.client_secret_expires_at {
+        SecretExpiry::Never => row("client_secret_expires_at", "never"),
+        SecretExpiry::At(at) => row("client_secret_expires_at", &at.to_string()),
+        SecretExpiry::Unspecified => {}
+    }
+    if let Ok(serde_json::Value::Object(granted)) = serde_json::to_value(&client.metadata) {
+        for field in MetadataField::ALL {
+            match granted.get(field.as_str()) {
+                Some(serde_json::Value::Array(values)) => {
+                    let values: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
+                    row(field.as_str(), &values.join(", "));
+                }
+                Some(value) => row(field.as_str(), value.as_str().unwrap_or_default()),
+                None => {}
+            }
+        }
+    }
+    for change in client.changes_from(requested) {
+        println!("\nchanged: {change}");
+    }
+    for warning in client.warnings() {
+        println!("\nodd in the answer: {warning}");
+    }
+}
+
+/// Prints what happened, where, why and what now; returns the exit code.
+fn report(error: &Error) -> u8 {
+    match error {
+        Error::Validation(errors) => {
+            eprintln!("error: the client metadata was refused ({:?})", errors.origin());
+            for error in errors {
+                eprintln!("  --> {} [{}]", error.path(), error.kind());
+                if let Some(value) = error.value() {
+                    eprintln!("   | {}", value.to_string().escape_debug());
+                }
+                eprintln!("   | {}", error.message());
+            }
+        }
+        Error::Config(error) => {
+            eprintln!("error: a setting cannot be used");
+            eprintln!("  --> {}", error.setting());
+            eprintln!("   | {}", error.problem());
+        }
+        Error::Api(error) => eprintln!("error: {error}"),
+        Error::Transport(error) => eprintln!("error: {error}"),
+        Error::Unreadable(error) => eprintln!("error: {error}"),
+        other => eprintln!("error: {other}"),
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprintln!("   | because: {}", error.to_string().escape_debug());
+        cause = error.source();
+    }
+    if let Some(id) = error.request_id() {
+        eprintln!("   = request: {id}");
+    }
+    eprintln!("   = outcome: {}", error.outcome());
+    eprintln!("   = help: {}", error.help());
+    match error.outcome() {
+        Outcome::NotRegistered => NOT_REGISTERED,
+        Outcome::Unknown => UNKNOWN,
+        Outcome::Registered => REGISTERED,
+    }
+}
