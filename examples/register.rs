@@ -19,7 +19,7 @@ use std::{
 
 use clap::Parser;
 use poggio::{
-    Client, ClientInformation, ClientMetadata, ClientSecret, Error, MetadataField, Outcome,
+    Client, ClientInformation, ClientMetadata, ClientSecret, Error, MetadataField, Origin, Outcome,
     SecretExpiry, testing::Server,
 };
 use tempfile::NamedTempFile;
@@ -309,11 +309,17 @@ fn show(client: &ClientInformation, requested: &ClientMetadata) {
 fn report(error: &Error) -> u8 {
     match error {
         Error::Validation(errors) => {
-            eprintln!("error: the client metadata was refused ({:?})", errors.origin());
+            match errors.origin() {
+                Origin::Local => eprintln!("error: the client metadata is wrong; it was not sent"),
+                Origin::Server => eprintln!("error: the server refused the client metadata"),
+            }
             for error in errors {
                 eprintln!("  --> {} [{}]", error.path(), error.kind());
                 if let Some(value) = error.value() {
-                    eprintln!("   | {}", value.to_string().escape_debug());
+                    // Debug escapes what would steer the terminal.
+                    let shown =
+                        value.as_str().map_or(value.to_string(), |text| format!("{text:?}"));
+                    eprintln!("   | {shown}");
                 }
                 eprintln!("   | {}", error.message());
             }

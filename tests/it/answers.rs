@@ -1,0 +1,243 @@
+//! Every answer that is no registration, and its outcome.
+
+use poggio::{ApiError, Error};
+use poggio::{ErrorCode, Outcome, testing::Reply};
+use serde_json::json;
+
+use crate::support::{all_shown, register_with};
+
+async fn refused(reply: Reply) -> (Error, ApiError) {
+    let error = register_with(reply.clone()).await.unwrap_err();
+    let Err(Error::Api(api)) = register_with(reply).await else { panic!("{error}") };
+    (error, api)
+}
+
+#[tokio::test]
+async fn every_status_has_its_outcome() {
+    for status in 300..=599_u16 {
+        let expected = if status < 500 { Outcome::NotRegistered } else { Outcome::Unknown };
+        let (error, api) = refused(Reply::status(status)).await;
+        assert_eq!(error.outcome(), expected, "{status}");
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(api.status().as_u16(), status);
+        assert_eq!(error.attempts(), 1, "{status}");
+    }
+    let (busy, _) = refused(Reply::status(503).with_header("retry-after", "7")).await;
+    assert_eq!(busy.outcome(), Outcome::NotRegistered);
+    assert_eq!(busy.retry_after().unwrap().as_secs(), 7);
+    let (vague, _) = refused(Reply::status(503).with_header("retry-after", "soon")).await;
+    assert_eq!((vague.outcome(), vague.retry_after()), (Outcome::Unknown, None));
+}
+
+#[tokio::test]
+async fn bodies_of_every_form_give_their_code_and_description() {
+    let rfc = json!({"error": "invalid_redirect_uri", "error_description": "Not that one"});
+    for (reply, code, description) in [
+        (Reply::json(400, rfc.clone()), Some("invalid_redirect_uri"), Some("Not that one")),
+        (Reply::json(400, json!({"error": "x_own"})), Some("x_own"), None),
+        (
+            Reply::json(400, json!({"detail": "client_name is not allowed"})),
+            None,
+            Some("client_name is not allowed"),
+        ),
+        (
+            Reply::json(405, json!({"detail": "Method Not Allowed"})),
+            None,
+            Some("Method Not Allowed"),
+        ),
+        (Reply::json(422, json!({"detail": []})), None, None),
+        (
+            Reply::json(422, json!({"detail": {"error": "x"}})),
+            None,
+            Some(r#"{"detail":{"error":"x"}}"#),
+        ),
+        (Reply::json(400, json!({"detail": {"message": "nested"}})), None, Some("nested")),
+        (
+            Reply::json(403, json!({"detail": [{"loc": ["body", "scope"], "msg": "No"}]})),
+            None,
+            Some("scope: No"),
+        ),
+        (Reply::json(500, json!({"message": "boom"})), None, Some("boom")),
+        (
+            Reply::json(400, json!({"error": {"code": "bad", "message": "Nested"}})),
+            Some("bad"),
+            Some("Nested"),
+        ),
+        (
+            Reply::json(400, json!({"error": "Not a code, but a sentence"})),
+            None,
+            Some("Not a code, but a sentence"),
+        ),
+        (Reply::json(400, json!({"title": "Bad", "status": 400})), None, Some("Bad")),
+        (Reply::json(400, json!({"foo": "bar"})), None, Some(r#"{"foo":"bar"}"#)),
+        (Reply::json(400, json!({})), None, None),
+        (Reply::json(400, json!(null)), None, None),
+        (Reply::json(400, json!("a bare string")), None, Some(r#""a bare string""#)),
+        (Reply::status(500), None, None),
+        (Reply::text(502, "upstream is down\n"), None, Some("upstream is down")),
+        (
+            Reply::html(403, "<html><head><title>Access denied</title></head></html>"),
+            None,
+            Some("Access denied"),
+        ),
+        (Reply::bytes(500, [0xff, 0xfe, 0x00, b'a']), None, Some("a")),
+        (
+            Reply::bytes(400, [b"\xEF\xBB\xBF", rfc.to_string().as_bytes()].concat()),
+            Some("invalid_redirect_uri"),
+            Some("Not that one"),
+        ),
+    ] {
+        let (error, api) = refused(reply).await;
+        assert_eq!(api.code().map(ErrorCode::as_str), code, "{error}");
+        assert_eq!(api.description(), description, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_gives_what_the_body_does_not() {
+    let challenge = r#"Bearer realm="x", error="invalid_token", error_description="It \"expired\"", resource_metadata="https://a.example""#;
+    for (reply, code, description) in [
+        (Reply::status(401), Some("invalid_token"), Some("It \"expired\"")),
+        (Reply::html(403, "<title>No</title>"), Some("invalid_token"), Some("It \"expired\"")),
+        (
+            Reply::json(401, json!({"detail": "Not authenticated"})),
+            Some("invalid_token"),
+            Some("Not authenticated"),
+        ),
+        (
+            Reply::json(401, json!({"error": "access_denied"})),
+            Some("access_denied"),
+            Some("It \"expired\""),
+        ),
+    ] {
+        let (_, api) = refused(reply.with_header("www-authenticate", challenge)).await;
+        assert_eq!(api.code().map(ErrorCode::as_str), code);
+        assert_eq!(api.description(), description);
+        assert_eq!(api.headers()["www-authenticate"], challenge);
+    }
+    for nonsense in
+        ["Bearer", "\"", "Bearer error=", "Bearer error=\"unclosed", ",,,", "=", "Basic dXNlcg=="]
+    {
+        let (_, api) = refused(Reply::status(401).with_header("www-authenticate", nonsense)).await;
+        assert_eq!((api.code(), api.description()), (None, None), "{nonsense}");
+    }
+}
+
+#[test]
+fn known_codes_are_constants_and_unknown_ones_are_kept() {
+    for (code, text) in [
+        (ErrorCode::INVALID_REDIRECT_URI, "invalid_redirect_uri"),
+        (ErrorCode::INVALID_CLIENT_METADATA, "invalid_client_metadata"),
+        (ErrorCode::INVALID_SOFTWARE_STATEMENT, "invalid_software_statement"),
+        (ErrorCode::UNAPPROVED_SOFTWARE_STATEMENT, "unapproved_software_statement"),
+        (ErrorCode::INVALID_TOKEN, "invalid_token"),
+    ] {
+        assert_eq!(code.as_str(), text);
+        assert_eq!(code, text);
+        assert_eq!(code.to_string(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_received_code_equals_its_constant() {
+    let (_, api) = refused(Reply::json(400, json!({"error": "invalid_client_metadata"}))).await;
+    assert_eq!(api.code(), Some(&ErrorCode::INVALID_CLIENT_METADATA));
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let server = poggio::testing::Server::start().await;
+        server.script([Reply::status(status).with_header("location", "/v1/oauth/register")]);
+        let error = server.client().register(&crate::support::metadata()).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::NotRegistered);
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(server.requests().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_given_on_errors_and_values() {
+    for name in ["x-request-id", "request-id", "x-correlation-id"] {
+        let (error, _) = refused(Reply::status(500).with_header(name, "req-4711")).await;
+        assert_eq!(error.request_id(), Some("req-4711"));
+        assert!(error.to_string().contains("[request req-4711]"), "{error}");
+        let client =
+            register_with(Reply::registered().with_header(name, "req-4711")).await.unwrap();
+        assert_eq!(client.request_id(), Some("req-4711"));
+    }
+    for strange in ["", "a b", "<script>", "'; drop", &"x".repeat(129)] {
+        let (error, _) = refused(Reply::status(500).with_header("x-request-id", strange)).await;
+        assert_eq!(error.request_id(), None, "{strange}");
+    }
+}
+
+#[tokio::test]
+async fn what_steers_a_terminal_never_comes_through() {
+    let evil = "a\u{1b}[2Jb\u{7}\u{9b}c\u{202e}d\u{200b}e\r\nf";
+    let challenge = "Bearer error=\"x\ty\", error_description=\"\ttab\"";
+    let mut replies = vec![Reply::status(401).with_header("www-authenticate", challenge)];
+    for status in [400, 403, 422, 500] {
+        replies.extend([
+            Reply::json(status, json!({"error": evil, "error_description": evil})),
+            Reply::json(status, json!({"detail": evil})),
+            Reply::json(
+                status,
+                json!({"detail": [{"loc": ["body", evil, 0], "msg": evil, "type": evil}]}),
+            ),
+            Reply::json(status, json!({evil: evil})),
+            Reply::text(status, evil),
+            Reply::html(status, format!("<title>{evil}</title>")),
+        ]);
+    }
+    replies.extend([Reply::text(200, evil), Reply::json(200, json!({"client_secret": evil}))]);
+    for reply in replies {
+        let error = register_with(reply.clone()).await.unwrap_err();
+        let display = error.to_string();
+        let raw: Vec<_> = display
+            .chars()
+            .filter(|c| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}'))
+            .collect();
+        assert_eq!(raw, Vec::<char>::new(), "{display:?} from {reply:?}");
+        // Debug output has line breaks of its own, and nothing else.
+        assert!(
+            !all_shown(&error).contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
+            "{reply:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_huge_error_body_is_cut_to_an_excerpt() {
+    let (error, api) = refused(Reply::text(500, "blah ".repeat(200_000))).await;
+    assert_eq!(api.description().unwrap().chars().count(), 300);
+    assert!(error.to_string().len() < 600, "{error}");
+}
+
+#[tokio::test]
+async fn each_kind_of_error_is_shown_as_reviewed() {
+    let challenge = r#"Bearer error="insufficient_scope", error_description="Needs mcp:write""#;
+    for (name, reply) in [
+        (
+            "rfc7591",
+            Reply::json(
+                400,
+                json!({"error": "invalid_client_metadata", "error_description": "No"}),
+            ),
+        ),
+        ("detail", Reply::json(400, json!({"detail": "client_name is not allowed"}))),
+        ("challenge", Reply::status(403).with_header("www-authenticate", challenge)),
+        ("unauthorized", Reply::status(401)),
+        ("not_found", Reply::json(404, json!({"detail": "Not Found"}))),
+        ("redirect", Reply::status(308).with_header("location", "/elsewhere")),
+        ("rate_limited", Reply::status(429).with_header("retry-after", "120")),
+        ("busy", Reply::status(503).with_header("retry-after", "90")),
+        ("failed", Reply::html(500, "<title>Oops</title>").with_header("x-request-id", "r-1")),
+        ("unreadable", Reply::json(201, json!({"client_secret": "s3cr3t"}))),
+        ("salvaged", Reply::text(201, r#"{"client_id": "id", "client_secret": "s3cr3t""#)),
+    ] {
+        let error = register_with(reply).await.unwrap_err();
+        insta::assert_snapshot!(format!("display_{name}"), error);
+        insta::assert_debug_snapshot!(format!("debug_{name}"), error);
+    }
+}

@@ -1,0 +1,110 @@
+//! What a server granted otherwise than asked.
+
+use poggio::{AuthMethod, ChangeKind, ClientInformation, ClientMetadata, MetadataField};
+use serde_json::json;
+
+fn requested() -> ClientMetadata {
+    ClientMetadata::new()
+        .with_redirect_uri("https://a.example/cb")
+        .with_redirect_uri("https://b.example/cb")
+        .with_grant_types(["authorization_code", "refresh_token"])
+        .with_scope("read write")
+        .with_client_name("Acme")
+}
+
+fn granted(changes: serde_json::Value) -> ClientInformation {
+    let mut answer = serde_json::to_value(requested()).unwrap();
+    answer["client_id"] = json!("id");
+    for (name, value) in changes.as_object().unwrap() {
+        answer[name] = value.clone();
+    }
+    ClientInformation::from_json(&answer.to_string()).unwrap()
+}
+
+fn changes(answer: serde_json::Value) -> Vec<(MetadataField, ChangeKind, String)> {
+    let changes = granted(answer).changes_from(&requested());
+    changes.iter().map(|c| (c.field(), c.kind(), c.to_string())).collect()
+}
+
+#[test]
+fn what_was_granted_as_asked_is_no_change() {
+    assert_eq!(changes(json!({})), []);
+    assert_eq!(
+        changes(json!({
+            "redirect_uris": ["https://b.example/cb", "https://a.example/cb"],
+            "scope": "write read",
+            "logo_uri": null,
+            "tos_uri": "",
+            "contacts": [],
+        })),
+        [],
+        "neither order nor null matters"
+    );
+}
+
+#[test]
+fn a_replaced_auth_method_is_one_line_to_notice() {
+    let client = granted(json!({"token_endpoint_auth_method": "client_secret_basic"}));
+    let changes = client.changes_from(&requested());
+    assert_eq!(changes.len(), 1);
+    let change = &changes[0];
+    assert_eq!(change.field(), MetadataField::TokenEndpointAuthMethod);
+    assert_eq!(change.kind(), ChangeKind::Replaced);
+    assert_eq!(change.requested(), ["client_secret_post"]);
+    assert_eq!(change.granted(), ["client_secret_basic"]);
+    assert_eq!(client.metadata.token_endpoint_auth_method, AuthMethod::ClientSecretBasic);
+}
+
+#[test]
+fn dropped_replaced_and_added_values_are_told_per_field() {
+    use ChangeKind::{Added, Dropped, Replaced};
+    use MetadataField::{ClientName, GrantTypes, PolicyUri, RedirectUris, Scope};
+    let told = changes(json!({
+        "redirect_uris": ["https://a.example/cb", "https://b.example/cb/"],
+        "grant_types": ["authorization_code"],
+        "scope": "read write profile",
+        "client_name": null,
+        "policy_uri": "https://poggio.example/\u{1b}[2J",
+    }));
+    let expected = [
+        (
+            RedirectUris,
+            Replaced,
+            r#"redirect_uris: asked for "https://a.example/cb", "https://b.example/cb", was given "https://a.example/cb", "https://b.example/cb/""#,
+        ),
+        (
+            GrantTypes,
+            Dropped,
+            r#"grant_types: asked for "authorization_code", "refresh_token", was given "authorization_code""#,
+        ),
+        (ClientName, Dropped, r#"client_name: asked for "Acme", was given nothing"#),
+        (Scope, Added, r#"scope: asked for "read", "write", was given "read", "write", "profile""#),
+        (
+            PolicyUri,
+            Added,
+            r#"policy_uri: asked for nothing, was given "https://poggio.example/\u{1b}[2J""#,
+        ),
+    ];
+    assert_eq!(told, expected.map(|(field, kind, line)| (field, kind, line.to_owned())));
+
+    let client = granted(json!({"grant_types": ["authorization_code", "x"]}));
+    let change = &client.changes_from(&requested())[0];
+    assert_eq!(change.dropped().collect::<Vec<_>>(), ["refresh_token"]);
+    assert_eq!(change.added().collect::<Vec<_>>(), ["x"]);
+}
+
+#[test]
+fn what_an_answer_does_not_state_counts_as_dropped() {
+    let client = ClientInformation::from_json(r#"{"client_id": "id"}"#).unwrap();
+    let none = requested().with_token_endpoint_auth_method("none");
+    let kinds: Vec<_> = client.changes_from(&none).iter().map(|c| (c.field(), c.kind())).collect();
+    let dropped = [
+        MetadataField::RedirectUris,
+        MetadataField::TokenEndpointAuthMethod,
+        MetadataField::GrantTypes,
+        MetadataField::ResponseTypes,
+        MetadataField::ClientName,
+        MetadataField::Scope,
+    ];
+    assert_eq!(kinds, dropped.map(|field| (field, ChangeKind::Dropped)));
+}

@@ -1,0 +1,66 @@
+//! The generated client under review, and what `build.rs` refuses.
+
+use std::{env, fs, path::Path, process::Command};
+
+#[test]
+fn the_generated_client_is_the_reviewed_one() {
+    insta::assert_snapshot!(include_str!(concat!(env!("OUT_DIR"), "/client.rs")));
+}
+
+/// Builds a copy of this package with another contract; returns what cargo printed.
+fn build_with(contract: Option<&str>) -> String {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+        fs::copy(package.join(file), copy.path().join(file)).unwrap();
+    }
+    fs::create_dir(copy.path().join("src")).unwrap();
+    fs::write(copy.path().join("src/lib.rs"), "").unwrap();
+    if let Some(contract) = contract {
+        fs::write(copy.path().join("openapi.json"), contract).unwrap();
+    }
+    // The test's own target folder holds what the build needs, built.
+    let target = env::current_exe().unwrap();
+    let target = target.ancestors().nth(3).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--lib", "--offline", "--quiet", "--target-dir"])
+        .arg(target)
+        .current_dir(copy.path())
+        .env_remove("RUSTFLAGS")
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "built in spite of its contract: {printed}");
+    printed
+}
+
+#[test]
+fn a_contract_that_cannot_be_used_is_refused_with_one_readable_message() {
+    let contract = include_str!("../../openapi.json");
+    let without_secret_type = contract.replace(
+        r##"{ "$ref": "#/components/schemas/ClientSecret" }"##,
+        r#"{ "type": "string", "nullable": true }"#,
+    );
+    assert_ne!(contract, without_secret_type);
+    for (contract, message) in [
+        (None, "openapi.json: cannot be read: "),
+        (Some("{"), "openapi.json: is not JSON: "),
+        (
+            Some(contract.replace("\"3.0.3\"", "\"3.1.0\"").as_str()),
+            "openapi.json: is OpenAPI 3.1.0, but the generator reads 3.0.x only",
+        ),
+        (Some("{}"), "openapi.json: is OpenAPI of no version, but the generator reads 3.0.x only"),
+        (Some(r#"{"openapi": "3.0.3"}"#), "openapi.json: is not OpenAPI: "),
+        (
+            Some(without_secret_type.as_str()),
+            "openapi.json: client_secret is no longer the secret type",
+        ),
+    ] {
+        let printed = build_with(contract);
+        let errors: Vec<_> =
+            printed.lines().filter(|line| line.starts_with("error: poggio")).collect();
+        assert_eq!(errors.len(), 1, "{printed}");
+        assert!(errors[0].contains(message), "{printed}");
+        assert!(!printed.contains("panicked"), "{printed}");
+    }
+}

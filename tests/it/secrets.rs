@@ -1,0 +1,182 @@
+//! Canaries: a secret and a token, put everywhere, that must not show anywhere.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use poggio::{
+    ClientInformation, ClientSecret, Error,
+    testing::{Reply, Server},
+};
+use serde_json::json;
+
+use crate::support::{RawServer, all_shown, debugged, metadata};
+
+/// In the form that the recorded FastAPI server gives its secrets.
+const SECRET: &str = "knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k";
+const TOKEN: &str = "t0ken-canary";
+
+fn replies() -> Vec<Reply> {
+    let whole = json!({"client_id": "id", "client_secret": SECRET});
+    let text = whole.to_string();
+    let mut replies = Vec::new();
+    for status in [200, 201] {
+        replies.extend([
+            Reply::json(status, whole.clone()),
+            Reply::json(status, json!({"client_secret": SECRET})),
+            Reply::json(status, json!({"client_id": 5, "client_secret": [SECRET]})),
+            Reply::json(status, json!({"client_id": "id", "client_secret": [SECRET], "x": SECRET})),
+            Reply::json(status, json!({"client_id": "id", "registration_access_token": SECRET})),
+            Reply::json(status, json!({"client_id": "id", "client_id_issued_at": SECRET})),
+            Reply::json(
+                status,
+                json!({"client_id": "id", "contacts": [[SECRET]], "scope": {"a": SECRET}}),
+            ),
+            Reply::json(status, json!([whole.clone()])),
+            Reply::json(status, json!({"data": whole.clone()})),
+            Reply::text(status, &text[..text.len() - 1]),
+            Reply::text(status, &text[..text.len() - 5]),
+            Reply::text(status, format!("{text}x")),
+            Reply::text(status, SECRET),
+        ]);
+    }
+    for status in [302, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503] {
+        let sentence = format!("the secret {SECRET} and the token {TOKEN} are known");
+        let entry = json!({
+            "loc": ["body", SECRET, TOKEN], "msg": sentence, "type": SECRET,
+            "input": whole, "ctx": {"error": SECRET},
+        });
+        let challenge = format!(r#"Bearer error="{TOKEN}", error_description="{sentence}""#);
+        replies.extend([
+            Reply::json(status, whole.clone()),
+            Reply::json(status, json!({"error": SECRET, "error_description": sentence})),
+            Reply::json(status, json!({"error": TOKEN})),
+            Reply::json(status, json!({"detail": sentence})),
+            Reply::json(status, json!({"detail": [entry.clone()]})),
+            Reply::json(status, json!({"detail": [sentence.clone()]})),
+            Reply::json(status, json!({"message": sentence, "client_secret": SECRET})),
+            Reply::json(status, json!({SECRET: TOKEN})),
+            Reply::text(status, sentence.clone()),
+            Reply::html(status, format!("<title>{sentence}</title>{SECRET}")),
+            Reply::html(status, format!("<p>client_secret={SECRET}&token={TOKEN}</p>")),
+            Reply::status(status).with_header("www-authenticate", challenge),
+            Reply::json(status, whole.clone()).with_header("x-request-id", SECRET),
+            Reply::status(status).with_header("x-request-id", TOKEN),
+            Reply::status(status).with_header("set-cookie", SECRET).with_header("location", SECRET),
+        ]);
+    }
+    replies
+}
+
+fn shown(result: &Result<ClientInformation, Error>) -> String {
+    match result {
+        Err(error) => all_shown(error),
+        Ok(client) => {
+            let warnings: String =
+                client.warnings().iter().map(|warning| format!("{warning} {warning:?}")).collect();
+            let changes = debugged(&client.changes_from(&metadata()));
+            format!("{}{}{warnings}{changes}", debugged(client), debugged(&client.additional))
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_secret_nor_token_shows_whatever_the_server_answers() {
+    let server = Server::start().await;
+    let poggio = server.client_builder().auth_token(TOKEN).max_retries(0).build().unwrap();
+    let mut cases = 0;
+    for reply in replies() {
+        server.script([reply.clone()]);
+        let shown = shown(&poggio.register(&metadata()).await);
+        for canary in [SECRET, TOKEN] {
+            assert!(!shown.contains(canary), "{canary} of {reply:?} shows in {shown}");
+        }
+        cases += 1;
+    }
+    assert_eq!(cases, server.requests().len());
+}
+
+#[tokio::test]
+async fn a_secret_does_not_show_where_the_connection_breaks() {
+    let body = format!(r#"{{"client_id": "id", "client_secret": "{SECRET}", "#);
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n",
+        "HTTP/1.1 500 X\r\ncontent-length: 999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 2",
+        "",
+    ] {
+        let server = RawServer::answering(format!("{head}{body}")).await;
+        let poggio = poggio::Client::builder().base_url(&server.base_url).auth_token(TOKEN);
+        let result = poggio.build().unwrap().register(&metadata()).await;
+        assert!(result.is_err(), "{head}");
+        let shown = shown(&result);
+        assert!(!shown.contains(SECRET) && !shown.contains(TOKEN), "{head}: {shown}");
+    }
+}
+
+#[test]
+fn a_secret_is_redacted_and_neither_displayed_nor_compared() {
+    let secret = ClientSecret::from(SECRET);
+    assert_eq!(
+        format!("{secret:?} {secret:#?}"),
+        "ClientSecret([redacted]) ClientSecret([redacted])"
+    );
+    assert_eq!(secret.clone().expose(), SECRET);
+    assert_eq!(ClientSecret::from(SECRET.to_owned()).expose(), SECRET);
+}
+
+/// Looks into each block of memory that is given back, while it is told to.
+struct Watching;
+
+const WIPED: &[u8] = b"w1ped-when-dropped";
+static WATCHING: AtomicBool = AtomicBool::new(false);
+static LEFT: AtomicUsize = AtomicUsize::new(0);
+
+#[global_allocator]
+static ALLOCATOR: Watching = Watching;
+
+// SAFETY: all is left to the system's allocator; a block is read before it is given back, and no
+// further than its layout says.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Zeroed, so that what is read on the way back was written.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if WATCHING.load(Ordering::Relaxed) {
+            let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+            if bytes.windows(WIPED.len()).any(|window| window == WIPED) {
+                LEFT.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[test]
+fn a_secret_is_wiped_when_it_is_dropped() {
+    let text = String::from_utf8(WIPED.to_vec()).unwrap();
+    WATCHING.store(true, Ordering::Relaxed);
+
+    drop(text.clone());
+    assert_eq!(LEFT.swap(0, Ordering::Relaxed), 1, "an ordinary string is found, so all would be");
+
+    let secret = ClientSecret::from(text.clone());
+    drop(secret.clone());
+    drop(secret);
+    drop(ClientSecret::from(text.as_str()));
+    let json = br#"{"client_id": "id", "client_secret": "w1ped-when-dropped"}"#;
+    let client = ClientInformation::from_json(std::str::from_utf8(json).unwrap()).unwrap();
+    drop(client.clone());
+    drop(client);
+    assert_eq!(LEFT.load(Ordering::Relaxed), 0);
+
+    let builder = poggio::Client::builder().base_url("http://[::1]").auth_token(text.as_str());
+    drop(builder);
+    let wiped = LEFT.load(Ordering::Relaxed);
+    WATCHING.store(false, Ordering::Relaxed);
+    assert_eq!(wiped, 0);
+}

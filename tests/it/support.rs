@@ -1,0 +1,98 @@
+//! What several modules need: metadata, servers that speak raw bytes, all that an error shows.
+
+use std::{
+    error::Error as _,
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
+use poggio::{
+    ClientInformation, ClientMetadata, Error,
+    testing::{Reply, Server},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// Metadata that every rule lets through.
+pub(crate) fn metadata() -> ClientMetadata {
+    ClientMetadata::new()
+        .with_redirect_uri("http://127.0.0.1:8910/callback")
+        .with_client_name("Acme Sync")
+}
+
+/// Registers at a loopback server that gives this reply.
+pub(crate) async fn register_with(reply: Reply) -> Result<ClientInformation, Error> {
+    let server = Server::start().await;
+    server.script([reply]);
+    let poggio = server.client_builder().max_retries(0).build().unwrap();
+    poggio.register(&metadata()).await
+}
+
+/// What of an error can end up in a log: Display, Debug in both forms, and so along its sources.
+pub(crate) fn all_shown(error: &Error) -> String {
+    let mut shown = format!("{error}\n{}", debugged(error));
+    let mut source = error.source();
+    while let Some(cause) = source {
+        shown.push_str(&format!("\n{cause}\n{cause:?}\n{cause:#?}"));
+        source = cause.source();
+    }
+    shown
+}
+
+pub(crate) fn debugged(value: &impl Debug) -> String {
+    format!("{value:?}\n{value:#?}")
+}
+
+/// A server that reads a request, writes given bytes and closes the connection.
+pub(crate) struct RawServer {
+    pub(crate) base_url: String,
+    requests: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl RawServer {
+    pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let answer = answer.into();
+        let seen = Arc::clone(&requests);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let request = read_request(&mut stream).await;
+                seen.lock().unwrap().push(request);
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Self { base_url, requests }
+    }
+
+    /// Everything received, a request each.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        requests.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
+    }
+}
+
+/// Reads head and body of a request by its Content-Length.
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .split_once("content-length: ")
+                .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap_or("0"));
+            if body.len() >= length.parse().unwrap() {
+                return bytes;
+            }
+        }
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return bytes,
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+        }
+    }
+}
