@@ -1,5 +1,11 @@
 //! Everything this crate promises, by behaviour.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::too_many_lines)]
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test is read from top to bottom, and its speed is no matter"
+)]
 
 mod answers;
 mod changes;

@@ -281,7 +281,7 @@ async fn without_a_readable_client_id_it_is_unreadable_and_what_came_is_salvaged
     ] {
         let error = unreadable(reply).await;
         assert_eq!(error.client_id(), id, "{error}");
-        assert_eq!(error.client_secret().map(|secret| secret.expose()), secret, "{error}");
+        assert_eq!(error.client_secret().map(poggio::ClientSecret::expose), secret, "{error}");
         assert!(error.to_string().ends_with(&format!("cannot be read: {reason}")), "{error}");
     }
 }
