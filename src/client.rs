@@ -143,6 +143,7 @@ impl Client {
         match exchange.take() {
             Some(Ok(answer)) => self.read(answer, typed.map(ResponseValue::into_inner), metadata),
             Some(Err(failure)) => Err(self.transport_error(failure)),
+            // Not reached: that its request cannot be built was ruled out with the base URL.
             None => Err(self.transport_error(Failure {
                 sent: false,
                 kind: FailureKind::Connect,
@@ -167,33 +168,22 @@ impl Client {
             (_, Some(typed)) => read::typed(typed),
             (_, None) => read::lenient(&answer.body),
         };
-        let credentials = salvage::credentials(&answer.body);
-        let secret = credentials.client_secret.as_ref().map(ClientSecret::expose);
+        let mut information = match result {
+            Ok(information) => information,
+            Err(reason) => return Err(unreadable(answer, reason, token)),
+        };
+        let secret = information.client_secret.as_ref().map(ClientSecret::expose);
         let cleaner = Cleaner::new(token.into_iter().chain(secret));
-        match result {
-            Ok(mut information) => {
-                information.status = Some(answer.status);
-                information.request_id = error::request_id(&answer.headers, &cleaner);
-                information.attempts = answer.attempts;
-                if answer.cut.is_some() {
-                    information.warnings.push(FieldWarning::new(
-                        "body",
-                        "the connection ended before the answer's declared end; its JSON is whole",
-                    ));
-                }
-                Ok(information)
-            }
-            Err(reason) => {
-                let head = ResponseHead::of(&answer, &cleaner);
-                let reason = match answer.cut {
-                    Some(Cut::Timeout) => Reason::CutByTimeout,
-                    Some(Cut::Broken(source)) => Reason::CutByConnection(source),
-                    _ => reason,
-                };
-                let unreadable = UnreadableResponse::new(Some(head), reason, credentials);
-                Err(Error::Unreadable(unreadable))
-            }
+        information.request_id = error::request_id(&answer.headers, &cleaner);
+        information.status = Some(answer.status);
+        information.attempts = answer.attempts;
+        if answer.cut.is_some() {
+            information.warnings.push(FieldWarning::new(
+                "body",
+                "the connection ended before the answer's declared end; its JSON is whole",
+            ));
         }
+        Ok(information)
     }
 
     fn transport_error(&self, failure: Failure) -> Error {
@@ -204,6 +194,18 @@ impl Client {
     fn endpoint(&self) -> String {
         format!("{}{}", self.shared.base_url, base_url::REGISTRATION_PATH)
     }
+}
+
+fn unreadable(answer: Answer, reason: Reason, token: Option<&str>) -> Error {
+    let salvaged = salvage::credentials(&answer.body);
+    let secret = salvaged.client_secret.as_ref().map(ClientSecret::expose);
+    let head = ResponseHead::of(&answer, &Cleaner::new(token.into_iter().chain(secret)));
+    let reason = match answer.cut {
+        Some(Cut::Timeout) => Reason::CutByTimeout,
+        Some(Cut::Broken(source)) => Reason::CutByConnection(source),
+        Some(Cut::TooLarge(_)) | None => reason,
+    };
+    Error::Unreadable(UnreadableResponse::new(Some(head), reason, salvaged))
 }
 
 fn record(span: &Span, result: &Result<ClientInformation, Error>) {

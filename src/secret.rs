@@ -49,11 +49,16 @@ impl From<&str> for ClientSecret {
 
 impl From<String> for ClientSecret {
     /// Copies the secret into memory of its exact size and wipes the given string.
-    fn from(mut secret: String) -> Self {
-        let kept = Self::from(secret.as_str());
-        secret.zeroize();
-        kept
+    fn from(secret: String) -> Self {
+        Self(wiped(secret))
     }
+}
+
+/// The text in memory of its exact size; what it came in is wiped.
+pub(crate) fn wiped(mut text: String) -> SecretString {
+    let kept = SecretString::from(text.as_str());
+    text.zeroize();
+    kept
 }
 
 /// A client secret as it stands in a generated type, which must be able to serialize.

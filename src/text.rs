@@ -44,8 +44,7 @@ impl<'a> Cleaner<'a> {
     /// A glimpse of a body that is not what the contract says: the title of a page, else its
     /// first words. `None` where nothing readable is left.
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
-        let start = body.get(..body.len().min(8 * 1024)).unwrap_or(body);
-        let text = String::from_utf8_lossy(start);
+        let text = String::from_utf8_lossy(body);
         let readable =
             if text.trim_start().starts_with('<') { page_text(&text) } else { text.into_owned() };
         Some(self.clean(&readable)).filter(|excerpt| !excerpt.is_empty())

@@ -3,12 +3,17 @@
 use std::{ffi::OsString, fmt, sync::Arc, time::Duration};
 
 use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Client, Shared,
     base_url::{self, BaseUrl},
 };
-use crate::{ConfigError, Error, secret::BearerToken, transport::Transport};
+use crate::{
+    ConfigError, Error,
+    secret::{self, BearerToken},
+    transport::Transport,
+};
 
 /// Configures a [`Client`]; made by [`Client::builder`].
 ///
@@ -34,7 +39,7 @@ use crate::{ConfigError, Error, secret::BearerToken, transport::Transport};
 #[must_use]
 pub struct ClientBuilder {
     base_url: String,
-    auth_token: Option<secrecy::SecretString>,
+    auth_token: Option<SecretString>,
     app_info: Option<(String, String)>,
     timeout: Duration,
     connect_timeout: Duration,
@@ -72,7 +77,7 @@ impl ClientBuilder {
     /// Sets the token that authorizes registrations (RFC 6750), without the word `Bearer`.
     /// Default: none, which Poggio documents as sufficient.
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
-        self.auth_token = Some(token.into().into());
+        self.auth_token = Some(secret::wiped(token.into()));
         self
     }
 
@@ -138,7 +143,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let base_url = base_url::parse(&self.base_url)?;
         let token = self.auth_token.as_ref().map(|token| {
-            let parsed = BearerToken::parse(secrecy::ExposeSecret::expose_secret(token));
+            let parsed = BearerToken::parse(token.expose_secret());
             parsed.map_err(|problem| ConfigError::new("auth_token", problem))
         });
         let token = token.transpose()?;

@@ -48,36 +48,45 @@ fn code(body: &Value, cleaner: &Cleaner<'_>) -> Option<ErrorCode> {
     ErrorCode::read(&cleaner.clean(text))
 }
 
-/// What the members say that usually hold a sentence, else the JSON itself in short.
+/// The sentence that a JSON body holds for people, wherever it is; else what there is instead.
+///
+/// Values of other members are not shown: any of them may be a credential.
 fn description(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
-    let nested = [body.get("error"), body.get("detail")];
-    let text = ["error_description", "detail", "message", "title", "msg"].iter().find_map(|name| {
-        let mut places = std::iter::once(Some(body)).chain(nested).flatten();
-        places.find_map(|place| place.get(name)?.as_str())
-    });
-    let found = match (text, body) {
-        (Some(text), _) => cleaner.clean(text),
-        // FastAPI's list of problems at another status than its own.
-        (None, _) if body.get("detail").is_some_and(Value::is_array) => {
-            problems(body, cleaner).unwrap_or_default()
-        }
-        (None, Value::Object(members)) if members.is_empty() || members.contains_key("error") => {
-            let sentence = body.get("error").and_then(Value::as_str);
-            // An `error` that is no code is a sentence.
-            let sentence = sentence.filter(|text| ErrorCode::read(text).is_none());
-            sentence.map(|text| cleaner.clean(text)).unwrap_or_default()
-        }
-        (None, Value::Null) => String::new(),
-        (None, other) => cleaner.clean(&other.to_string()),
+    let text = match body {
+        // FastAPI's list of problems, at another status than its own.
+        _ if body.get("detail").is_some_and(Value::is_array) => problems(body, cleaner)?,
+        Value::String(text) => text.clone(),
+        Value::Object(members) => match sentence(body) {
+            Some(text) => text.to_owned(),
+            None if members.is_empty() || members.contains_key("error") => return None,
+            None => {
+                let names: Vec<_> = members.keys().map(String::as_str).collect();
+                format!("JSON with the members {}", names.join(", "))
+            }
+        },
+        other => sentence(other)?.to_owned(),
     };
-    Some(found).filter(|text| !text.is_empty())
+    Some(cleaner.clean(&text)).filter(|text| !text.is_empty())
 }
 
 fn problems(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
     let errors = fastapi::read(body, &ClientMetadata::default(), cleaner)?;
-    let lines: Vec<_> =
-        errors.iter().map(|error| format!("{}: {}", error.path(), error.message())).collect();
-    Some(cleaner.clean(&lines.join("; ")))
+    let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
+    Some(lines.collect::<Vec<_>>().join("; "))
+}
+
+/// The first text under a name that usually holds a sentence, outermost first.
+fn sentence(value: &Value) -> Option<&str> {
+    const NAMES: [&str; 6] = ["error_description", "detail", "message", "msg", "title", "reason"];
+    let text = |name: &str| value.get(name)?.as_str().filter(|text| !text.is_empty());
+    // An `error` that is no code is a sentence.
+    let error = || text("error").filter(|text| ErrorCode::read(text).is_none());
+    let found = NAMES.iter().find_map(|name| text(name)).or_else(error);
+    found.or_else(|| match value {
+        Value::Object(members) => members.values().find_map(sentence),
+        Value::Array(entries) => entries.iter().find_map(sentence),
+        _ => None,
+    })
 }
 
 /// What a `WWW-Authenticate` header says (RFC 6750 section 3).
