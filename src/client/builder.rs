@@ -148,16 +148,17 @@ impl ClientBuilder {
         });
         let token = token.transpose()?;
         self.check_limits()?;
-        let http = match &self.http_client {
-            Some(client) => client.clone(),
-            None => self.http(&base_url)?,
-        };
         let transport = Transport {
             authorization: token.as_ref().and_then(BearerToken::header),
             user_agent: self.user_agent()?,
             timeout: self.timeout,
             max_retries: self.max_retries,
             max_response_bytes: self.max_response_bytes,
+        };
+        // Last: the one setting that costs time to check.
+        let http = match &self.http_client {
+            Some(client) => client.clone(),
+            None => self.http(&base_url)?,
         };
         let shared = Shared {
             base_url: base_url.text,
