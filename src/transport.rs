@@ -61,7 +61,7 @@ pub(crate) struct Failure {
 /// How a call ended without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// No connection came about.
+    /// No connection came about, be it that time ran out for it.
     Connect,
     /// Time ran out.
     Timeout,
@@ -177,9 +177,11 @@ impl Transport {
 }
 
 fn failure_kind(error: &reqwest::Error, mark: &SentMark) -> FailureKind {
-    if error.is_timeout() {
+    if error.is_connect() {
+        FailureKind::Connect
+    } else if error.is_timeout() {
         FailureKind::Timeout
-    } else if error.is_connect() || !mark.is_sent() {
+    } else if !mark.is_sent() {
         FailureKind::Connect
     } else {
         FailureKind::Broken

@@ -33,7 +33,9 @@ impl TransportError {
     /// Returns whether time ran out, be it for the connection or for the whole call.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.0.failure.kind == FailureKind::Timeout
+        let failure = &self.0.failure;
+        failure.kind == FailureKind::Timeout
+            || failure.source.as_ref().is_some_and(reqwest::Error::is_timeout)
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -68,7 +70,12 @@ impl fmt::Display for TransportError {
         match failure.kind {
             FailureKind::Connect => write!(f, "could not connect to {endpoint}")?,
             FailureKind::Timeout => {
-                write!(f, "no answer from {endpoint} within {timeout:?}, {sent}")?;
+                write!(f, "no answer from {endpoint} ")?;
+                match failure.source {
+                    None => write!(f, "within {timeout:?}, {sent}")?,
+                    // A timeout of the caller's own HTTP client.
+                    Some(_) => write!(f, "in time, {sent}")?,
+                }
             }
             FailureKind::Broken => write!(f, "the connection to {endpoint} broke {sent}")?,
             FailureKind::Redirected => {

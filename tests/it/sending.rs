@@ -176,6 +176,32 @@ async fn a_name_that_does_not_resolve_sent_nothing() {
     );
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[tokio::test]
+async fn a_handshake_that_stalls_ends_at_the_connect_timeout_and_sent_nothing() {
+    // Never accepted from, so never answered.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let poggio = Client::builder().base_url(&url).max_retries(0);
+    let poggio = poggio.connect_timeout(Duration::from_millis(200)).build().unwrap();
+    let started = Instant::now();
+    let error = failed(&poggio).await;
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(error.is_timeout() && !error.is_sent(), "{error}");
+    assert_eq!(error.to_string(), format!("could not connect to {url}/v1/oauth/register"));
+    assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
+}
+
+#[tokio::test]
+async fn a_timeout_of_the_callers_http_client_is_told_without_a_time_of_ours() {
+    let server = Server::start().await;
+    server.script([Reply::registered().with_delay(Duration::from_secs(60))]);
+    let own = reqwest::Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
+    let error = failed(&server.client_builder().http_client(own).build().unwrap()).await;
+    assert!(error.is_timeout() && error.is_sent(), "{error}");
+    assert!(error.to_string().ends_with(" in time, after the request was sent"), "{error}");
+}
+
 #[tokio::test]
 async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
     let server = Server::start().await;
