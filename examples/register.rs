@@ -47,32 +47,40 @@ struct Args {
     /// Where users are sent back to; can be given several times.
     #[arg(long, value_name = "URI")]
     redirect_uri: Vec<String>,
+    /// How the client authenticates: `client_secret_post`, `client_secret_basic`, `none`, or another.
     #[arg(long, value_name = "METHOD")]
     token_endpoint_auth_method: Option<String>,
-    /// Can be given several times.
+    /// A grant type the client will use; can be given several times.
     #[arg(long, value_name = "TYPE")]
     grant_type: Vec<String>,
-    /// Can be given several times.
+    /// A response type the client will use; can be given several times.
     #[arg(long, value_name = "TYPE")]
     response_type: Vec<String>,
+    /// The name that users will read.
     #[arg(long, value_name = "NAME")]
     client_name: Option<String>,
+    /// The client's home page.
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
+    /// The client's logo.
     #[arg(long, value_name = "URL")]
     logo_uri: Option<String>,
-    /// Separated by blanks.
+    /// The scopes the client may ask for, separated by blanks.
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// Can be given several times.
+    /// Whom to reach about the client; can be given several times.
     #[arg(long, value_name = "ADDRESS")]
     contact: Vec<String>,
+    /// The client's terms of service.
     #[arg(long, value_name = "URL")]
     tos_uri: Option<String>,
+    /// The client's privacy policy.
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
+    /// Names the software, the same in all its installations.
     #[arg(long, value_name = "ID")]
     software_id: Option<String>,
+    /// The version of the software.
     #[arg(long, value_name = "VERSION")]
     software_version: Option<String>,
 }
@@ -104,22 +112,27 @@ async fn run(args: Args) -> Result<(), u8> {
 
     match &result {
         Ok(client) => {
+            // Before anything is printed: the reader of the output may have gone.
+            let saved = match target {
+                Some(target) => target.write(&client.expose_json()).map(Some)?,
+                None => None,
+            };
             show(client, &metadata);
-            if let Some(target) = target {
-                return target.write(&client.expose_json());
+            match saved {
+                Some(path) => println!("\nsaved to {}", path.display()),
+                None => println!("\nnote: the secret is shown once; --save FILE keeps it"),
             }
-            println!("\nnote: the secret is shown once; --save FILE keeps it");
             Ok(())
         }
         Err(error) => {
-            let code = report(error);
             if let (Error::Unreadable(answer), Some(target)) = (error, target) {
-                target.write(&serde_json::json!({
+                let path = target.write(&serde_json::json!({
                     "client_id": answer.client_id(),
                     "client_secret": answer.client_secret().map(ClientSecret::expose),
                 }))?;
+                println!("what could be read is saved to {}\n", path.display());
             }
-            Err(code)
+            Err(report(error))
         }
     }
 }
@@ -202,16 +215,19 @@ impl Args {
 
 fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
     let read = fs::read_to_string(path).map_err(|error| error.to_string());
-    read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string())).map_err(
-        |problem| {
-            eprintln!("error: the metadata file cannot be used");
-            eprintln!("  --> {}", path.display());
-            eprintln!("   | {problem}");
-            eprintln!("   = outcome: {}", Outcome::NotRegistered);
-            eprintln!("   = help: correct the file, then register again");
-            NOT_REGISTERED
-        },
-    )
+    let parsed = read.and_then(|text| {
+        // Names the member, which serde_json alone does not.
+        let json = &mut serde_json::Deserializer::from_str(&text);
+        serde_path_to_error::deserialize(json).map_err(|error| error.to_string())
+    });
+    parsed.map_err(|problem| {
+        eprintln!("error: the metadata file cannot be used");
+        eprintln!("  --> {}", path.display());
+        eprintln!("   | {problem}");
+        eprintln!("   = outcome: {}", Outcome::NotRegistered);
+        eprintln!("   = help: correct the file, then register again");
+        NOT_REGISTERED
+    })
 }
 
 /// A file that will appear whole, readable by its owner alone, in place of nothing.
@@ -241,7 +257,7 @@ impl<'a> SaveFile<'a> {
         })
     }
 
-    fn write(mut self, credentials: &serde_json::Value) -> Result<(), u8> {
+    fn write(mut self, credentials: &serde_json::Value) -> Result<&'a Path, u8> {
         let text = format!("{credentials:#}\n");
         let written = self.file.write_all(text.as_bytes());
         let written = written.and_then(|()| self.file.as_file().sync_all());
@@ -253,10 +269,7 @@ impl<'a> SaveFile<'a> {
             Err(error) => Err((error, self.file.keep().map(|(_, path)| path).ok())),
         };
         match saved {
-            Ok(()) => {
-                println!("\nsaved to {}", self.path.display());
-                Ok(())
-            }
+            Ok(()) => Ok(self.path),
             Err((problem, kept)) => {
                 eprintln!("error: the client is registered, but its credentials are not saved");
                 eprintln!("  --> {}", self.path.display());

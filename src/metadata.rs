@@ -3,6 +3,7 @@
 //! Here lives the value and its form in JSON. Which values are allowed is in `validation`.
 
 mod field;
+mod json;
 mod terms;
 
 pub use field::MetadataField;
@@ -51,7 +52,7 @@ use crate::validation::{ValidationErrors, rules};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct ClientMetadata {
     /// Where the authorization server may send the user back to. Default: none.
     ///
@@ -75,10 +76,10 @@ pub struct ClientMetadata {
     pub logo_uri: Option<String>,
     /// The scopes the client may ask for, separated by single spaces (RFC 6749 section 3.3).
     /// Default: unset. A blank scope is left out of the request.
-    #[serde(skip_serializing_if = "is_blank")]
+    #[serde(skip_serializing_if = "json::is_blank")]
     pub scope: Option<String>,
     /// Whom to reach about the client, usually e-mail addresses. Default: none.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "json::null_is_empty")]
     pub contacts: Vec<String>,
     /// URL of the client's terms of service. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -270,16 +271,4 @@ impl ClientMetadata {
     pub fn validate(&self) -> Result<(), ValidationErrors> {
         rules::check(self)
     }
-}
-
-/// Whether a scope holds nothing to ask for. Servers refuse a scope that is empty or null.
-#[allow(clippy::ref_option, reason = "serde calls it with the field's type")]
-fn is_blank(scope: &Option<String>) -> bool {
-    scope.as_deref().is_none_or(|text| text.trim().is_empty())
-}
-
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    Option::<Vec<String>>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -123,6 +124,28 @@ fn register_reads_a_metadata_file_with_flags_on_top() {
     fs::write(&file, r#"{"redirect_uri": "https://acme.example/a"}"#).unwrap();
     let output = run("register", &["--metadata", path]);
     insta::assert_snapshot!(printed(&output, Some(folder.path())));
+
+    fs::write(&file, r#"{"redirect_uris": ["https://acme.example/a", 5]}"#).unwrap();
+    let output = run("register", &["--metadata", path]);
+    assert!(text(&output.stderr).contains("| redirect_uris[1]: invalid type: integer `5`"));
+}
+
+#[test]
+fn register_keeps_the_credentials_though_nobody_reads_its_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("client.json");
+    let mut child = command("register", &["--save", file.to_str().unwrap()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Gone after the first line, which is printed before anything is sent.
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("registering"), "{first}");
+    child.wait().unwrap();
+    let saved = fs::read_to_string(&file).unwrap();
+    assert!(saved.contains("loopback-secret-1"), "{saved}");
 }
 
 #[test]

@@ -104,6 +104,17 @@ fn a_metadata_file_is_read_with_the_defaults_for_what_it_leaves_out() {
 }
 
 #[test]
+fn only_an_object_is_metadata() {
+    for json in [json!([]), json!(null), json!("x"), json!([["https://acme.example"]])] {
+        let error = serde_json::from_value::<ClientMetadata>(json).unwrap_err().to_string();
+        assert!(
+            error.ends_with("expected an object with the members of client metadata"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_misspelt_member_of_a_metadata_file_is_named() {
     let error = serde_json::from_value::<ClientMetadata>(json!({"redirect_uri": "x"})).unwrap_err();
     assert!(error.to_string().starts_with("unknown field `redirect_uri`"), "{error}");

@@ -1,21 +1,22 @@
 //! What is recorded for tracing, and what is not.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{cell::RefCell, io, sync::Once};
 
 use poggio::testing::{Reply, Server};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::support::metadata;
 
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this test's thread, which runs its whole registration, has recorded.
+    static RECORDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl io::Write for Sink {
+struct ToThisThread;
+
+impl io::Write for ToThisThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        RECORDED.with_borrow_mut(|recorded| recorded.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -26,22 +27,25 @@ impl io::Write for Sink {
 
 /// Everything that our own spans and events record at TRACE while registering.
 async fn recorded(replies: impl IntoIterator<Item = Reply>) -> String {
-    let sink = Sink::default();
-    let writer = sink.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // One subscriber for all tests: what is enabled is cached across threads.
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(FmtSpan::FULL)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(|| ToThisThread)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    RECORDED.take();
     let server = Server::start().await;
     server.script(replies);
     let poggio = server.client_builder().auth_token("t0ken-canary").build().unwrap();
     let _ = poggio.register(&metadata()).await;
-    let bytes = sink.0.lock().unwrap().clone();
-    let text = String::from_utf8(bytes).unwrap().replace(&server.base_url(), "http://loopback");
+    let text = String::from_utf8(RECORDED.take()).unwrap();
+    let text = text.replace(&server.base_url(), "http://loopback");
     text.lines().filter(|line| line.contains("poggio")).map(|line| format!("{line}\n")).collect()
 }
 
