@@ -121,3 +121,24 @@ impl fmt::Debug for BearerToken {
         f.write_str("BearerToken([redacted])")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_token_is_marked_sensitive() {
+        let header = BearerToken::parse("p0ggio").unwrap().header().unwrap();
+        assert!(header.is_sensitive());
+        assert_eq!(header, "Bearer p0ggio");
+        assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn a_generated_value_serializes_its_secret_redacted() {
+        let received: ReceivedSecret = serde_json::from_str(r#""s3cr3t""#).unwrap();
+        assert_eq!(received.0.expose(), "s3cr3t");
+        assert_eq!(serde_json::to_string(&received).unwrap(), r#""[redacted]""#);
+        assert_eq!(format!("{received:?}"), "ReceivedSecret(ClientSecret([redacted]))");
+    }
+}

@@ -68,6 +68,25 @@ async fn a_base_url_may_have_a_path_and_a_slash_at_the_end() {
     }
 }
 
+#[tokio::test]
+async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
+    let v4 = RawServer::answering(answer).await;
+    let port = v4.base_url.rsplit(':').next().unwrap().to_owned();
+    let mut urls = vec![v4.base_url.clone(), format!("http://localhost:{port}")];
+    let v6;
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        v6 = RawServer::at("[::1]:0", answer).await;
+        urls.push(v6.base_url.clone());
+    } else {
+        println!("skipped: this machine has no IPv6 loopback");
+    }
+    for url in urls {
+        let poggio = Client::builder().base_url(&url).build().unwrap();
+        assert_eq!(poggio.register(&metadata()).await.unwrap().client_id, "id", "{url}");
+    }
+}
+
 #[test]
 fn base_urls_that_can_be_used_are_kept_in_one_form() {
     for (url, kept) in [
@@ -119,6 +138,13 @@ fn base_urls_that_cannot_be_used_say_why() {
         let expected = ("base_url".to_owned(), problem.to_owned());
         assert_eq!(refused(Client::builder().base_url(url)), expected, "{url}");
     }
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_shown_as_reviewed() {
+    let error = Client::builder().base_url("http://api.poggio.io").build().unwrap_err();
+    insta::assert_snapshot!("config_display", error);
+    insta::assert_debug_snapshot!("config_debug", error);
 }
 
 #[tokio::test]

@@ -256,6 +256,18 @@ async fn register_saves_what_was_salvaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_proxy_is_used_for_this_machine() {
+    let server = Server::start().await;
+    let mut command = command("register", &["--base-url", &server.base_url()]);
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(variable, "http://127.0.0.1:9");
+    }
+    let output = command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(server.registrations().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_environment_names_the_server_and_the_token() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,17 @@ fn the_generated_client_is_the_reviewed_one() {
     insta::assert_snapshot!(include_str!(concat!(env!("OUT_DIR"), "/client.rs")));
 }
 
+#[test]
+fn the_client_is_generated_anew_when_the_contract_changes() {
+    let said = include_str!(concat!(env!("OUT_DIR"), "/../output"));
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(
+        lines,
+        ["cargo::rerun-if-changed=openapi.json", "cargo::rerun-if-changed=build.rs"],
+        "these two and nothing else"
+    );
+}
+
 /// Builds a copy of this package with another contract; returns what cargo printed.
 fn build_with(contract: Option<&str>) -> String {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -220,6 +220,8 @@ async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
     );
     let error = Error::Transport(error);
     assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
+    let debug = format!("{error:#?}").replace(&server.base_url(), "http://loopback");
+    insta::assert_snapshot!("timeout_debug", debug);
 }
 
 #[tokio::test]

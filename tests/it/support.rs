@@ -53,7 +53,11 @@ pub(crate) struct RawServer {
 
 impl RawServer {
     pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", answer).await
+    }
+
+    pub(crate) async fn at(address: &str, answer: impl Into<Vec<u8>>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let answer = answer.into();

@@ -192,7 +192,9 @@ fn all_problems_come_at_once_in_the_order_of_the_contract() {
     assert_eq!(errors.on(MetadataField::Scope).count(), 1);
     assert_eq!(errors.on("redirect").count(), 0);
     assert_eq!((&errors).into_iter().count(), 5);
-    insta::assert_snapshot!(Error::from(errors));
+    let error = Error::from(errors);
+    insta::assert_snapshot!("local_display", error);
+    insta::assert_debug_snapshot!("local_debug", error);
 }
 
 #[tokio::test]
