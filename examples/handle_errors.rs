@@ -48,7 +48,7 @@ fn next_step(error: &Error) -> NextStep {
             let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
             NextStep::CorrectMetadata(lines.collect())
         }
-        Error::Api(refusal) => match refusal.code().map(ErrorCode::as_str) {
+        Error::Api(refusal) => match refusal.code().as_ref().map(ErrorCode::as_str) {
             Some("invalid_token") => NextStep::AskForToken,
             Some("invalid_redirect_uri" | "invalid_client_metadata") => {
                 let description = refusal.description().map(str::to_owned);
@@ -66,7 +66,7 @@ fn explain(step: &NextStep) -> String {
         NextStep::CorrectMetadata(lines) => format!("correct the metadata: {}", lines.join("; ")),
         NextStep::AskForToken => "ask the user for a new token".into(),
         NextStep::TryAgainAfter(wait) => format!("register again in {} s", wait.as_secs()),
-        NextStep::UseSalvaged(id, secret) => format!("keep {id} with {secret:?} and go on"),
+        NextStep::UseSalvaged(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
         NextStep::AskAPerson(Some(id)) => format!("do not register again; ask about request {id}"),
         NextStep::AskAPerson(None) => "do not register again; ask Poggio".into(),
         NextStep::TellTheOperator => "tell whoever runs this program".into(),

@@ -12,7 +12,7 @@
 use std::{
     error::Error as _,
     fs,
-    io::Write,
+    io::{self, ErrorKind, Seek, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,17 +22,20 @@ use poggio::{
     Client, ClientInformation, ClientMetadata, ClientSecret, Error, MetadataField, Origin, Outcome,
     SecretExpiry, testing::Server,
 };
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// Register an OAuth client at Poggio (RFC 7591).
 #[derive(Parser)]
+#[command(after_help = "Exit codes: 0 registered; 1 no client was registered; 2 wrong arguments; \
+    3 a client may have been registered; 4 a client was registered, but not all of it could be \
+    read or saved.")]
 struct Args {
     /// Register at Poggio instead of at the embedded server; a token is read from
     /// `POGGIO_AUTH_TOKEN`, another address from `POGGIO_BASE_URL`. The client cannot be removed
-    /// afterwards.
+    /// afterwards, so --save has to be given.
     #[arg(long, requires = "save")]
     live: bool,
-    /// Register at this address, https or loopback.
+    /// Register at this address, https or loopback; with the token of `POGGIO_AUTH_TOKEN`, too.
     #[arg(long, value_name = "URL", conflicts_with = "live")]
     base_url: Option<String>,
     /// Write the credentials as JSON to a new file that only you can read.
@@ -41,7 +44,7 @@ struct Args {
     /// Let the server alone check the metadata.
     #[arg(long)]
     no_local_validation: bool,
-    /// Read metadata in RFC 7591's JSON; the flags below go on top of it.
+    /// Read metadata in RFC 7591's JSON; each flag below replaces the member it names.
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
     /// Where users are sent back to; can be given several times.
@@ -125,7 +128,9 @@ async fn run(args: Args) -> Result<(), u8> {
             Ok(())
         }
         Err(error) => {
-            if let (Error::Unreadable(answer), Some(target)) = (error, target) {
+            if let (Error::Unreadable(answer), Some(target)) = (error, target)
+                && (answer.client_id().is_some() || answer.client_secret().is_some())
+            {
                 let path = target.write(&serde_json::json!({
                     "client_id": answer.client_id(),
                     "client_secret": answer.client_secret().map(ClientSecret::expose),
@@ -139,52 +144,41 @@ async fn run(args: Args) -> Result<(), u8> {
 
 impl Args {
     fn client(&self, embedded: Option<&Server>) -> Result<Client, Error> {
-        let mut builder = match (embedded, &self.base_url) {
-            (Some(server), _) => {
-                println!("registering at the embedded server (--live for Poggio)\n");
-                server.client_builder()
-            }
-            (None, Some(url)) => {
-                println!("registering at {url}\n");
-                Client::builder().base_url(url)
-            }
-            (None, None) => {
-                println!("registering at Poggio\n");
-                return Client::from_env();
-            }
+        let builder = match (embedded, &self.base_url) {
+            (Some(server), _) => server.client_builder(),
+            (None, Some(url)) => Client::builder().from_env()?.base_url(url),
+            (None, None) => Client::builder().from_env()?,
         };
-        if let Ok(token) = std::env::var("POGGIO_AUTH_TOKEN")
-            && !token.is_empty()
-        {
-            builder = builder.auth_token(token);
-        }
-        builder
+        let poggio = builder
             .app_info("poggio-example", env!("CARGO_PKG_VERSION"))
             .local_validation(!self.no_local_validation)
-            .build()
+            .build()?;
+        match embedded {
+            Some(_) => println!("registering at the embedded server (--live for Poggio)\n"),
+            None => println!("registering at {}\n", poggio.base_url()),
+        }
+        Ok(poggio)
     }
 
     fn client_metadata(&self) -> Result<ClientMetadata, u8> {
         let mut metadata = match &self.metadata {
             Some(path) => read_metadata(path)?,
-            None if self.redirect_uri.is_empty() && self.grant_type.is_empty() => {
-                ClientMetadata::new()
-                    .with_redirect_uri("http://127.0.0.1:8910/callback")
-                    .with_grant_types(["authorization_code", "refresh_token"])
-                    .with_client_name("Poggio example")
-            }
-            None => ClientMetadata::new(),
+            None => ClientMetadata::new()
+                .with_redirect_uri("http://127.0.0.1:8910/callback")
+                .with_grant_types(["authorization_code", "refresh_token"])
+                .with_client_name("Poggio example"),
         };
-        for uri in &self.redirect_uri {
-            metadata = metadata.with_redirect_uri(uri);
+        if !self.redirect_uri.is_empty() {
+            metadata.redirect_uris.clone_from(&self.redirect_uri);
         }
         if let Some(method) = &self.token_endpoint_auth_method {
             metadata = metadata.with_token_endpoint_auth_method(method);
         }
         if !self.grant_type.is_empty() {
             metadata = metadata.with_grant_types(&self.grant_type);
-            // Nobody is redirected, so nothing is answered to a redirect.
-            if self.grant_type.iter().all(|grant| grant == "client_credentials") {
+            // The sample redirects users; a client without users does not.
+            if self.metadata.is_none() && self.grant_type == ["client_credentials"] {
+                metadata.redirect_uris.clone_from(&self.redirect_uri);
                 metadata.response_types.clear();
             }
         }
@@ -217,7 +211,7 @@ fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
     let read = fs::read_to_string(path).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| {
         // Names the member, which serde_json alone does not.
-        let json = &mut serde_json::Deserializer::from_str(&text);
+        let json = &mut serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
         serde_path_to_error::deserialize(json).map_err(|error| error.to_string())
     });
     parsed.map_err(|problem| {
@@ -230,58 +224,70 @@ fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
     })
 }
 
-/// A file that will appear whole, readable by its owner alone, in place of nothing.
+/// A new file that only its owner can read, and that has its content whole or not at all.
 struct SaveFile<'a> {
     path: &'a Path,
+    /// Holds the name until the content is there; removed again if none comes.
+    placeholder: TempPath,
+    /// Where the content is written, with its room on the disk taken beforehand.
     file: NamedTempFile,
 }
 
+/// More than the credentials of any client need.
+const ROOM: [u8; 16 * 1024] = [b' '; 16 * 1024];
+
 impl<'a> SaveFile<'a> {
     fn prepare(path: &'a Path) -> Result<Self, u8> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let file = match path.symlink_metadata() {
-            Ok(_) => Err("it exists already, and credentials are never overwritten".to_owned()),
-            // Mode 0600 from its first moment.
-            Err(_) => NamedTempFile::new_in(folder).map_err(|error| error.to_string()),
-        };
-        file.map(|file| Self { path, file }).map_err(|problem| {
+        Self::try_prepare(path).map_err(|problem| {
             eprintln!("error: the credentials could not be saved there");
             eprintln!("  --> {}", path.display());
-            eprintln!("   | {problem}");
+            match problem.kind() {
+                ErrorKind::AlreadyExists => {
+                    eprintln!("   | it exists already, and credentials are never overwritten");
+                }
+                _ => eprintln!("   | {problem}"),
+            }
             eprintln!("   = outcome: {}", Outcome::NotRegistered);
             eprintln!("   = help: name a new file in a folder that you can write to");
             NOT_REGISTERED
         })
     }
 
+    fn try_prepare(path: &'a Path) -> io::Result<Self> {
+        fs::File::create_new(path)?;
+        let placeholder = TempPath::try_from_path(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // Mode 0600 from its first moment.
+        let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        file.write_all(&ROOM)?;
+        file.as_file().sync_all()?;
+        Ok(Self { path, placeholder, file })
+    }
+
     fn write(mut self, credentials: &serde_json::Value) -> Result<&'a Path, u8> {
         let text = format!("{credentials:#}\n");
-        let written = self.file.write_all(text.as_bytes());
-        let written = written.and_then(|()| self.file.as_file().sync_all());
+        let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
+        let written = written
+            .and_then(|()| self.file.as_file().set_len(text.len() as u64))
+            .and_then(|()| self.file.as_file().sync_all());
         let saved = match written {
-            Ok(()) => self.file.persist_noclobber(self.path).map(drop).map_err(|error| {
-                let kept = error.file.keep();
-                (error.error, kept.map(|(_, path)| path).ok())
-            }),
-            Err(error) => Err((error, self.file.keep().map(|(_, path)| path).ok())),
+            Ok(()) => self.file.persist(self.path).map_err(|error| (error.error, error.file)),
+            Err(error) => Err((error, self.file)),
         };
-        match saved {
-            Ok(()) => Ok(self.path),
-            Err((problem, kept)) => {
-                eprintln!("error: the client is registered, but its credentials are not saved");
-                eprintln!("  --> {}", self.path.display());
-                eprintln!("   | {problem}");
-                if let Some(kept) = kept {
-                    eprintln!("   = note: what could be written is in {}", kept.display());
-                }
-                eprintln!("   = outcome: {}", Outcome::Registered);
-                eprintln!("   = help: do not register again before you have looked there");
-                Err(REGISTERED)
-            }
+        let Err((problem, file)) = saved else {
+            // The name is the credentials' now.
+            let _ = self.placeholder.keep();
+            return Ok(self.path);
+        };
+        eprintln!("error: the client is registered, but its credentials are not saved");
+        eprintln!("  --> {}", self.path.display());
+        eprintln!("   | {problem}");
+        if let Ok((_, kept)) = file.keep() {
+            eprintln!("   = note: what could be written is in {}", kept.display());
         }
+        eprintln!("   = outcome: {}", Outcome::Registered);
+        eprintln!("   = help: do not register again before you have looked there");
+        Err(REGISTERED)
     }
 }
 
@@ -298,7 +304,7 @@ fn show(client: &ClientInformation, requested: &ClientMetadata) {
         SecretExpiry::At(at) => row("client_secret_expires_at", &at.to_string()),
         SecretExpiry::Unspecified => {}
     }
-    if let Ok(serde_json::Value::Object(granted)) = serde_json::to_value(&client.metadata) {
+    if let serde_json::Value::Object(granted) = client.expose_json() {
         for field in MetadataField::ALL {
             match granted.get(field.as_str()) {
                 Some(serde_json::Value::Array(values)) => {

@@ -2,6 +2,7 @@
 
 mod base_url;
 mod builder;
+mod environment;
 
 pub use builder::ClientBuilder;
 
@@ -10,7 +11,7 @@ use std::{fmt, sync::Arc};
 use tracing::{Instrument, Span, field};
 
 use crate::{
-    ClientInformation, ClientMetadata, ClientSecret, Error, FieldWarning, TransportError,
+    ClientInformation, ClientMetadata, ClientSecret, Error, FieldWarning, Outcome, TransportError,
     UnreadableResponse,
     error::{self, Reason, ResponseHead},
     generated::{self, ResponseValue, types},
@@ -73,7 +74,13 @@ impl Client {
     ///
     /// [`Error::Config`] that names the variable and what is wrong with its value.
     pub fn from_env() -> Result<Self, Error> {
-        builder::from_variables(std::env::var_os)
+        Self::builder().from_env()?.build()
+    }
+
+    /// Returns the base URL, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.shared.base_url
     }
 
     /// Registers a client described by `metadata`, once.
@@ -222,7 +229,14 @@ fn record(span: &Span, result: &Result<ClientInformation, Error>) {
             span.record("outcome", "registered");
         }
         Err(error) => {
-            span.record("outcome", field::display(error.outcome()));
+            span.record(
+                "outcome",
+                match error.outcome() {
+                    Outcome::NotRegistered => "not_registered",
+                    Outcome::Unknown => "unknown",
+                    Outcome::Registered => "registered_unreadable",
+                },
+            );
         }
     }
 }

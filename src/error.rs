@@ -51,10 +51,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a status says; a 503 that asks to come back later has done nothing.
+    /// What a status other than 2xx says; a 503 that asks to come back later has done nothing.
     pub(crate) fn of_status(status: StatusCode, has_retry_after: bool) -> Self {
         match status.as_u16() {
-            200..=299 => Self::Registered,
             503 if has_retry_after => Self::NotRegistered,
             300..=499 => Self::NotRegistered,
             _ => Self::Unknown,

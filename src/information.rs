@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::{ClientMetadata, ClientSecret, Error, UnreadableResponse};
+use crate::{AuthMethod, ClientMetadata, ClientSecret, Error, MetadataField, UnreadableResponse};
 
 /// A registered client: its credentials, and its metadata as the server keeps it.
 ///
@@ -149,6 +149,13 @@ impl ClientInformation {
         self.attempts
     }
 
+    /// The authentication method, unless it is only the default for an answer that states none.
+    fn auth_method(&self) -> Option<&AuthMethod> {
+        let method = &self.metadata.token_endpoint_auth_method;
+        let is_default = *method == ClientMetadata::default().token_endpoint_auth_method;
+        (self.auth_method_stated || !is_default).then_some(method)
+    }
+
     /// Returns the client as RFC 7591 JSON, **with its secret in the clear**, to be put where
     /// only its owner can read it.
     ///
@@ -184,8 +191,10 @@ impl ClientInformation {
         if let Ok(Value::Object(metadata)) = serde_json::to_value(&self.metadata) {
             json.extend(metadata);
         }
-        if !self.auth_method_stated {
-            json.remove("token_endpoint_auth_method");
+        // What the answer did not state is not made up here.
+        json.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
+        if self.auth_method().is_none() {
+            json.remove(MetadataField::TokenEndpointAuthMethod.as_str());
         }
         json.extend(self.additional.iter().map(|(name, value)| (name.to_owned(), value.clone())));
         json.into()

@@ -38,5 +38,8 @@ pub use validation::{FieldError, Origin, ValidationErrors};
 /// The HTTP library whose types stand in this crate's signatures.
 pub use reqwest;
 
+/// The library of the JSON values in this crate's signatures.
+pub use serde_json;
+
 /// The library of the times in this crate's signatures.
 pub use chrono;

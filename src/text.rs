@@ -9,8 +9,7 @@ const MAX_CHARS: usize = 300;
 /// Shorter words are not masked for their looks: codes, ports and dates would go with them.
 const SUSPECT_CHARS: usize = 16;
 /// What a credential is called, in the last part of a member's or parameter's name.
-const LABELS: &[&str] =
-    &["secret", "token", "password", "key", "bearer", "credential", "credentials"];
+const LABELS: &[&str] = &["secret", "token", "password", "key", "credential", "credentials"];
 
 /// Cleans text, knowing which credentials must not show in it.
 pub(crate) struct Cleaner<'a> {
@@ -25,15 +24,11 @@ impl<'a> Cleaner<'a> {
 
     /// The text on one line of at most 300 characters, fit to be shown and logged.
     pub(crate) fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut line = one_line(text);
         for secret in &self.known {
-            text = text.replace(secret, REDACTED);
+            line = line.replace(secret, REDACTED);
         }
-        let line = one_line(&text);
-        let masked = mask_suspects(&line);
-        // A line break inside a credential would have hidden it from the first pass.
-        let masked = self.known.iter().fold(masked, |text, secret| text.replace(secret, REDACTED));
-        shorten(&masked)
+        shorten(&mask_suspects(&line))
     }
 
     /// Whether a text holds one of the known credentials.
@@ -45,9 +40,10 @@ impl<'a> Cleaner<'a> {
     /// first words. `None` where nothing readable is left.
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(body);
-        let readable =
-            if text.trim_start().starts_with('<') { page_text(&text) } else { text.into_owned() };
-        Some(self.clean(&readable)).filter(|excerpt| !excerpt.is_empty())
+        let text = text.trim_start_matches('\u{feff}').trim_start();
+        let excerpt =
+            if text.starts_with('<') { self.clean(&page_text(text)) } else { self.clean(text) };
+        Some(excerpt).filter(|excerpt| !excerpt.is_empty())
     }
 }
 
@@ -79,27 +75,21 @@ fn is_invisible(character: char) -> bool {
         | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Masks each word that looks random or that stands behind the name of a credential.
+/// Masks each word that looks random, and what stands behind the name of a credential.
 fn mask_suspects(line: &str) -> String {
     let mut masked = String::with_capacity(line.len());
-    let mut labelled = false;
     let mut rest = line;
     while !rest.is_empty() {
-        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        let gap_end = after.find(is_word).unwrap_or(after.len());
-        let (gap, next) = after.split_at(gap_end);
-
-        masked.push_str(if !word.is_empty() && (labelled || looks_random(word)) {
-            REDACTED
-        } else {
-            word
-        });
+        let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        let (gap, next) = after.split_at(after.find(is_word).unwrap_or(after.len()));
+        masked.push_str(if looks_random(word) { REDACTED } else { word });
         masked.push_str(gap);
-        labelled = (is_label(word) && gap.contains([':', '=']))
-            // "Bearer" is followed by its token after a blank.
-            || (word.eq_ignore_ascii_case("bearer") && gap.contains(' '));
         rest = next;
+        if !next.is_empty() && is_label(word, gap) {
+            masked.push_str(REDACTED);
+            let end = next.find(|c: char| c.is_whitespace() || "\"'&,;<>".contains(c));
+            rest = next.get(end.unwrap_or(next.len())..).unwrap_or_default();
+        }
     }
     masked
 }
@@ -108,17 +98,26 @@ fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '.' | '~')
 }
 
-fn is_label(word: &str) -> bool {
+/// Whether a word with this after it names a credential that follows: `client_secret=`,
+/// `"access_token":`, `Bearer `. A colon alone follows a word in any sentence.
+fn is_label(word: &str, gap: &str) -> bool {
     let last = word.rsplit(['_', '-', '.']).next().unwrap_or(word);
-    LABELS.iter().any(|label| last.eq_ignore_ascii_case(label))
+    let named = LABELS.iter().any(|label| last.eq_ignore_ascii_case(label));
+    let assigned = gap.contains('=') || gap.starts_with("\":") || gap.starts_with("':");
+    (named && assigned) || (word.eq_ignore_ascii_case("bearer") && gap == " ")
 }
 
-/// Letters and digits in one long word, and not the rest of a URL.
+/// Whether a word, or a part of a path, is long and changes between small letters, capitals and
+/// digits as often as no name does.
 fn looks_random(word: &str) -> bool {
-    word.len() >= SUSPECT_CHARS
-        && !word.starts_with("//")
-        && word.contains(|c: char| c.is_ascii_digit())
-        && word.contains(|c: char| c.is_ascii_alphabetic())
+    word.split(['/', '.']).any(|part| {
+        let kinds = part
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|character| (character.is_ascii_digit(), character.is_ascii_uppercase()));
+        let changes = kinds.clone().zip(kinds.skip(1)).filter(|(one, next)| one != next).count();
+        part.len() >= SUSPECT_CHARS && changes * 4 >= part.len()
+    })
 }
 
 fn shorten(text: &str) -> String {
@@ -171,6 +170,10 @@ mod tests {
             "redirect_uri https://app2.acme.example/oauth/callback is not allowed",
             "grant urn:ietf:params:oauth:grant-type:device_code is unsupported",
             "invalid client secret provided",
+            "Invalid token: expired",
+            "invalid_token: The access token is unknown",
+            "redirect_uri http://127.0.0.1:8910/oauth/callback is not allowed",
+            "oauth2_value_error.missing at oauth2_redirect_uris, RequestValidationError",
             "Größe: 5 µm",
         ] {
             assert_eq!(clean(text), text);
@@ -189,7 +192,10 @@ mod tests {
             ("gotkn0wnhere", "got[redacted]here"),
             (r#"{"client_secret":"short"}"#, r#"{"client_secret":"[redacted]"}"#),
             ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
+            ("password=p@ssw0rd! next", "password=[redacted] next"),
             ("Authorization: Bearer abc", "Authorization: Bearer [redacted]"),
+            ("uuid 550e8400-e29b-41d4-a716-446655440000", "uuid [redacted]"),
+            ("kn\u{200b}0wn", "[redacted]"),
             ("saw knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k.", "saw [redacted]"),
         ] {
             assert_eq!(clean(text), expected);

@@ -177,7 +177,10 @@ impl Transport {
 }
 
 fn failure_kind(error: &reqwest::Error, mark: &SentMark) -> FailureKind {
-    if error.is_connect() {
+    if error.is_connect() && mark.is_sent() {
+        // Sent, and yet no connection: it is another one, to where the answer redirected.
+        FailureKind::Redirected
+    } else if error.is_connect() {
         FailureKind::Connect
     } else if error.is_timeout() {
         FailureKind::Timeout

@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::{MetadataField, error::ResponseHead, text};
 
+/// How many problems `Display` spells out; all are in the value.
+const MAX_SHOWN: usize = 10;
+
 /// Who found the problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -107,10 +110,13 @@ impl fmt::Display for ValidationErrors {
             None => f.write_str("the client metadata was not sent")?,
             Some(head) => write!(f, "Poggio refused the client metadata ({})", head.status)?,
         }
-        for (i, error) in self.errors.iter().enumerate() {
+        for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {
             write!(f, "{} {error}", if i == 0 { ":" } else { ";" })?;
         }
-        Ok(())
+        match self.errors.len().saturating_sub(MAX_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 

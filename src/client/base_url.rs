@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use crate::{ConfigError, loopback::is_loopback};
+use crate::loopback::is_loopback;
 
 pub(super) const DEFAULT: &str = "https://api.poggio.io";
 pub(super) const REGISTRATION_PATH: &str = "/v1/oauth/register";
@@ -13,35 +13,37 @@ pub(super) struct BaseUrl {
     pub(super) is_https: bool,
 }
 
-pub(super) fn parse(text: &str) -> Result<BaseUrl, ConfigError> {
-    let wrong = |problem: String| ConfigError::new("base_url", problem);
+/// Takes a base URL, or says in a sentence why it cannot be one; never repeats what may be a
+/// password.
+pub(super) fn parse(text: &str) -> Result<BaseUrl, String> {
     let url = Url::parse(text.trim())
-        .map_err(|error| wrong(format!("not a URL ({error}); write it whole, like {DEFAULT}")))?;
+        .map_err(|error| format!("not a URL ({error}); write it whole, like {DEFAULT}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("holds a user name or password; pass a token with auth_token".into()));
+        return Err("holds a user name or password; pass a token with auth_token".into());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("has a ? or #; leave out what follows the path".into()));
+        return Err("has a ? or #; leave out what follows the path".into());
     }
     let is_https = match url.scheme() {
         "https" => true,
         "http" if url.host_str().is_some_and(is_loopback) => false,
         "http" => {
-            return Err(wrong(format!(
+            return Err(format!(
                 "http to {}, which is not this machine, would show credentials to the network; \
                  use https",
                 url.host_str().unwrap_or("a host")
-            )));
+            ));
+        }
+        _ if !text.contains("://") => {
+            return Err(format!("has no scheme; write it whole, like {DEFAULT}"));
         }
         other => {
-            return Err(wrong(format!(
-                "the scheme {other} is not one this crate speaks; use https"
-            )));
+            return Err(format!("the scheme {other} is not one this crate speaks; use https"));
         }
     };
     let text = url.as_str().trim_end_matches('/');
     if text.ends_with(REGISTRATION_PATH) {
-        return Err(wrong(format!("ends with {REGISTRATION_PATH}; leave that out, it is added")));
+        return Err(format!("ends with {REGISTRATION_PATH}; leave that out, it is added"));
     }
     Ok(BaseUrl { text: text.to_owned(), is_https })
 }

@@ -1,6 +1,6 @@
 //! The configuration of a client.
 
-use std::{ffi::OsString, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -38,8 +38,8 @@ use crate::{
 /// ```
 #[must_use]
 pub struct ClientBuilder {
-    base_url: String,
-    auth_token: Option<SecretString>,
+    pub(super) base_url: Setting<String>,
+    pub(super) auth_token: Option<Setting<SecretString>>,
     app_info: Option<(String, String)>,
     timeout: Duration,
     connect_timeout: Duration,
@@ -49,10 +49,19 @@ pub struct ClientBuilder {
     http_client: Option<reqwest::Client>,
 }
 
+/// A value, and what it was set by: the method, or the environment variable.
+pub(super) struct Setting<T> {
+    pub(super) by: &'static str,
+    pub(super) value: T,
+}
+
+const BASE_URL: &str = "base_url";
+const AUTH_TOKEN: &str = "auth_token";
+
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
-            base_url: base_url::DEFAULT.to_owned(),
+            base_url: Setting { by: BASE_URL, value: base_url::DEFAULT.to_owned() },
             auth_token: None,
             app_info: None,
             timeout: Duration::from_secs(30),
@@ -68,16 +77,17 @@ impl ClientBuilder {
     /// `https://api.poggio.io`.
     ///
     /// It may have a port, a path, an IPv6 address, and a slash at the end. `http` is for this
-    /// machine alone: `localhost`, 127.0.0.0/8 and `[::1]`; no proxy is used for it.
+    /// machine alone: `localhost`, 127.0.0.0/8 and `[::1]`; no proxy is used for it, unless a
+    /// client given to [`http_client`](Self::http_client) has one.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = url.into();
+        self.base_url = Setting { by: BASE_URL, value: url.into() };
         self
     }
 
     /// Sets the token that authorizes registrations (RFC 6750), without the word `Bearer`.
     /// Default: none, which Poggio documents as sufficient.
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
-        self.auth_token = Some(secret::wiped(token.into()));
+        self.auth_token = Some(Setting { by: AUTH_TOKEN, value: secret::wiped(token.into()) });
         self
     }
 
@@ -127,9 +137,9 @@ impl ClientBuilder {
     /// Sets the HTTP client to send with, in place of one of this crate's own making: for a proxy,
     /// a certificate authority of one's own, shared connections.
     ///
-    /// Build it with `redirect(reqwest::redirect::Policy::none())` and
-    /// `retry(reqwest::retry::never())`. The request is never re-sent by it in any case; a
-    /// redirect that it follows is an error. Its own timeouts apply beside this builder's.
+    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a redirect that it follows to
+    /// another URL is an error. It cannot send the registration a second time in any case. Its own
+    /// timeouts and proxies apply beside this builder's settings.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -141,10 +151,11 @@ impl ClientBuilder {
     ///
     /// [`Error::Config`] that names the setting and what is wrong with it.
     pub fn build(self) -> Result<Client, Error> {
-        let base_url = base_url::parse(&self.base_url)?;
+        let base_url = base_url::parse(&self.base_url.value)
+            .map_err(|problem| ConfigError::new(self.base_url.by, problem))?;
         let token = self.auth_token.as_ref().map(|token| {
-            let parsed = BearerToken::parse(token.expose_secret());
-            parsed.map_err(|problem| ConfigError::new("auth_token", problem))
+            let parsed = BearerToken::parse(token.value.expose_secret());
+            parsed.map_err(|problem| ConfigError::new(token.by, problem))
         });
         let token = token.transpose()?;
         self.check_limits()?;
@@ -211,10 +222,9 @@ impl ClientBuilder {
         let builder = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
             .referer(false);
         let builder = if base_url.is_https {
-            tls(builder.https_only(true))?
+            tls(builder)?
         } else {
             // A proxy would carry to another machine what is in the clear for this one.
             builder.no_proxy()
@@ -251,38 +261,11 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// The client that the environment describes, as `variable` gives it.
-pub(super) fn from_variables(
-    variable: impl Fn(&'static str) -> Option<OsString>,
-) -> Result<Client, Error> {
-    const BASE_URL: &str = "POGGIO_BASE_URL";
-    const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
-    let read = |name| match variable(name).map(OsString::into_string) {
-        None => Ok(None),
-        Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8; set it anew")),
-    };
-    let mut builder = ClientBuilder::new();
-    if let Some(url) = read(BASE_URL)? {
-        builder = builder.base_url(url);
-    }
-    if let Some(token) = read(AUTH_TOKEN)? {
-        builder = builder.auth_token(token);
-    }
-    builder.build().map_err(|error| match error {
-        Error::Config(error) if error.setting() == "base_url" => error.of_variable(BASE_URL).into(),
-        Error::Config(error) if error.setting() == "auth_token" => {
-            error.of_variable(AUTH_TOKEN).into()
-        }
-        other => other,
-    })
-}
-
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             // Not yet checked: it may hold a password.
-            .field("base_url", &base_url::parse(&self.base_url).map(|url| url.text))
+            .field("base_url", &base_url::parse(&self.base_url.value).map(|url| url.text))
             .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
             .field("app_info", &self.app_info)
             .field("timeout", &self.timeout)

@@ -100,13 +100,17 @@ impl Challenge {
     fn read(answer: &Answer, cleaner: &Cleaner<'_>) -> Self {
         let mut challenge = Self::default();
         let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
-        let texts = values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-        for (name, value) in texts.flat_map(ChallengeParser::new).flatten().flat_map(|c| c.params) {
-            let text = cleaner.clean(&value.to_unescaped());
+        // The grammar is ASCII's; a server's slip must not cost the rest.
+        let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+        let texts: Vec<String> =
+            values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
+        let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
+        for (name, value) in challenges.flat_map(|challenge| challenge.params) {
+            let text = value.to_unescaped();
             if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
-                challenge.code = ErrorCode::read(&text);
+                challenge.code = ErrorCode::read(&cleaner.clean(&text));
             } else if name.eq_ignore_ascii_case("error_description") && !text.is_empty() {
-                challenge.description.get_or_insert(text);
+                challenge.description.get_or_insert(cleaner.clean(&text));
             }
         }
         challenge

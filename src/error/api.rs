@@ -35,8 +35,8 @@ impl ApiError {
 
     /// Returns the OAuth error code of the body, else of the `WWW-Authenticate` challenge.
     #[must_use]
-    pub fn code(&self) -> Option<&ErrorCode> {
-        self.0.code.as_ref()
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.0.code.clone()
     }
 
     /// Returns what the server says of it, in at most 300 characters on one line; `None` where it
@@ -80,7 +80,7 @@ impl ApiError {
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Poggio answered {}", self.status())?;
-        if let Some(code) = self.code() {
+        if let Some(code) = &self.0.code {
             write!(f, " ({code})")?;
         }
         if let Some(description) = self.description() {

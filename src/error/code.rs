@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 /// The `error` member of an OAuth error answer: a known code or any other, kept as it came.
 ///
+/// The constants compare with `==`; a `match` goes by [`as_str`](Self::as_str).
+///
 /// Text that is not a word of at most 64 visible ASCII characters is no code.
 ///
 /// Source: RFC 7591 section 3.2.2, RFC 6750 section 3.1, RFC 6749 section 5.2.

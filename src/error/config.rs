@@ -27,11 +27,6 @@ impl ConfigError {
         Self { setting: setting.into(), problem: problem.into() }
     }
 
-    /// The same problem, said of the environment variable that the setting came from.
-    pub(crate) fn of_variable(self, variable: &'static str) -> Self {
-        Self { setting: variable.into(), ..self }
-    }
-
     /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), or the
     /// environment variable it was read from.
     #[must_use]

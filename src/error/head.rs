@@ -31,12 +31,12 @@ impl ResponseHead {
 /// The server's name for the request. It is shown unmasked, being as random as a secret is: so
 /// only plain short ones are taken.
 pub(crate) fn request_id(headers: &HeaderMap, cleaner: &Cleaner<'_>) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-correlation-id"];
-    let value = names.iter().find_map(|name| headers.get(*name))?.to_str().ok()?.trim();
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '=' | '+');
-    let usable = !value.is_empty() && value.len() <= 128 && value.chars().all(plain);
-    (usable && !cleaner.knows(value)).then(|| value.to_owned())
+    let usable = |id: &&str| !id.is_empty() && id.len() <= 128 && id.chars().all(plain);
+    let names = ["x-request-id", "request-id", "x-correlation-id"];
+    let mut ids = names.iter().filter_map(|name| Some(headers.get(*name)?.to_str().ok()?.trim()));
+    ids.find(usable).filter(|id| !cleaner.knows(id)).map(str::to_owned)
 }
 
 impl fmt::Debug for ResponseHead {

@@ -23,8 +23,8 @@ impl TransportError {
         Self(Box::new(Inner { failure, endpoint, timeout }))
     }
 
-    /// Returns whether the request may have reached the server, in whole or in part. `false` is
-    /// certain: no byte of it was written.
+    /// Returns whether the request may have reached the server. `false` is certain: no byte of its
+    /// body was written, so the server cannot have acted on it.
     #[must_use]
     pub fn is_sent(&self) -> bool {
         self.0.failure.sent

@@ -60,6 +60,9 @@ impl UnreadableResponse {
     }
 
     pub(crate) fn help(&self) -> &'static str {
+        if self.head().is_none() {
+            return "restore the text as it was kept; what could be read of it is in this error";
+        }
         match (self.client_id(), self.client_secret()) {
             (Some(_), Some(_)) => {
                 "do not register again; keep the client_id and client_secret that this error holds"

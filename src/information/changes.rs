@@ -77,7 +77,7 @@ pub(super) fn between(requested: &ClientMetadata, granted: &ClientInformation) -
     let changed = MetadataField::ALL.iter().filter_map(|&field| {
         let asked = texts(field, requested);
         let given = match field {
-            MetadataField::TokenEndpointAuthMethod if !granted.auth_method_stated => Vec::new(),
+            MetadataField::TokenEndpointAuthMethod if granted.auth_method().is_none() => Vec::new(),
             _ => texts(field, &granted.metadata),
         };
         let change = Change { field, requested: asked, granted: given };

@@ -87,7 +87,15 @@ impl Members {
             }
             _ => None,
         };
-        seconds.or_else(|| self.odd(name, "a number of seconds", value))
+        let Some(seconds) = seconds else {
+            return self.odd(name, "a number of seconds", value);
+        };
+        if DateTime::from_timestamp(seconds, 0).is_none() {
+            self.warnings.push(FieldWarning::new(name, NO_CALENDAR));
+            self.members.insert(name.to_owned(), value);
+            return None;
+        }
+        Some(seconds)
     }
 
     fn list(&mut self, name: &str) -> Vec<String> {
@@ -138,10 +146,14 @@ impl Members {
     }
 }
 
+const NO_CALENDAR: &str = "a time that no calendar holds";
+
 /// The whole seconds of a number; what no time holds becomes the largest, which is then reported.
+/// A fraction of the first second is not 0, which would mean never.
 #[allow(clippy::cast_possible_truncation, reason = "the cast saturates, which is what is wanted")]
 fn whole(seconds: f64) -> Option<i64> {
-    seconds.is_finite().then_some(seconds as i64)
+    let whole = if seconds.abs() < 1.0 { seconds.abs().ceil() } else { seconds };
+    seconds.is_finite().then_some(whole as i64)
 }
 
 fn found(value: &Value) -> &'static str {
@@ -149,7 +161,7 @@ fn found(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a string that is none",
+        Value::String(_) => "a string that is not one",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -214,7 +226,7 @@ impl Times {
         let seconds = seconds?;
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
-            self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
+            self.warnings.push(FieldWarning::new(name, NO_CALENDAR));
             self.additional.entry(name).or_insert_with(|| seconds.into());
         }
         time

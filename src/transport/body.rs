@@ -22,7 +22,8 @@ use super::until;
 /// Whether a request may have left, known from its own body.
 ///
 /// The HTTP library asks for the body only once it has a connection, TLS included, and has taken
-/// up the request there. Before that, no byte of the request has been written.
+/// up the request there. Before that no byte of the body has been written, so that the server
+/// cannot have acted; over HTTP/1 no byte of the request at all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SentMark(Arc<AtomicBool>);
 
@@ -73,6 +74,9 @@ impl http_body::Body for Marked {
     }
 }
 
+/// More than an answer of the contract has, in bytes.
+const USUAL: usize = 16 * 1024;
+
 /// Why an answer's body is not whole.
 #[derive(Debug)]
 pub(crate) enum Cut {
@@ -84,7 +88,7 @@ pub(crate) enum Cut {
     Broken(reqwest::Error),
 }
 
-/// Reads up to `cap` bytes; what came before a cut is kept. The memory is wiped on drop, since a
+/// Reads up to `cap` bytes; what came before a cut is kept. The buffer is wiped on drop, since a
 /// success answer holds a secret.
 pub(super) async fn read(
     mut response: Response,
@@ -92,7 +96,10 @@ pub(super) async fn read(
     deadline: Option<Instant>,
 ) -> (Bytes, Option<Cut>) {
     let declared = response.content_length().and_then(|length| usize::try_from(length).ok());
-    let mut body = Zeroizing::new(Vec::with_capacity(declared.unwrap_or(4096).min(cap)));
+    // Room for any sane answer at once, so that growing leaves no copy behind; a server's word for
+    // its length is not trusted with more.
+    let room = declared.unwrap_or(USUAL).min(4 * USUAL).min(cap);
+    let mut body = Zeroizing::new(Vec::with_capacity(room));
     let cut = loop {
         let chunk = match until(deadline, response.chunk()).await {
             None => break Some(Cut::Timeout),

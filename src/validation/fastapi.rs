@@ -7,7 +7,10 @@
 use serde_json::Value;
 
 use super::FieldError;
-use crate::{ClientMetadata, MetadataField, text::Cleaner};
+use crate::{
+    ClientMetadata, MetadataField,
+    text::{self, Cleaner},
+};
 
 /// The problems listed in an answer's `detail`, or `None` where there is no such list.
 pub(crate) fn read(
@@ -21,21 +24,21 @@ pub(crate) fn read(
 }
 
 fn field_error(entry: &Value, sent: &Value, cleaner: &Cleaner<'_>) -> FieldError {
-    let text = |member: &str| {
-        let found = entry.get(member).and_then(Value::as_str);
-        found.map(|text| cleaner.clean(text)).filter(|text| !text.is_empty())
-    };
+    let member = |name: &str| entry.get(name).and_then(Value::as_str);
+    let filled = |text: &String| !text.is_empty();
     let location = entry.get("loc").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let way = in_metadata(location);
-    let message = match entry.as_str() {
-        Some(text) => Some(cleaner.clean(text)).filter(|text| !text.is_empty()),
-        None => text("msg"),
-    };
+    let message = entry.as_str().or_else(|| member("msg")).map(|text| cleaner.clean(text));
     FieldError {
         path: path(way.unwrap_or(location), cleaner),
         field: way.and_then(|way| MetadataField::from_name(way.first()?.as_str()?)),
-        kind: text("type").map_or("unspecified".into(), Into::into),
-        message: message.map_or("the server did not say what is wrong with it".into(), Into::into),
+        kind: member("type")
+            .map(|kind| cleaner.clean(kind))
+            .filter(filled)
+            .map_or("unspecified".into(), Into::into),
+        message: message
+            .filter(filled)
+            .map_or("the server did not say what is wrong with it".into(), Into::into),
         value: way.and_then(|way| lookup(way, sent)).cloned(),
     }
 }
@@ -69,7 +72,7 @@ fn path(location: &[Value], cleaner: &Cleaner<'_>) -> String {
             }
         }
     }
-    if path.is_empty() { "request".to_owned() } else { path }
+    if path.is_empty() { "request".to_owned() } else { text::shown(&path) }
 }
 
 fn lookup<'a>(way: &[Value], sent: &'a Value) -> Option<&'a Value> {

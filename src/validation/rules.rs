@@ -137,9 +137,9 @@ fn grants_and_responses(metadata: &ClientMetadata, found: &mut Vec<FieldError>) 
     for (i, response) in metadata.response_types.iter().enumerate() {
         let mut words = response.as_str().split(' ');
         let problem = if !code && words.clone().any(|word| word == "code") {
-            "the response type code goes with the authorization_code grant (RFC 7591 section \
-             2.1); add that grant, or leave code out (ClientMetadata::client_credentials() \
-             starts without it)"
+            "the response type code, which is the default, goes with the authorization_code grant (RFC \
+             7591 section 2.1); add that grant, or set response_types without code: an empty list \
+             for a client that redirects nobody"
         } else if !implicit && words.any(|word| matches!(word, "token" | "id_token")) {
             "the response types token and id_token go with the implicit grant (RFC 7591 section \
              2.1); add that grant, or leave this response type out"

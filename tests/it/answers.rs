@@ -14,12 +14,15 @@ async fn refused(reply: Reply) -> (Error, ApiError) {
 
 #[tokio::test]
 async fn every_status_has_its_outcome() {
+    let server = poggio::testing::Server::start().await;
+    let poggio = server.client_builder().max_retries(0).build().unwrap();
     for status in 300..=599_u16 {
         let expected = if status < 500 { Outcome::NotRegistered } else { Outcome::Unknown };
-        let (error, api) = refused(Reply::status(status)).await;
+        server.script([Reply::status(status)]);
+        let error = poggio.register(&crate::support::metadata()).await.unwrap_err();
+        assert!(matches!(&error, Error::Api(api) if api.status().as_u16() == status));
         assert_eq!(error.outcome(), expected, "{status}");
         assert_eq!(error.status().unwrap().as_u16(), status);
-        assert_eq!(api.status().as_u16(), status);
         assert_eq!(error.attempts(), 1, "{status}");
     }
     let (busy, _) = refused(Reply::status(503).with_header("retry-after", "7")).await;
@@ -35,6 +38,12 @@ async fn bodies_of_every_form_give_their_code_and_description() {
     for (reply, code, description) in [
         (Reply::json(400, rfc.clone()), Some("invalid_redirect_uri"), Some("Not that one")),
         (Reply::json(400, json!({"error": "x_own"})), Some("x_own"), None),
+        (
+            Reply::json(400, json!({"error": "invalid_oauth2_client"})),
+            Some("invalid_oauth2_client"),
+            None,
+        ),
+        (Reply::bytes(502, "\u{feff}<title>Bad gateway</title>"), None, Some("Bad gateway")),
         (
             Reply::json(400, json!({"detail": "client_name is not allowed"})),
             None,
@@ -89,7 +98,7 @@ async fn bodies_of_every_form_give_their_code_and_description() {
         ),
     ] {
         let (error, api) = refused(reply).await;
-        assert_eq!(api.code().map(ErrorCode::as_str), code, "{error}");
+        assert_eq!(api.code().as_ref().map(ErrorCode::as_str), code, "{error}");
         assert_eq!(api.description(), description, "{error}");
     }
 }
@@ -112,7 +121,7 @@ async fn a_challenge_gives_what_the_body_does_not() {
         ),
     ] {
         let (_, api) = refused(reply.with_header("www-authenticate", challenge)).await;
-        assert_eq!(api.code().map(ErrorCode::as_str), code);
+        assert_eq!(api.code().as_ref().map(ErrorCode::as_str), code);
         assert_eq!(api.description(), description);
         assert_eq!(api.headers()["www-authenticate"], challenge);
     }
@@ -142,7 +151,7 @@ fn known_codes_are_constants_and_unknown_ones_are_kept() {
 #[tokio::test]
 async fn a_received_code_equals_its_constant() {
     let (_, api) = refused(Reply::json(400, json!({"error": "invalid_client_metadata"}))).await;
-    assert_eq!(api.code(), Some(&ErrorCode::INVALID_CLIENT_METADATA));
+    assert_eq!(api.code(), Some(ErrorCode::INVALID_CLIENT_METADATA));
 }
 
 #[tokio::test]
@@ -167,6 +176,9 @@ async fn a_request_id_is_given_on_errors_and_values() {
             register_with(Reply::registered().with_header(name, "req-4711")).await.unwrap();
         assert_eq!(client.request_id(), Some("req-4711"));
     }
+    let second =
+        Reply::status(500).with_header("x-request-id", "a b").with_header("x-correlation-id", "c");
+    assert_eq!(refused(second).await.0.request_id(), Some("c"));
     for strange in ["", "a b", "<script>", "'; drop", &"x".repeat(129)] {
         let (error, _) = refused(Reply::status(500).with_header("x-request-id", strange)).await;
         assert_eq!(error.request_id(), None, "{strange}");

@@ -114,6 +114,7 @@ fn base_urls_that_cannot_be_used_say_why() {
             "api.poggio.io",
             "not a URL (relative URL without a base); write it whole, like https://api.poggio.io",
         ),
+        ("localhost:9100", "has no scheme; write it whole, like https://api.poggio.io"),
         ("https://", "not a URL (empty host); write it whole, like https://api.poggio.io"),
         ("ftp://api.poggio.io", "the scheme ftp is not one this crate speaks; use https"),
         (
@@ -167,6 +168,7 @@ fn tokens_that_cannot_be_used_say_why_without_being_repeated() {
     for (token, beginning) in [
         ("", "is empty"),
         ("Bearer p0ggio", "starts with \"Bearer\""),
+        ("bearer p0ggio", "starts with \"Bearer\""),
         ("p0ggio\n", "contains a blank, a line break"),
         ("p0ggio\r\nx: y", "contains a blank, a line break"),
         ("p0 ggio", "contains a blank, a line break"),

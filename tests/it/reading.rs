@@ -134,6 +134,7 @@ async fn a_secret_expires_never_at_a_time_or_it_is_not_said() {
         (json!("s"), json!("0"), SecretExpiry::Never),
         (json!("s"), json!(0.0), SecretExpiry::Never),
         (json!("s"), json!(5), SecretExpiry::At(at(5))),
+        (json!("s"), json!(0.5), SecretExpiry::At(at(1))),
         (json!("s"), json!(null), SecretExpiry::Unspecified),
         (json!(null), json!(0), SecretExpiry::Unspecified),
         (json!(""), json!(5), SecretExpiry::Unspecified),
@@ -150,7 +151,7 @@ async fn a_time_that_no_calendar_holds_is_a_warning() {
         let client = read(json!({"client_id": "id", "client_id_issued_at": value})).await;
         assert_eq!(client.client_id_issued_at, None, "{value}");
         assert_eq!(warnings(&client), ["client_id_issued_at: a time that no calendar holds"]);
-        assert!(client.additional.get("client_id_issued_at").is_some(), "{value}");
+        assert_eq!(client.additional.get("client_id_issued_at"), Some(&value), "kept raw");
     }
 }
 
@@ -181,10 +182,10 @@ async fn a_member_of_the_wrong_type_is_a_warning_and_is_kept_raw() {
         warnings(&client),
         [
             "client_secret: expected a string, found an object",
-            "client_id_issued_at: expected a number of seconds, found a string that is none",
+            "client_id_issued_at: expected a number of seconds, found a string that is not one",
             "client_secret_expires_at: expected a number of seconds, found a boolean",
             "redirect_uris[1]: expected a string, found a number",
-            "grant_types: expected a list, found a string that is none",
+            "grant_types: expected a list, found a string that is not one",
             "client_name: expected a string, found a number",
             "scope: expected a string, found a number",
             "contacts: expected a list, found an object",
@@ -305,6 +306,20 @@ async fn an_answer_over_the_cap_is_salvaged_up_to_there() {
 }
 
 #[tokio::test]
+async fn a_servers_word_for_its_length_is_not_trusted() {
+    for length in ["9000000000000000000", "18446744073709551613"] {
+        let answer = format!(
+            "HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{{\"client_id\": \"id\"}}"
+        );
+        let server = RawServer::answering(answer).await;
+        let poggio =
+            poggio::Client::builder().base_url(&server.base_url).max_response_bytes(usize::MAX);
+        let client = poggio.build().unwrap().register(&metadata()).await.unwrap();
+        assert_eq!(client.client_id, "id");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_breaks_in_the_answer_is_told_with_what_came() {
     let head = "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n";
     let body = r#"{"client_id": "id", "client_secret": "s3cr3t", "client_na"#;
@@ -354,6 +369,11 @@ fn what_was_kept_is_read_back() {
     let client = ClientInformation::from_json(&kept.to_string()).unwrap();
     assert_eq!(client.expose_json(), kept);
     assert_eq!((client.attempts(), client.status(), client.request_id()), (0, None, None));
+
+    let mut bare = ClientInformation::from_json(r#"{"client_id": "id"}"#).unwrap();
+    assert_eq!(bare.expose_json(), json!({"client_id": "id"}), "nothing is made up");
+    bare.metadata.token_endpoint_auth_method = AuthMethod::None;
+    assert_eq!(bare.expose_json()["token_endpoint_auth_method"], "none");
 
     let error = ClientInformation::from_json("{\"client_id\": \"id\"").unwrap_err();
     assert_eq!((error.status(), error.attempts()), (None, 0));

@@ -11,6 +11,26 @@ fn the_readme_shows_the_real_output_of_its_main_command() {
     assert!(readme.contains(&output), "the README has to show:\n{output}");
 }
 
+/// With the features that `cargo test` alone has.
+#[cfg(feature = "rustls")]
+#[test]
+fn the_readme_shows_how_many_tests_there_are() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+    let count: usize = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            let tests =
+                text.lines().filter(|line| *line == "#[test]" || line.starts_with("#[tokio::test"));
+            tests.count() - text.matches("\n#[cfg(not(any(feature").count()
+        })
+        .sum();
+    let shown = format!("test result: ok. {count} passed");
+    assert!(include_str!("../../README.md").contains(&shown), "the README has to show: {shown}");
+}
+
 #[test]
 fn the_readme_names_the_current_version_and_toolchain() {
     let readme = include_str!("../../README.md");

@@ -1,21 +1,19 @@
 //! Canaries: a secret and a token, put everywhere, that must not show anywhere.
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
-
 use poggio::{
     ClientInformation, ClientSecret, Error,
     testing::{Reply, Server},
 };
 use serde_json::json;
 
-use crate::support::{RawServer, all_shown, debugged, metadata};
+use crate::{
+    memory::{WIPED, left_behind},
+    support::{RawServer, all_shown, debugged, metadata},
+};
 
 /// In the form that the recorded FastAPI server gives its secrets.
-const SECRET: &str = "knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k";
-const TOKEN: &str = "t0ken-canary";
+pub(crate) const SECRET: &str = "knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k";
+pub(crate) const TOKEN: &str = "t0ken-canary";
 
 fn replies() -> Vec<Reply> {
     let whole = json!({"client_id": "id", "client_secret": SECRET});
@@ -69,7 +67,7 @@ fn replies() -> Vec<Reply> {
     replies
 }
 
-fn shown(result: &Result<ClientInformation, Error>) -> String {
+pub(crate) fn shown(result: &Result<ClientInformation, Error>) -> String {
     match result {
         Err(error) => all_shown(error),
         Ok(client) => {
@@ -127,56 +125,30 @@ fn a_secret_is_redacted_and_neither_displayed_nor_compared() {
     assert_eq!(ClientSecret::from(SECRET.to_owned()).expose(), SECRET);
 }
 
-/// Looks into each block of memory that is given back, while it is told to.
-struct Watching;
-
-const WIPED: &[u8] = b"w1ped-when-dropped";
-static WATCHING: AtomicBool = AtomicBool::new(false);
-static LEFT: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Watching = Watching;
-
-// SAFETY: all is left to the system's allocator; a block is read before it is given back, and no
-// further than its layout says.
-unsafe impl GlobalAlloc for Watching {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // Zeroed, so that what is read on the way back was written.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if WATCHING.load(Ordering::Relaxed) {
-            let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
-            if bytes.windows(WIPED.len()).any(|window| window == WIPED) {
-                LEFT.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[test]
 fn a_secret_is_wiped_when_it_is_dropped() {
     let text = String::from_utf8(WIPED.to_vec()).unwrap();
-    WATCHING.store(true, Ordering::Relaxed);
+    let kept = text.clone();
+    assert_eq!(left_behind(|| drop(kept)), 1, "an ordinary string is found, so all would be");
 
-    drop(text.clone());
-    assert_eq!(LEFT.swap(0, Ordering::Relaxed), 1, "an ordinary string is found, so all would be");
+    let left = left_behind(|| {
+        let secret = ClientSecret::from(text.clone());
+        drop(secret.clone());
+        drop(secret);
+        drop(ClientSecret::from(text.as_str()));
+    });
+    assert_eq!(left, 0);
 
-    let secret = ClientSecret::from(text.clone());
-    drop(secret.clone());
-    drop(secret);
-    drop(ClientSecret::from(text.as_str()));
-    let json = br#"{"client_id": "id", "client_secret": "w1ped-when-dropped"}"#;
-    let client = ClientInformation::from_json(std::str::from_utf8(json).unwrap()).unwrap();
-    drop(client.clone());
-    drop(client);
-    assert_eq!(LEFT.load(Ordering::Relaxed), 0);
+    let json = r#"{"client_id": "id", "client_secret": "w1ped-when-dropped"}"#;
+    let left = left_behind(|| {
+        let client = ClientInformation::from_json(json).unwrap();
+        drop(client.clone());
+        drop(client);
+    });
+    assert_eq!(left, 0);
 
-    let builder = poggio::Client::builder().base_url("http://[::1]").auth_token(text.as_str());
-    drop(builder);
-    let wiped = LEFT.load(Ordering::Relaxed);
-    WATCHING.store(false, Ordering::Relaxed);
-    assert_eq!(wiped, 0);
+    let left = left_behind(|| {
+        drop(poggio::Client::builder().base_url("http://[::1]").auth_token(text.as_str()));
+    });
+    assert_eq!(left, 0);
 }

@@ -260,6 +260,13 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
         );
         assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
     }
+    server.script([Reply::status(302).with_header("location", nobody().await)]);
+    let poggio = server.client_builder().http_client(following.clone()).build().unwrap();
+    let error = failed(&poggio).await;
+    assert!(
+        error.to_string().ends_with("redirects, and the HTTP client in use followed"),
+        "{error}"
+    );
     // These would carry the registration on; the request's body cannot be sent twice.
     let posts = |server: &Server| server.requests().iter().filter(|r| r.method() == "POST").count();
     let before = posts(&server);

@@ -245,6 +245,7 @@ async fn a_location_becomes_a_path_a_field_and_the_value_that_was_sent_there() {
             Some("contacts"),
             None,
         ),
+        (json!(["body", "oauth2_redirect_uris", 0]), "oauth2_redirect_uris[0]", None, None),
         (json!(["body"]), "body", None, None),
         (json!(["body", 1]), "body[1]", None, None),
         (json!(["query", "org_id"]), "query.org_id", None, None),
@@ -318,4 +319,10 @@ async fn many_problems_are_all_kept() {
     let entry = json!({"loc": ["body", "redirect_uris", 0], "msg": "No", "type": "x"});
     let errors = refused(422, Value::Array(vec![entry; 1000])).await;
     assert_eq!(errors.len(), 1000);
+    let display = errors.to_string();
+    assert!(display.ends_with("; and 990 more") && display.len() < 2000, "{display}");
+
+    let steps = Value::Array(vec![json!("body"); 20_000]);
+    let errors = refused(422, json!([{"loc": steps, "msg": "x ".repeat(20_000)}])).await;
+    assert!(errors.to_string().len() < 1000, "a long path and a long message are cut");
 }

@@ -1,0 +1,95 @@
+//! The environment variables, the only ones that this crate reads.
+
+use std::ffi::OsString;
+
+use super::builder::{ClientBuilder, Setting};
+use crate::{ConfigError, Error, secret};
+
+const BASE_URL: &str = "POGGIO_BASE_URL";
+const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
+
+impl ClientBuilder {
+    /// Sets the base URL to `POGGIO_BASE_URL` and the token to `POGGIO_AUTH_TOKEN`, where the
+    /// environment has them. A variable that is unset or empty changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names the variable if its value is not UTF-8; [`build`](Self::build)
+    /// names it too if the value cannot be used.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use poggio::Client;
+    ///
+    /// # fn main() -> Result<(), poggio::Error> {
+    /// let poggio = Client::builder().from_env()?.timeout(Duration::from_secs(10)).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "named as Client::from_env, which it is part of"
+    )]
+    pub fn from_env(self) -> Result<Self, Error> {
+        self.set_from(|name| std::env::var_os(name))
+    }
+
+    fn set_from(mut self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let read = |name| match variable(name).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8; set it anew")),
+        };
+        if let Some(value) = read(BASE_URL)? {
+            self.base_url = Setting { by: BASE_URL, value };
+        }
+        if let Some(token) = read(AUTH_TOKEN)? {
+            let value = secret::wiped(token);
+            self.auth_token = Some(Setting { by: AUTH_TOKEN, value });
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::Client;
+
+    fn build(variables: &[(&str, &str)]) -> Result<Client, Error> {
+        let variables: HashMap<_, _> = variables.iter().copied().collect();
+        let builder = ClientBuilder::new().base_url("http://[::1]").auth_token("own");
+        builder.set_from(|name| variables.get(name).map(OsString::from))?.build()
+    }
+
+    #[test]
+    fn what_the_environment_has_is_set_and_what_it_has_not_stays() {
+        let client = build(&[("POGGIO_BASE_URL", "http://127.0.0.1:9100/")]).unwrap();
+        assert_eq!(client.base_url(), "http://127.0.0.1:9100");
+        assert_eq!(client.shared.token.as_ref().unwrap().expose(), "own");
+        let client = build(&[("POGGIO_BASE_URL", ""), ("POGGIO_AUTH_TOKEN", "t0ken")]).unwrap();
+        assert_eq!(client.base_url(), "http://[::1]");
+        assert_eq!(client.shared.token.as_ref().unwrap().expose(), "t0ken");
+    }
+
+    #[test]
+    fn the_variable_that_is_wrong_is_named() {
+        for name in ["POGGIO_BASE_URL", "POGGIO_AUTH_TOKEN"] {
+            let error = build(&[(name, "ftp: //x")]).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{name}: ")), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_named() {
+        use std::os::unix::ffi::OsStringExt;
+        let not_utf_8 = |_: &str| Some(OsString::from_vec(vec![0xff]));
+        let error = ClientBuilder::new().set_from(not_utf_8).unwrap_err();
+        assert_eq!(error.to_string(), "POGGIO_BASE_URL: is not UTF-8; set it anew");
+    }
+}
