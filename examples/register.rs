@@ -120,11 +120,13 @@ async fn run(args: Args) -> Result<(), u8> {
                 Some(target) => target.write(&client.expose_json()).map(Some)?,
                 None => None,
             };
-            show(client, &metadata);
-            match saved {
-                Some(path) => println!("\nsaved to {}", path.display()),
-                None => println!("\nnote: the secret is shown once; --save FILE keeps it"),
-            }
+            let mut lines = table(client, &metadata);
+            lines.push(match saved {
+                Some(path) => format!("\nsaved to {}\n", path.display()),
+                None => "\nnote: the secret is shown once; --save FILE keeps it\n".to_owned(),
+            });
+            // If nobody reads it, the client is registered all the same.
+            let _ = io::stdout().write_all(lines.join("\n").as_bytes());
             Ok(())
         }
         Err(error) => {
@@ -291,37 +293,39 @@ impl<'a> SaveFile<'a> {
     }
 }
 
-/// Prints a table; what the server wrote has its control characters escaped.
-fn show(client: &ClientInformation, requested: &ClientMetadata) {
-    let row = |name: &str, value: &str| println!("  {name:<28}{}", value.escape_debug());
-    row("client_id", &client.client_id);
-    row("client_secret", if client.client_secret.is_some() { "[redacted]" } else { "none" });
-    if let Some(at) = client.client_id_issued_at {
-        row("client_id_issued_at", &at.to_string());
-    }
-    match client.client_secret_expires_at {
-        SecretExpiry::Never => row("client_secret_expires_at", "never"),
-        SecretExpiry::At(at) => row("client_secret_expires_at", &at.to_string()),
-        SecretExpiry::Unspecified => {}
-    }
-    if let serde_json::Value::Object(granted) = client.expose_json() {
-        for field in MetadataField::ALL {
-            match granted.get(field.as_str()) {
-                Some(serde_json::Value::Array(values)) => {
-                    let values: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
-                    row(field.as_str(), &values.join(", "));
-                }
-                Some(value) => row(field.as_str(), value.as_str().unwrap_or_default()),
-                None => {}
+/// A line for each member; what the server wrote has its control characters escaped.
+fn table(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> {
+    let expires = match client.client_secret_expires_at {
+        SecretExpiry::Never => Some("never".to_owned()),
+        SecretExpiry::At(at) => Some(at.to_string()),
+        SecretExpiry::Unspecified => None,
+    };
+    let secret = if client.client_secret.is_some() { "[redacted]" } else { "none" };
+    let mut rows = vec![
+        ("client_id", Some(client.client_id.clone())),
+        ("client_secret", Some(secret.to_owned())),
+        ("client_id_issued_at", client.client_id_issued_at.map(|at| at.to_string())),
+        ("client_secret_expires_at", expires),
+    ];
+    let granted = client.expose_json();
+    rows.extend(MetadataField::ALL.iter().map(|field| {
+        let value = granted.get(field.as_str()).map(|value| match value.as_array() {
+            Some(values) => {
+                let values: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
+                values.join(", ")
             }
-        }
-    }
-    for change in client.changes_from(requested) {
-        println!("\nchanged: {change}");
-    }
-    for warning in client.warnings() {
-        println!("\nodd in the answer: {warning}");
-    }
+            None => value.as_str().unwrap_or_default().to_owned(),
+        });
+        (field.as_str(), value)
+    }));
+
+    let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let mut lines: Vec<_> =
+        rows.map(|(name, value)| format!("  {name:<28}{}", value.escape_debug())).collect();
+    lines
+        .extend(client.changes_from(requested).iter().map(|change| format!("\nchanged: {change}")));
+    lines.extend(client.warnings().iter().map(|odd| format!("\nodd in the answer: {odd}")));
+    lines
 }
 
 /// Prints what happened, where, why and what now; returns the exit code.

@@ -18,6 +18,7 @@
 mod fastapi;
 mod received;
 mod reply;
+mod scenarios;
 
 pub use received::Received;
 pub use reply::Reply;

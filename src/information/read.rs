@@ -241,3 +241,58 @@ fn filled(mut list: Vec<String>) -> Vec<String> {
     list.retain(|entry| !entry.is_empty());
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{
+        prelude::*,
+        test_runner::{Config, TestRunner},
+    };
+
+    use super::*;
+
+    /// Values of the contract's types and of others, for members of the contract and others.
+    fn answer() -> impl Strategy<Value = Map<String, Value>> {
+        let members = ["client_id", "client_secret", "client_id_issued_at"];
+        let members = members.into_iter().chain(["client_secret_expires_at", "x_own"]);
+        let names: Vec<_> =
+            members.chain(MetadataField::ALL.iter().map(|field| field.as_str())).collect();
+        let value = prop_oneof![
+            4 => "[a-z ]{0,8}".prop_map(Value::from),
+            2 => prop::collection::vec("[a-z]{0,4}", 0..3).prop_map(Value::from),
+            2 => prop_oneof![Just(0_i64), 0..3_000_000_000_i64, any::<i64>()].prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        let member = (prop::sample::select(names), value);
+        prop::collection::vec(member, 0..12).prop_map(|members| {
+            let mut answer = Map::from_iter([("client_id".to_owned(), Value::from("id"))]);
+            answer.extend(members.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            answer
+        })
+    }
+
+    #[test]
+    fn both_ways_give_the_same_wherever_both_succeed() {
+        let both = std::cell::Cell::new(0);
+        let config = Config { failure_persistence: None, ..Config::with_cases(20_000) };
+        let compared = TestRunner::new(config).run(&answer(), |answer| {
+            let text = Value::from(answer).to_string();
+            let Ok(wire) = serde_json::from_str(&text) else { return Ok(()) };
+            let (typed, lenient) = (typed(wire), lenient(text.as_bytes()));
+            match (typed, lenient) {
+                (Ok(typed), Ok(lenient)) => {
+                    both.set(both.get() + 1);
+                    prop_assert_eq!(typed.expose_json(), lenient.expose_json());
+                    prop_assert_eq!(format!("{typed:?}"), format!("{lenient:?}"));
+                }
+                (Err(typed), Err(lenient)) => {
+                    prop_assert_eq!(format!("{typed:?}"), format!("{lenient:?}"));
+                }
+                (typed, lenient) => prop_assert!(false, "{:?} {:?}", typed, lenient),
+            }
+            Ok(())
+        });
+        compared.unwrap();
+        assert!(both.get() > 1000, "{} of 20,000 were readable both ways", both.get());
+    }
+}

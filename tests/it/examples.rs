@@ -143,7 +143,7 @@ fn register_keeps_the_credentials_though_nobody_reads_its_output() {
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert!(first.starts_with("registering"), "{first}");
-    child.wait().unwrap();
+    assert!(child.wait().unwrap().success(), "and does not panic");
     let saved = fs::read_to_string(&file).unwrap();
     assert!(saved.contains("loopback-secret-1"), "{saved}");
 }

@@ -1,12 +1,15 @@
 //! The loopback server behaves as a real FastAPI server did, and is stable.
 
 use poggio::{
-    ClientMetadata, reqwest,
+    ClientMetadata, Error, Outcome, reqwest,
     testing::{Reply, Server},
 };
 use serde_json::{Value, json};
 
-use crate::support::metadata;
+use crate::{
+    support::metadata,
+    wire::{Told, told},
+};
 
 /// Without what differs from run to run, or from parser to parser.
 fn comparable(mut answer: Value) -> Value {
@@ -106,6 +109,53 @@ async fn it_keeps_what_it_was_sent_and_how_it_answered() {
     assert!(request.headers().any(|(name, _)| name == "authorization"));
     assert_eq!(request.body(), serde_json::to_vec(&metadata()).unwrap());
     assert!(!format!("{request:?}").contains("t0ken"));
+}
+
+#[tokio::test]
+async fn the_named_scenarios_come_to_what_they_say() {
+    use std::time::Duration;
+    const MINUTES: Duration = Duration::from_secs(120);
+    let asked = metadata().with_grant_types(["authorization_code", "refresh_token"]);
+    for (reply, kind, outcome, salvaged) in [
+        (Reply::rate_limited(MINUTES), "Api", Outcome::NotRegistered, None),
+        (Reply::unavailable(MINUTES), "Api", Outcome::NotRegistered, None),
+        (Reply::server_error(), "Api", Outcome::Unknown, None),
+        (Reply::invalid_token(), "Api", Outcome::NotRegistered, None),
+        (
+            Reply::refused("scope", None, "value_error", "No"),
+            "Validation",
+            Outcome::NotRegistered,
+            None,
+        ),
+        (Reply::disconnect(), "Transport", Outcome::Unknown, None),
+        (Reply::cut_off(), "Unreadable", Outcome::Registered, Some(("loopback-cut", "cut-secret"))),
+        (
+            Reply::enveloped(),
+            "Unreadable",
+            Outcome::Registered,
+            Some(("loopback-enveloped", "enveloped-secret")),
+        ),
+    ] {
+        let server = Server::start().await;
+        server.script([reply]);
+        let result = server.client().register(&asked).await;
+        assert_eq!(told(&result), Told::Failed(kind, outcome), "{result:?}");
+        if let Err(Error::Unreadable(error)) = &result {
+            let secret = error.client_secret().map(poggio::ClientSecret::expose);
+            assert_eq!(error.client_id().zip(secret), salvaged);
+        }
+    }
+    let server = Server::start().await;
+    server.script([Reply::odd(), Reply::granting_less()]);
+    let odd = server.client().register(&asked).await.unwrap();
+    assert_eq!(odd.client_id_issued_at.unwrap().timestamp(), 1_767_225_600);
+    assert_eq!(odd.metadata.scope.as_deref(), Some("read write"));
+    let warned: Vec<_> = odd.warnings().iter().map(poggio::FieldWarning::path).collect();
+    assert_eq!(warned, ["client_name"]);
+    let less = server.client().register(&asked).await.unwrap();
+    let changed: Vec<_> =
+        less.changes_from(&asked).iter().map(|change| change.field().as_str()).collect();
+    assert_eq!(changed, ["token_endpoint_auth_method", "grant_types"]);
 }
 
 #[tokio::test]

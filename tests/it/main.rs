@@ -11,6 +11,7 @@ mod answers;
 mod changes;
 mod configuration;
 mod contract;
+mod damage;
 mod examples;
 mod generated;
 mod loopback;
@@ -18,9 +19,13 @@ mod memory;
 mod metadata;
 mod reading;
 mod readme;
+#[cfg(feature = "rustls")]
+mod reliability;
 mod secrets;
 mod sending;
 mod spans;
 mod support;
+#[cfg(feature = "rustls")]
+mod tls;
 mod validation;
 mod wire;
