@@ -5,7 +5,7 @@
 
 mod body;
 pub(crate) mod retry;
-mod retry_after;
+pub(crate) mod retry_after;
 
 use std::{
     fmt,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Reply;
 
-/// Scenarios by name. What each comes to is in the page "When it fails" of the README.
+/// Scenarios by name. What each comes to is in the README under "What can go wrong".
 impl Reply {
     /// Replies 429 with a `Retry-After` of whole seconds: nothing was registered. A wait that fits
     /// into the timeout is waited by itself.

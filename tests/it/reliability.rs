@@ -23,6 +23,17 @@ In each row, *told* is what the caller got, *attempts* how many requests the cli
 and *arrived* how many whole requests the server counted, what the HTTP library might re-send by
 itself included. Each row also checks that neither the secret nor the token shows in Display,
 Debug, alternate Debug or along the sources, and that a salvaged secret is the whole one.
+
+Whether a request may have left is known from its body: the HTTP library asks for it only when it
+has a connection, TLS included, and has taken the request up there. Until then no byte of it is
+written, so the server cannot have acted. The body can be asked for once only, so nothing below
+this crate can send it a second time.
+
+Beside these rows: `damage` cuts answers at every byte, flips bytes and drops, repeats and retypes
+members, by the thousand; `secrets` puts a secret and a token into every kind of answer;
+`wire::a_flood_costs_no_more_memory_than_the_caps` measures memory;
+`wire::a_call_that_is_dropped_leaves_nothing_behind` drops a call at each of its waits; the targets
+in `fuzz/` feed the readers of answers, refusals, failures, `Retry-After` and `WWW-Authenticate`.
 ";
 
 fn table(title: &str, test: &str, rows: &[Ran]) -> String {
@@ -58,7 +69,11 @@ async fn the_page_is_what_was_seen() {
         HEAD.to_owned(),
         figures(&all),
         table("HTTP, on a paused clock", "wire::every_row_is_told_truly…", &plain),
-        table("TLS and HTTP/2", "tls::nothing_leaves_before_the_certificate_is_good…", &secure),
+        table(
+            "TLS and HTTP/2, on a paused clock",
+            "tls::nothing_leaves_before_the_certificate_is_good…",
+            &secure,
+        ),
     ]
     .concat();
     if env::var_os("UPDATE_RELIABILITY").is_some() {
