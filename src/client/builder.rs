@@ -113,7 +113,8 @@ impl ClientBuilder {
     }
 
     /// Sets how much of an answer's body is read, in bytes. Default: 262,144. What is larger is
-    /// [`Error::Unreadable`] if it is a success answer, else it is read up to there.
+    /// [`Error::Unreadable`] if it is a success answer, else it is read up to there. The head has the
+    /// HTTP library's cap: 100 headers, some 400 KiB.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
         self

@@ -69,11 +69,7 @@ async fn the_page_is_what_was_seen() {
         HEAD.to_owned(),
         figures(&all),
         table("HTTP, on a paused clock", "wire::every_row_is_told_truly…", &plain),
-        table(
-            "TLS and HTTP/2, on a paused clock",
-            "tls::nothing_leaves_before_the_certificate_is_good…",
-            &secure,
-        ),
+        table("TLS and HTTP/2", "tls::nothing_leaves_before_the_certificate_is_good…", &secure),
     ]
     .concat();
     if env::var_os("UPDATE_RELIABILITY").is_some() {

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) const SECRET: &str = "knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k";
 pub(crate) const TOKEN: &str = "t0ken-canary";
 
-fn replies() -> Vec<Reply> {
+pub(crate) fn replies() -> Vec<Reply> {
     let whole = json!({"client_id": "id", "client_secret": SECRET});
     let text = whole.to_string();
     let mut replies = Vec::new();
