@@ -89,7 +89,7 @@ fn check(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let server = Server::start().await;
-    let poggio = server.client_builder().timeout(Duration::from_millis(500)).build()?;
+    let poggio = server.client_builder().timeout(Duration::from_secs(2)).build()?;
     let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
 
     // Refused before anything is sent.
@@ -140,7 +140,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
                 .with_header("x-request-id", "req-4711"),
         ),
         ("a connection that drops", Reply::disconnect()),
-        ("a server that is too slow", Reply::registered().with_delay(Duration::from_secs(1))),
+        ("a server that is too slow", Reply::registered().with_delay(Duration::from_secs(60))),
         (
             "an answer that is cut off",
             Reply::text(201, r#"{"client_id": "c-1", "client_secret": "s3cr3t", "client_na"#),
