@@ -7,7 +7,10 @@ use poggio::{
     testing::{Reply, Server},
 };
 
-use crate::support::{RawServer, metadata, read_request};
+use crate::{
+    support::{RawServer, metadata, read_request},
+    wire::{Does, Wire},
+};
 
 async fn failed(poggio: &Client) -> TransportError {
     match poggio.register(&metadata()).await {
@@ -180,35 +183,35 @@ async fn a_handshake_that_stalls_ends_at_the_connect_timeout_and_sent_nothing() 
     assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_of_the_callers_http_client_is_told_without_a_time_of_ours() {
-    let server = Server::start().await;
-    server.script([Reply::registered().with_delay(Duration::from_secs(60))]);
-    let own = reqwest::Client::builder().timeout(Duration::from_millis(300)).build().unwrap();
-    let error = failed(&server.client_builder().http_client(own).build().unwrap()).await;
+    let wire = Wire::serve(vec![Does::Stalls(Vec::new())]).await;
+    let own = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
+    let poggio = Client::builder().base_url(&wire.base_url).http_client(own).build().unwrap();
+    let error = failed(&poggio).await;
     assert!(error.is_timeout() && error.is_sent(), "{error}");
     assert!(error.to_string().ends_with(" in time, after the request was sent"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
-    let server = Server::start().await;
-    server.script([Reply::registered().with_delay(Duration::from_secs(60))]);
-    let poggio = server.client_builder().timeout(Duration::from_millis(300)).build().unwrap();
-    let started = Instant::now();
+    let wire = Wire::serve(vec![Does::Stalls(Vec::new())]).await;
+    let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
+    let started = tokio::time::Instant::now();
     let error = failed(&poggio).await;
-    assert!(started.elapsed() < Duration::from_secs(10));
+    let seconds = started.elapsed().as_secs_f64();
+    assert!((30.0..31.0).contains(&seconds), "{seconds}");
     assert!(error.is_timeout() && error.is_sent(), "{error}");
     assert_eq!(
         error.to_string(),
         format!(
-            "no answer from {}/v1/oauth/register within 300ms, after the request was sent",
-            server.base_url()
+            "no answer from {}/v1/oauth/register within 30s, after the request was sent",
+            wire.base_url
         )
     );
     let error = Error::Transport(error);
     assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
-    let debug = format!("{error:#?}").replace(&server.base_url(), "http://loopback");
+    let debug = format!("{error:#?}").replace(&wire.base_url, "http://loopback");
     insta::assert_snapshot!("timeout_debug", debug);
 }
 

@@ -651,10 +651,10 @@ async fn a_flood_costs_no_more_memory_than_the_caps() {
         let _ = poggio.register(&metadata()).await;
         peaks.push(watch.bytes());
     }
-    // One cap of 256 KiB for the body; the HTTP library's of some 400 KiB for the head, held in a
-    // buffer that doubles.
+    // One cap of 256 KiB for the body, the HTTP library's of some 400 KiB for what it reads at once,
+    // and both are held twice for a moment when their buffers grow.
     assert!(peaks[0] < MIB / 4, "{peaks:?}");
-    assert!(peaks[1] < MIB, "{peaks:?}");
+    assert!(peaks[1] < 2 * MIB, "{peaks:?}");
     assert!(peaks[2] < 2 * MIB, "{peaks:?}");
     println!("peaks without a flood, of the body, of the head: {peaks:?} bytes");
 }
