@@ -11,7 +11,7 @@ use std::{fmt, sync::Arc};
 use tracing::{Instrument, Span, field};
 
 use crate::{
-    ClientInformation, ClientMetadata, ClientSecret, Error, FieldWarning, Outcome, TransportError,
+    ClientInformation, ClientMetadata, Error, FieldWarning, Outcome, TransportError,
     UnreadableResponse,
     error::{self, Reason, ResponseHead},
     generated::{self, ResponseValue, types},
@@ -46,6 +46,8 @@ pub struct Client {
 
 struct Shared {
     base_url: String,
+    /// Where the generated client sends to, for spans and errors.
+    endpoint: String,
     token: Option<BearerToken>,
     transport: Arc<Transport>,
     local_validation: bool,
@@ -117,10 +119,9 @@ impl Client {
     /// # }
     /// ```
     pub async fn register(&self, metadata: &ClientMetadata) -> Result<ClientInformation, Error> {
-        let endpoint = self.endpoint();
         let span = tracing::info_span!(
             "poggio.register",
-            endpoint,
+            endpoint = self.shared.endpoint,
             status = field::Empty,
             attempts = field::Empty,
             client_id = field::Empty,
@@ -179,8 +180,7 @@ impl Client {
             Ok(information) => information,
             Err(reason) => return Err(unreadable(answer, reason, token)),
         };
-        let secret = information.client_secret.as_ref().map(ClientSecret::expose);
-        let cleaner = Cleaner::new(token.into_iter().chain(secret));
+        let cleaner = Cleaner::new(token, information.client_secret.as_ref());
         information.request_id = error::request_id(&answer.headers, &cleaner);
         information.status = Some(answer.status);
         information.attempts = answer.attempts;
@@ -195,18 +195,14 @@ impl Client {
 
     fn transport_error(&self, failure: Failure) -> Error {
         let timeout = self.shared.transport.timeout;
-        Error::Transport(TransportError::new(failure, self.endpoint(), timeout))
-    }
-
-    fn endpoint(&self) -> String {
-        format!("{}{}", self.shared.base_url, base_url::REGISTRATION_PATH)
+        Error::Transport(TransportError::new(failure, self.shared.endpoint.clone(), timeout))
     }
 }
 
 fn unreadable(answer: Answer, reason: Reason, token: Option<&str>) -> Error {
     let salvaged = salvage::credentials(&answer.body);
-    let secret = salvaged.client_secret.as_ref().map(ClientSecret::expose);
-    let head = ResponseHead::of(&answer, &Cleaner::new(token.into_iter().chain(secret)));
+    let cleaner = Cleaner::new(token, salvaged.client_secret.as_ref());
+    let head = ResponseHead::of(&answer, &cleaner);
     let reason = match answer.cut {
         Some(Cut::Timeout) => Reason::CutByTimeout,
         Some(Cut::Broken(source)) => Reason::CutByConnection(source),

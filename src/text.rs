@@ -4,6 +4,8 @@
 //! All text of a server that this crate keeps goes through here once, where it is read. Only
 //! [`ApiError::headers`](crate::ApiError::headers) is kept as it came.
 
+use crate::ClientSecret;
+
 const REDACTED: &str = "[redacted]";
 const MAX_CHARS: usize = 300;
 /// Shorter words are not masked for their looks: codes, ports and dates would go with them.
@@ -17,9 +19,10 @@ pub(crate) struct Cleaner<'a> {
 }
 
 impl<'a> Cleaner<'a> {
-    /// A cleaner that also masks `known` wherever they stand; less than four bytes are no secret.
-    pub(crate) fn new(known: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { known: known.into_iter().filter(|secret| secret.len() >= 4).collect() }
+    /// A cleaner that also masks these wherever they stand; less than four bytes are no secret.
+    pub(crate) fn new(token: Option<&'a str>, secret: Option<&'a ClientSecret>) -> Self {
+        let known = token.into_iter().chain(secret.map(ClientSecret::expose));
+        Self { known: known.filter(|secret| secret.len() >= 4).collect() }
     }
 
     /// The text on one line of at most 300 characters, fit to be shown and logged.
@@ -159,7 +162,7 @@ mod tests {
     use super::Cleaner;
 
     fn clean(text: &str) -> String {
-        Cleaner::new(["kn0wn"]).clean(text)
+        Cleaner::new(Some("kn0wn"), None).clean(text)
     }
 
     #[test]
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_page_shows_its_title_else_its_text() {
-        let excerpt = |body: &str| Cleaner::new([]).excerpt(body.as_bytes());
+        let excerpt = |body: &str| Cleaner::new(None, None).excerpt(body.as_bytes());
         assert_eq!(
             excerpt("<html><head><TITLE>502 Bad Gateway</TITLE></head><body>x</body></html>")
                 .as_deref(),

@@ -155,18 +155,17 @@ impl Transport {
         deadline: Option<Instant>,
         attempts: u32,
     ) -> Result<Answer, Failure> {
-        let (request, mark) = body::marked(request);
-        let url = request.url().clone();
+        let (copy, mark) = body::marked(request);
         let fail = |kind, source| {
             let sent = mark.is_sent();
             Failure { sent, kind, source, attempts }
         };
-        let response = match until(deadline, http.execute(request)).await {
+        let response = match until(deadline, http.execute(copy)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
             Some(Ok(response)) => response,
         };
-        if *response.url() != url {
+        if response.url() != request.url() {
             return Err(fail(FailureKind::Redirected, None));
         }
         let (status, headers) = (response.status(), response.headers().clone());

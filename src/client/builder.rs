@@ -173,6 +173,7 @@ impl ClientBuilder {
             None => self.http(&base_url)?,
         };
         let shared = Shared {
+            endpoint: format!("{}{}", base_url.text, base_url::REGISTRATION_PATH),
             base_url: base_url.text,
             token,
             transport: Arc::new(transport),

@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::{ApiError, Error, ErrorCode, ResponseHead};
 use crate::{
-    ClientMetadata, ClientSecret, ValidationErrors, information::salvage, text::Cleaner,
-    transport::Answer, validation::fastapi,
+    ClientMetadata, ValidationErrors, information::salvage, text::Cleaner, transport::Answer,
+    validation::fastapi,
 };
 
 /// The error that an answer with any status but 2xx stands for.
 pub(crate) fn error(answer: &Answer, sent: &ClientMetadata, token: Option<&str>) -> Error {
     // Even a refusal may quote a secret, and a token may be echoed: neither is to be repeated.
     let quoted = salvage::credentials(&answer.body).client_secret;
-    let cleaner = Cleaner::new(token.into_iter().chain(quoted.as_ref().map(ClientSecret::expose)));
+    let cleaner = Cleaner::new(token, quoted.as_ref());
     let head = ResponseHead::of(answer, &cleaner);
     let body: Option<Value> = serde_json::from_slice(without_bom(&answer.body)).ok();
 

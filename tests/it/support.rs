@@ -11,8 +11,8 @@ use poggio::{
     testing::{Reply, Server},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
 };
 
 /// Metadata that every rule lets through.
@@ -80,23 +80,25 @@ impl RawServer {
     }
 }
 
-/// Reads head and body of a request by its Content-Length.
-pub(crate) async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let text = String::from_utf8_lossy(&bytes).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .split_once("content-length: ")
-                .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap_or("0"));
-            if body.len() >= length.parse().unwrap() {
-                return bytes;
-            }
-        }
-        match stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => return bytes,
-            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+/// Reads a whole request, or what there was of it.
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut request = Vec::new();
+    while !is_whole(&request) {
+        match stream.read_u8().await {
+            Ok(byte) => request.push(byte),
+            Err(_) => break,
         }
     }
+    request
+}
+
+/// Whether head and body are there, by the declared length.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+        let length = head
+            .split_once("content-length: ")
+            .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap_or_default());
+        body.len() >= length.parse::<usize>().unwrap()
+    })
 }

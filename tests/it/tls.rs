@@ -31,8 +31,8 @@ use tokio_rustls::{
 
 use crate::{
     secrets::{SECRET, TOKEN},
-    support::metadata,
-    wire::{Ran, TRANSPORT, Told, UNSENT, is_whole, told},
+    support::{is_whole, metadata, read_request},
+    wire::{Ran, TRANSPORT, Told, UNSENT, told},
 };
 
 /// What the server is like.
@@ -146,12 +146,8 @@ fn answer() -> String {
 }
 
 async fn http1(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrived: &AtomicUsize) {
-    let mut request = Vec::new();
-    while !is_whole(&request) {
-        match stream.read_u8().await {
-            Ok(byte) => request.push(byte),
-            Err(_) => return,
-        }
+    if !is_whole(&read_request(&mut stream).await) {
+        return;
     }
     arrived.fetch_add(1, Ordering::Relaxed);
     let answer = answer();

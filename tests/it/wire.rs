@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     memory::Peak,
     secrets::{SECRET, TOKEN, shown},
-    support::metadata,
+    support::{is_whole, metadata},
 };
 
 /// What the server does with a connection.
@@ -433,17 +433,6 @@ async fn behave(
 
 fn reset(stream: &TcpStream) {
     stream.set_zero_linger().unwrap();
-}
-
-/// Whether head and body are there, by the declared length.
-pub(crate) fn is_whole(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes).to_lowercase();
-    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-        let length = head
-            .split_once("content-length: ")
-            .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap_or_default());
-        body.len() >= length.parse::<usize>().unwrap()
-    })
 }
 
 pub(crate) fn told(result: &Result<ClientInformation, Error>) -> Told {
