@@ -3,6 +3,7 @@
 mod base_url;
 mod builder;
 mod environment;
+mod register_all;
 
 pub use builder::ClientBuilder;
 
@@ -18,7 +19,7 @@ use crate::{
     information::{read, salvage},
     secret::BearerToken,
     text::Cleaner,
-    transport::{Answer, Cut, Exchange, Failure, FailureKind, Transport},
+    transport::{Answer, Cut, Exchange, Failure, FailureKind, Pace, Transport},
 };
 
 /// Registers OAuth clients at Poggio. Cheap to clone; clones share their connections.
@@ -119,6 +120,15 @@ impl Client {
     /// # }
     /// ```
     pub async fn register(&self, metadata: &ClientMetadata) -> Result<ClientInformation, Error> {
+        self.register_at(metadata, None).await
+    }
+
+    /// Registers a client, at a pace that other calls share.
+    async fn register_at(
+        &self,
+        metadata: &ClientMetadata,
+        pace: Option<Arc<Pace>>,
+    ) -> Result<ClientInformation, Error> {
         let span = tracing::info_span!(
             "poggio.register",
             endpoint = self.shared.endpoint,
@@ -127,7 +137,7 @@ impl Client {
             client_id = field::Empty,
             outcome = field::Empty,
         );
-        let result = self.register_unobserved(metadata).instrument(span.clone()).await;
+        let result = self.register_unobserved(metadata, pace).instrument(span.clone()).await;
         record(&span, &result);
         result
     }
@@ -135,11 +145,12 @@ impl Client {
     async fn register_unobserved(
         &self,
         metadata: &ClientMetadata,
+        pace: Option<Arc<Pace>>,
     ) -> Result<ClientInformation, Error> {
         if self.shared.local_validation {
             metadata.validate()?;
         }
-        let exchange = Exchange::new(Arc::clone(&self.shared.transport));
+        let exchange = Exchange::new(Arc::clone(&self.shared.transport), pace);
         let generated = generated::Client::new_with_client(
             &self.shared.base_url,
             self.http.clone(),

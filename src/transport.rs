@@ -4,6 +4,7 @@
 //! body is read, and how it is known whether a request left, in `body`.
 
 mod body;
+mod pace;
 pub(crate) mod retry;
 pub(crate) mod retry_after;
 
@@ -21,7 +22,7 @@ use reqwest::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-pub(crate) use self::body::Cut;
+pub(crate) use self::{body::Cut, pace::Pace};
 use self::body::SentMark;
 use self::retry::Happened;
 use crate::generated;
@@ -75,12 +76,13 @@ pub(crate) enum FailureKind {
 #[derive(Clone)]
 pub(crate) struct Exchange {
     transport: Arc<Transport>,
+    pace: Option<Arc<Pace>>,
     result: Arc<Mutex<Option<Result<Answer, Failure>>>>,
 }
 
 impl Exchange {
-    pub(crate) fn new(transport: Arc<Transport>) -> Self {
-        Self { transport, result: Arc::default() }
+    pub(crate) fn new(transport: Arc<Transport>, pace: Option<Arc<Pace>>) -> Self {
+        Self { transport, pace, result: Arc::default() }
     }
 
     /// Takes what the call came to; `None` where it was never sent.
@@ -102,7 +104,8 @@ impl fmt::Debug for Exchange {
 impl ClientHooks<Exchange> for generated::Client {
     /// Sends, keeps the answer for the façade, and gives the generated client a copy to decode.
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let result = self.inner.transport.send(&self.client, request).await;
+        let Exchange { transport, pace, .. } = &self.inner;
+        let result = transport.send(&self.client, request, pace.as_deref()).await;
         let mut copy = http::Response::new(Bytes::new());
         match &result {
             Ok(answer) => {
@@ -118,15 +121,36 @@ impl ClientHooks<Exchange> for generated::Client {
 }
 
 impl Transport {
-    async fn send(&self, http: &reqwest::Client, mut request: Request) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        http: &reqwest::Client,
+        mut request: Request,
+        pace: Option<&Pace>,
+    ) -> Result<Answer, Failure> {
         self.finish_headers(request.headers_mut());
-        let deadline = Instant::now().checked_add(self.timeout);
+        let mut deadline = Instant::now().checked_add(self.timeout);
         let mut attempts = 0;
         loop {
+            let turn = match pace {
+                None => None,
+                Some(pace) => {
+                    let asked = Instant::now();
+                    match pace.turn(attempts).await {
+                        Ok(turn) => {
+                            deadline = deadline.and_then(|at| at.checked_add(asked.elapsed()));
+                            Some(turn)
+                        }
+                        Err(refusal) => return Ok(refusal),
+                    }
+                }
+            };
             attempts += 1;
             let result = self.attempt(http, &request, deadline, attempts).await;
+            // Where all calls hold still, the wait is theirs, and done before the next turn.
+            let shared = turn.and_then(|turn| turn.end(&result, attempts));
             let wait = retry::wait(&Happened::of(&result), attempts, self.max_retries);
-            let Some(wait) = wait.filter(|wait| fits(*wait, deadline)) else {
+            let wait = wait.filter(|wait| shared.is_some() || fits(*wait, deadline));
+            let Some(wait) = wait.map(|own| shared.unwrap_or(own)) else {
                 return result;
             };
             tracing::info!(
@@ -135,7 +159,9 @@ impl Transport {
                 status = result.as_ref().ok().map(|answer| answer.status.as_u16()),
                 "sending again: the server did not act on the request"
             );
-            sleep(wait).await;
+            if shared.is_none() {
+                sleep(wait).await;
+            }
         }
     }
 

@@ -72,6 +72,15 @@ pub(super) fn wait(happened: &Happened, attempts: u32, max_retries: u32) -> Opti
     }
 }
 
+/// Whether the server says that it takes no request now: a 429, or a 503 that says until when.
+pub(super) fn is_refused_for_now(answer: &Answer) -> bool {
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::SERVICE_UNAVAILABLE => answer.retry_after.is_some(),
+        _ => false,
+    }
+}
+
 fn backoff(attempts: u32) -> Duration {
     let doubled = 2u32.saturating_pow(attempts.saturating_sub(1));
     FIRST_BACKOFF.saturating_mul(doubled).min(MAX_BACKOFF)

@@ -15,6 +15,7 @@ mod damage;
 mod examples;
 mod generated;
 mod loopback;
+mod many;
 mod memory;
 mod metadata;
 mod reading;
