@@ -9,13 +9,14 @@ pub use builder::ClientBuilder;
 
 use std::{fmt, sync::Arc};
 
+use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
 use crate::{
     ClientInformation, ClientMetadata, Error, FieldWarning, Outcome, TransportError,
     UnreadableResponse,
     error::{self, Reason, ResponseHead},
-    generated::{self, ResponseValue, types},
+    generated,
     information::{read, salvage},
     secret::BearerToken,
     text::Cleaner,
@@ -47,8 +48,6 @@ pub struct Client {
 
 struct Shared {
     base_url: String,
-    /// Where the generated client sends to, for spans and errors.
-    endpoint: String,
     token: Option<BearerToken>,
     transport: Arc<Transport>,
     local_validation: bool,
@@ -131,7 +130,7 @@ impl Client {
     ) -> Result<ClientInformation, Error> {
         let span = tracing::info_span!(
             "poggio.register",
-            endpoint = self.shared.endpoint,
+            endpoint = self.shared.transport.endpoint.as_str(),
             status = field::Empty,
             attempts = field::Empty,
             client_id = field::Empty,
@@ -150,42 +149,44 @@ impl Client {
         if self.shared.local_validation {
             metadata.validate()?;
         }
-        let exchange = Exchange::new(Arc::clone(&self.shared.transport), pace);
+        let transport = &self.shared.transport;
+        let attempt = |deadline| self.attempt(metadata, deadline);
+        match transport.send(pace.as_deref(), attempt).await {
+            Ok(answer) => self.read(answer, metadata),
+            Err(failure) => Err(self.transport_error(failure)),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        metadata: &ClientMetadata,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Failure> {
+        let exchange = Exchange::new(Arc::clone(&self.shared.transport), deadline);
         let generated = generated::Client::new_with_client(
             &self.shared.base_url,
             self.http.clone(),
             exchange.clone(),
         );
-        // Only a decoded answer is taken from the generated client; its error, which may print
-        // a secret, is dropped unseen.
-        let typed = generated.register_client(metadata).await.ok();
-        match exchange.take() {
-            Some(Ok(answer)) => self.read(answer, typed.map(ResponseValue::into_inner), metadata),
-            Some(Err(failure)) => Err(self.transport_error(failure)),
-            // Not reached: that its request cannot be built was ruled out with the base URL.
-            None => Err(self.transport_error(Failure {
-                sent: false,
-                kind: FailureKind::Connect,
-                source: None,
-                attempts: 0,
-            })),
-        }
+        // What came is in the exchange; what the generated client makes of it is blank.
+        let _ = generated.register_client(metadata).await;
+        // Not reached: that its request cannot be built was ruled out with the base URL.
+        let unsent = Failure { sent: false, kind: FailureKind::Connect, source: None, attempts: 0 };
+        exchange.take().unwrap_or(Err(unsent))
     }
 
     fn read(
         &self,
         answer: Answer,
-        typed: Option<types::ClientInformation>,
         metadata: &ClientMetadata,
     ) -> Result<ClientInformation, Error> {
         let token = self.shared.token.as_ref().map(BearerToken::expose);
         if !answer.status.is_success() {
             return Err(error::answer::error(&answer, metadata, token));
         }
-        let result = match (&answer.cut, typed) {
-            (Some(Cut::TooLarge(cap)), _) => Err(Reason::TooLarge(*cap)),
-            (_, Some(typed)) => read::typed(typed),
-            (_, None) => read::lenient(&answer.body),
+        let result = match answer.cut {
+            Some(Cut::TooLarge(cap)) => Err(Reason::TooLarge(cap)),
+            _ => read::answer(&answer.body),
         };
         let mut information = match result {
             Ok(information) => information,
@@ -206,7 +207,7 @@ impl Client {
 
     fn transport_error(&self, failure: Failure) -> Error {
         let timeout = self.shared.transport.timeout;
-        Error::Transport(TransportError::new(failure, self.shared.endpoint.clone(), timeout))
+        Error::Transport(TransportError::new(failure, self.shared.transport.endpoint.to_string(), timeout))
     }
 }
 

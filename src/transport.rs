@@ -9,7 +9,7 @@ pub(crate) mod retry;
 pub(crate) mod retry_after;
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::{
-    Request, Response, StatusCode,
+    Request, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -30,6 +30,8 @@ use crate::generated;
 /// The settings of a client that bear on how it sends.
 #[derive(Debug)]
 pub(crate) struct Transport {
+    /// Where the generated client sends to.
+    pub(crate) endpoint: Url,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) user_agent: HeaderValue,
     /// Bounds a whole call, waits and retries included; what a clock cannot hold is no bound.
@@ -46,6 +48,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     pub(crate) cut: Option<Cut>,
     pub(crate) retry_after: Option<Duration>,
+    /// Of the whole call, this one with it.
     pub(crate) attempts: u32,
 }
 
@@ -72,20 +75,20 @@ pub(crate) enum FailureKind {
     Redirected,
 }
 
-/// One call in the generated client's hands: how to send, and where the answer is put.
+/// One attempt in the generated client's hands: how to send, and where the answer is put.
 #[derive(Clone)]
 pub(crate) struct Exchange {
     transport: Arc<Transport>,
-    pace: Option<Arc<Pace>>,
+    deadline: Option<Instant>,
     result: Arc<Mutex<Option<Result<Answer, Failure>>>>,
 }
 
 impl Exchange {
-    pub(crate) fn new(transport: Arc<Transport>, pace: Option<Arc<Pace>>) -> Self {
-        Self { transport, pace, result: Arc::default() }
+    pub(crate) fn new(transport: Arc<Transport>, deadline: Option<Instant>) -> Self {
+        Self { transport, deadline, result: Arc::default() }
     }
 
-    /// Takes what the call came to; `None` where it was never sent.
+    /// Takes what the attempt came to; `None` where it was never sent.
     pub(crate) fn take(&self) -> Option<Result<Answer, Failure>> {
         self.result.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -102,32 +105,25 @@ impl fmt::Debug for Exchange {
 }
 
 impl ClientHooks<Exchange> for generated::Client {
-    /// Sends, keeps the answer for the façade, and gives the generated client a copy to decode.
+    /// Sends the request that was built and keeps the answer for the façade, which reads it. The
+    /// generated client itself gets a blank one: its errors would show whole bodies.
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        let Exchange { transport, pace, .. } = &self.inner;
-        let result = transport.send(&self.client, request, pace.as_deref()).await;
-        let mut copy = http::Response::new(Bytes::new());
-        match &result {
-            Ok(answer) => {
-                *copy.status_mut() = answer.status;
-                *copy.body_mut() = answer.body.clone();
-            }
-            // The generated client's view of a failure is never looked at.
-            Err(_) => *copy.status_mut() = StatusCode::BAD_GATEWAY,
-        }
+        let Exchange { transport, deadline, .. } = &self.inner;
+        let result = transport.attempt(&self.client, request, *deadline).await;
         self.inner.put(result);
-        Ok(Response::from(copy))
+        let mut blank = http::Response::new(Bytes::new());
+        *blank.status_mut() = StatusCode::BAD_GATEWAY;
+        Ok(Response::from(blank))
     }
 }
 
 impl Transport {
-    async fn send(
+    /// Makes attempts, each until the deadline it is given, until one is to be handed on.
+    pub(crate) async fn send<F: Future<Output = Result<Answer, Failure>>>(
         &self,
-        http: &reqwest::Client,
-        mut request: Request,
         pace: Option<&Pace>,
+        mut attempt: impl FnMut(Option<Instant>) -> F,
     ) -> Result<Answer, Failure> {
-        self.finish_headers(request.headers_mut());
         let mut deadline = Instant::now().checked_add(self.timeout);
         let mut attempts = 0;
         loop {
@@ -145,7 +141,11 @@ impl Transport {
                 }
             };
             attempts += 1;
-            let result = self.attempt(http, &request, deadline, attempts).await;
+            let mut result = attempt(deadline).await;
+            match &mut result {
+                Ok(answer) => answer.attempts = attempts,
+                Err(failure) => failure.attempts = attempts,
+            }
             // Where all calls hold still, the wait is theirs, and done before the next turn.
             let shared = turn.and_then(|turn| turn.end(&result, attempts));
             let wait = retry::wait(&Happened::of(&result), attempts, self.max_retries);
@@ -177,27 +177,27 @@ impl Transport {
     async fn attempt(
         &self,
         http: &reqwest::Client,
-        request: &Request,
+        mut request: Request,
         deadline: Option<Instant>,
-        attempts: u32,
     ) -> Result<Answer, Failure> {
-        let (copy, mark) = body::marked(request);
+        self.finish_headers(request.headers_mut());
+        let mark = body::mark(&mut request);
         let fail = |kind, source| {
             let sent = mark.is_sent();
-            Failure { sent, kind, source, attempts }
+            Failure { sent, kind, source, attempts: 0 }
         };
-        let response = match until(deadline, http.execute(copy)).await {
+        let mut response = match until(deadline, http.execute(request)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
             Some(Ok(response)) => response,
         };
-        if response.url() != request.url() {
+        if *response.url() != self.endpoint {
             return Err(fail(FailureKind::Redirected, None));
         }
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         let (body, cut) = body::read(response, self.max_response_bytes, deadline).await;
         let retry_after = retry_after::read(&headers);
-        Ok(Answer { status, headers, body, cut, retry_after, attempts })
+        Ok(Answer { status, headers, body, cut, retry_after, attempts: 0 })
     }
 }
 

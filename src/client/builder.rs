@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use reqwest::header::HeaderValue;
+use reqwest::{Url, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
@@ -160,7 +160,11 @@ impl ClientBuilder {
         });
         let token = token.transpose()?;
         self.check_limits()?;
+        let endpoint = format!("{}{}", base_url.text, base_url::REGISTRATION_PATH);
         let transport = Transport {
+            // As the generated client will parse it.
+            endpoint: Url::parse(&endpoint)
+                .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))?,
             authorization: token.as_ref().and_then(BearerToken::header),
             user_agent: self.user_agent()?,
             timeout: self.timeout,
@@ -173,7 +177,6 @@ impl ClientBuilder {
             None => self.http(&base_url)?,
         };
         let shared = Shared {
-            endpoint: format!("{}{}", base_url.text, base_url::REGISTRATION_PATH),
             base_url: base_url.text,
             token,
             transport: Arc::new(transport),

@@ -13,6 +13,14 @@ use crate::{
     secret::ReceivedSecret,
 };
 
+/// From the bytes of an answer.
+pub(crate) fn answer(body: &[u8]) -> Result<ClientInformation, Reason> {
+    match serde_json::from_slice(body) {
+        Ok(answer) => typed(answer),
+        Err(_) => lenient(body),
+    }
+}
+
 /// From an answer that kept to the contract.
 pub(crate) fn typed(answer: types::ClientInformation) -> Result<ClientInformation, Reason> {
     information(answer, Vec::new())

@@ -2,7 +2,6 @@
 //! cap and a deadline.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     sync::{
         Arc,
@@ -33,49 +32,42 @@ impl SentMark {
     }
 }
 
-/// A copy of the request whose body leaves a mark, and that mark.
+/// Makes the request's body leave a mark, and returns that.
 ///
 /// Such a body cannot be sent a second time, so nothing below re-sends it by itself: neither a
 /// redirect nor a retry of the HTTP library's own.
-pub(super) fn marked(request: &Request) -> (Request, SentMark) {
+pub(super) fn mark(request: &mut Request) -> SentMark {
     let mark = SentMark::default();
-    let mut copy = Request::new(request.method().clone(), request.url().clone());
-    *copy.headers_mut() = request.headers().clone();
-    // Generated code gives every request its whole body at once.
-    let bytes = request.body().and_then(Body::as_bytes).unwrap_or_default();
-    let marked = Marked { rest: Some(Bytes::copy_from_slice(bytes)), mark: mark.clone() };
-    *copy.body_mut() = Some(Body::wrap(marked));
-    (copy, mark)
+    let body = request.body_mut().take().unwrap_or_default();
+    *request.body_mut() = Some(Body::wrap(Marked { body, mark: mark.clone() }));
+    mark
 }
 
 struct Marked {
-    rest: Option<Bytes>,
+    body: Body,
     mark: SentMark,
 }
 
 impl http_body::Body for Marked {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = reqwest::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
         self.mark.0.store(true, Ordering::Release);
-        Poll::Ready(self.rest.take().map(|bytes| Ok(Frame::data(bytes))))
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_none()
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.as_ref().map_or(0, Bytes::len) as u64)
+        self.body.size_hint()
     }
 }
-
-/// More than an answer of the contract has, in bytes.
-const USUAL: usize = 16 * 1024;
 
 /// Why an answer's body is not whole.
 #[derive(Debug)]
@@ -88,18 +80,17 @@ pub(crate) enum Cut {
     Broken(reqwest::Error),
 }
 
-/// Reads up to `cap` bytes; what came before a cut is kept. The buffer is wiped on drop, since a
-/// success answer holds a secret.
+/// Reads up to `cap` bytes; what came before a cut is kept.
+///
+/// A body of one piece, which is the usual, is handed on as it lies in the HTTP library's buffer.
+/// Of several, a copy is made, which is wiped on drop, since a success answer holds a secret.
 pub(super) async fn read(
     mut response: Response,
     cap: usize,
     deadline: Option<Instant>,
 ) -> (Bytes, Option<Cut>) {
-    let declared = response.content_length().and_then(|length| usize::try_from(length).ok());
-    // Room for any sane answer at once, so that growing leaves no copy behind; a server's word for
-    // its length is not trusted with more.
-    let room = declared.unwrap_or(USUAL).min(4 * USUAL).min(cap);
-    let mut body = Zeroizing::new(Vec::with_capacity(room));
+    let mut first = Bytes::new();
+    let mut whole = Zeroizing::new(Vec::new());
     let cut = loop {
         let chunk = match until(deadline, response.chunk()).await {
             None => break Some(Cut::Timeout),
@@ -107,12 +98,30 @@ pub(super) async fn read(
             Some(Ok(None)) => break None,
             Some(Ok(Some(chunk))) => chunk,
         };
-        let room = cap - body.len();
-        if let Some(fitting) = chunk.get(..room).filter(|_| chunk.len() > room) {
-            body.extend_from_slice(fitting);
+        let room = cap - first.len().max(whole.len());
+        let fitting = chunk.slice(..chunk.len().min(room));
+        if first.is_empty() {
+            first = fitting;
+        } else {
+            if whole.is_empty() {
+                append(&mut whole, &first);
+            }
+            append(&mut whole, &fitting);
+        }
+        if chunk.len() > room {
             break Some(Cut::TooLarge(cap));
         }
-        body.extend_from_slice(&chunk);
     };
-    (Bytes::from_owner(body), cut)
+    let body = if whole.is_empty() { first } else { Bytes::from_owner(whole) };
+    (body, cut)
+}
+
+/// Appends, and wipes what is outgrown.
+fn append(whole: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
+    if whole.capacity() - whole.len() < piece.len() {
+        let mut larger = Vec::with_capacity((whole.len() + piece.len()).max(16 * 1024) * 2);
+        larger.extend_from_slice(whole);
+        *whole = Zeroizing::new(larger);
+    }
+    whole.extend_from_slice(piece);
 }

@@ -1,0 +1,169 @@
+//! What a registration costs beside one written by hand with reqwest and serde_json.
+//!
+//! Both sides in one process, in turns, against one server in a process of its own; so the ratio
+//! is of this side's work alone, and a machine that is busy elsewhere is so for both.
+//!
+//! `cargo bench --bench calls` prints a JSON object a line; `cargo test --benches` runs a few
+//! calls only.
+
+mod support;
+
+use std::{
+    alloc::System,
+    env,
+    time::{Duration, Instant},
+};
+
+use cpu_time::ProcessTime;
+use futures_util::StreamExt;
+use poggio::{Client, ClientMetadata};
+use serde_json::json;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::{Bare, Server, metadata};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// What a round of calls took, per call.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: f64,
+    cpu: f64,
+    allocations: f64,
+    bytes: f64,
+}
+
+fn main() {
+    support::serve_if_asked();
+    let quick = !env::args().any(|arg| arg == "--bench");
+    let (rounds, calls) = if quick { (1, 64) } else { (31, 2048) };
+    let server = Server::start();
+    let (bare, poggio) = (Bare::new(&server.base_url), client(&server.base_url));
+    let unchecked =
+        Client::builder().base_url(&server.base_url).local_validation(false).build().expect("one");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+
+    for concurrency in [1, 32, 256] {
+        let calls = if concurrency == 1 { calls / 4 } else { calls };
+        let mut costs: [Vec<Cost>; 4] = Default::default();
+        // The first round opens the connections and is not counted.
+        for round in 0..=rounds {
+            let round_costs = runtime.block_on(async {
+                [
+                    cost(calls, workers(calls, concurrency, &bare, by_hand)).await,
+                    cost(calls, workers(calls, concurrency, &poggio, by_poggio)).await,
+                    cost(calls, workers(calls, concurrency, &unchecked, by_poggio)).await,
+                    cost(calls, all(calls, concurrency, &poggio)).await,
+                ]
+            });
+            if round > 0 {
+                costs.iter_mut().zip(round_costs).for_each(|(all, cost)| all.push(cost));
+            }
+        }
+        let names = ["bare reqwest", "register", "register, local_validation off", "register_all"];
+        for (name, side) in names.iter().zip(&costs) {
+            print(name, concurrency, side, &costs[0]);
+        }
+    }
+}
+
+fn client(base_url: &str) -> Client {
+    Client::builder().base_url(base_url).build().expect("a client")
+}
+
+async fn cost(calls: usize, work: impl Future<Output = usize>) -> Cost {
+    let region = Region::new(ALLOCATOR);
+    let (wall, cpu) = (Instant::now(), ProcessTime::now());
+    assert_eq!(work.await, calls, "every call registers");
+    let (wall, cpu, allocated) = (wall.elapsed(), cpu.elapsed(), region.change());
+    let per_call = |total: f64| total / calls as f64;
+    let micros = |time: Duration| per_call(time.as_secs_f64() * 1e6);
+    Cost {
+        wall: micros(wall),
+        cpu: micros(cpu),
+        allocations: per_call((allocated.allocations + allocated.reallocations) as f64),
+        bytes: per_call(allocated.bytes_allocated as f64),
+    }
+}
+
+/// Tasks that make these calls between them; how many registered.
+async fn workers<C, F>(
+    calls: usize,
+    concurrency: usize,
+    client: &C,
+    call: fn(C, ClientMetadata) -> F,
+) -> usize
+where
+    C: Clone + Send + 'static,
+    F: Future<Output = bool> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..concurrency)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let mut registered = 0;
+                for _ in 0..calls / concurrency {
+                    registered += usize::from(call(client.clone(), metadata()).await);
+                }
+                registered
+            })
+        })
+        .collect();
+    let mut registered = 0;
+    for task in tasks {
+        registered += task.await.expect("a task that does not panic");
+    }
+    registered
+}
+
+async fn by_hand(client: Bare, metadata: ClientMetadata) -> bool {
+    let registered = client.register(&metadata).await.expect("a registration");
+    registered.client_id == "3f9c1e7a52b84d06"
+}
+
+async fn by_poggio(client: Client, metadata: ClientMetadata) -> bool {
+    let registered = client.register(&metadata).await.expect("a registration");
+    registered.client_id == "3f9c1e7a52b84d06"
+}
+
+async fn all(calls: usize, concurrency: usize, client: &Client) -> usize {
+    let clients = (0..calls).map(|i| (i, metadata()));
+    let results = client.register_all(clients, concurrency);
+    results.filter(|(_, result)| std::future::ready(result.is_ok())).count().await
+}
+
+fn print(name: &str, concurrency: usize, side: &[Cost], bare: &[Cost]) {
+    let value = |of: fn(&Cost) -> f64| median(side.iter().map(of));
+    // The median of the rounds' own ratios: what both sides had to bear falls out.
+    let ratio = |of: fn(&Cost) -> f64| median(side.iter().zip(bare).map(|(a, b)| of(a) / of(b)));
+    println!(
+        "{}",
+        json!({
+            "bench": "calls",
+            "side": name,
+            "concurrency": concurrency,
+            "rounds": side.len(),
+            "wall_us": rounded(value(|cost| cost.wall)),
+            "cpu_us": rounded(value(|cost| cost.cpu)),
+            "allocations": rounded(value(|cost| cost.allocations)),
+            "bytes": rounded(value(|cost| cost.bytes)),
+            "ratio": {
+                "wall": rounded(ratio(|cost| cost.wall)),
+                "cpu": rounded(ratio(|cost| cost.cpu)),
+                "allocations": rounded(ratio(|cost| cost.allocations)),
+                "bytes": rounded(ratio(|cost| cost.bytes)),
+            },
+        })
+    );
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

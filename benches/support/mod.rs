@@ -1,0 +1,152 @@
+//! What the benches share: a server in a process of its own, and a registration written by hand
+//! with reqwest and serde_json, as a program without this crate would.
+#![allow(dead_code, reason = "each bench uses its part")]
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use poggio::{
+    ClientMetadata,
+    reqwest::{self, header},
+};
+use serde::Deserialize;
+
+const SERVE: &str = "--serve";
+
+/// What a FastAPI server of Poggio's shape answers to [`metadata`].
+pub const ANSWER: &str = r#"{"client_id":"3f9c1e7a52b84d06","client_secret":"Zk3vW9qLr8sT1uXyB4nM7cPaDfGhJkQe5oR2iU6wYtE","client_id_issued_at":1764000000,"client_secret_expires_at":0,"redirect_uris":["http://127.0.0.1:8910/callback"],"token_endpoint_auth_method":"client_secret_post","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Acme Sync","client_uri":"https://acme.example","logo_uri":null,"scope":"read write","contacts":["ops@acme.example"],"tos_uri":null,"policy_uri":null,"software_id":null,"software_version":null}"#;
+
+pub fn metadata() -> ClientMetadata {
+    ClientMetadata::new()
+        .with_redirect_uri("http://127.0.0.1:8910/callback")
+        .with_grant_types(["authorization_code", "refresh_token"])
+        .with_client_name("Acme Sync")
+        .with_client_uri("https://acme.example")
+        .with_scope("read write")
+        .with_contacts(["ops@acme.example"])
+}
+
+/// A process that serves; it ends with this value.
+pub struct Server {
+    process: Child,
+    pub base_url: String,
+}
+
+impl Server {
+    /// Starts this program again, as the server.
+    pub fn start() -> Self {
+        let program = env::current_exe().expect("the bench's own path");
+        let mut process = Command::new(program)
+            .arg(SERVE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a second process");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
+        Self { process, base_url: line.trim().to_owned() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// To be called first in `main`: does not return where this process is to be the server.
+pub fn serve_if_asked() {
+    if !env::args().any(|arg| arg == SERVE) {
+        return;
+    }
+    // Ends with the bench, however that ends.
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_line(&mut String::new());
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(serve());
+}
+
+async fn serve() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("http://{}", listener.local_addr().expect("its address"));
+    loop {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(answer)),
+        );
+    }
+}
+
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let body = request.into_body().collect().await?.to_bytes();
+    let status = if body.starts_with(b"{") { 201 } else { 400 };
+    let mut response = Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes())));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// A registration by hand.
+#[derive(Clone)]
+pub struct Bare {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// The members of the contract, read strictly; any other is dropped.
+#[derive(Debug, Deserialize)]
+pub struct Registered {
+    pub client_id: String,
+    pub client_secret: Option<String>,
+    pub client_id_issued_at: Option<i64>,
+    pub client_secret_expires_at: Option<i64>,
+    pub redirect_uris: Vec<String>,
+    pub token_endpoint_auth_method: String,
+    pub grant_types: Vec<String>,
+    pub response_types: Vec<String>,
+    pub client_name: Option<String>,
+    pub client_uri: Option<String>,
+    pub logo_uri: Option<String>,
+    pub scope: Option<String>,
+    pub contacts: Option<Vec<String>>,
+    pub tos_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub software_id: Option<String>,
+    pub software_version: Option<String>,
+}
+
+impl Bare {
+    pub fn new(base_url: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent("bare/0.1.0")
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self { http, url: format!("{base_url}/v1/oauth/register") }
+    }
+
+    pub async fn register(&self, metadata: &ClientMetadata) -> Result<Registered, reqwest::Error> {
+        let request = self.http.post(&self.url).header(header::ACCEPT, "application/json");
+        let response = request.json(metadata).send().await?.error_for_status()?;
+        response.json().await
+    }
+}
+
