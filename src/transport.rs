@@ -10,17 +10,19 @@ pub(crate) mod retry_after;
 
 use std::{
     fmt, mem,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::future::{self, Either};
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::{
     Request, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 pub(crate) use self::{body::Cut, pace::Pace};
 use self::body::SentMark;
@@ -186,7 +188,9 @@ impl Transport {
             let sent = mark.is_sent();
             Failure { sent, kind, source, attempts: 0 }
         };
-        let mut response = match until(deadline, http.execute(request)).await {
+        // One timer for all that is waited for.
+        let mut deadline = pin!(deadline.map(sleep_until));
+        let mut response = match until(deadline.as_mut(), http.execute(request)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
             Some(Ok(response)) => response,
@@ -223,11 +227,15 @@ fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
 
 /// Waits for `work` until the deadline; `None` where that came first.
 pub(crate) async fn until<T>(
-    deadline: Option<Instant>,
+    deadline: Pin<&mut Option<Sleep>>,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline, work).await.ok(),
-        None => Some(work.await),
+    let work = pin!(work);
+    let Some(deadline) = deadline.as_pin_mut() else {
+        return Some(work.await);
+    };
+    match future::select(work, deadline).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::{Body, Request, Response};
 use secrecy::zeroize::Zeroizing;
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use super::until;
 
@@ -87,12 +87,12 @@ pub(crate) enum Cut {
 pub(super) async fn read(
     mut response: Response,
     cap: usize,
-    deadline: Option<Instant>,
+    mut deadline: Pin<&mut Option<Sleep>>,
 ) -> (Bytes, Option<Cut>) {
     let mut first = Bytes::new();
     let mut whole = Zeroizing::new(Vec::new());
     let cut = loop {
-        let chunk = match until(deadline, response.chunk()).await {
+        let chunk = match until(deadline.as_mut(), response.chunk()).await {
             None => break Some(Cut::Timeout),
             Some(Err(error)) => break Some(Cut::Broken(error)),
             Some(Ok(None)) => break None,
