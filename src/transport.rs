@@ -108,14 +108,13 @@ impl fmt::Debug for Exchange {
 
 impl ClientHooks<Exchange> for generated::Client {
     /// Sends the request that was built and keeps the answer for the façade, which reads it. The
-    /// generated client itself gets a blank one: its errors would show whole bodies.
+    /// generated client itself gets one without a body: its errors would show whole bodies.
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let Exchange { transport, deadline, .. } = &self.inner;
-        let result = transport.attempt(&self.client, request, *deadline).await;
+        let mut emptied = None;
+        let result = transport.attempt(&self.client, request, *deadline, &mut emptied).await;
         self.inner.put(result);
-        let mut blank = http::Response::new(Bytes::new());
-        *blank.status_mut() = StatusCode::BAD_GATEWAY;
-        Ok(Response::from(blank))
+        Ok(emptied.unwrap_or_else(|| Response::from(http::Response::new(""))))
     }
 }
 
@@ -181,6 +180,7 @@ impl Transport {
         http: &reqwest::Client,
         mut request: Request,
         deadline: Option<Instant>,
+        emptied: &mut Option<Response>,
     ) -> Result<Answer, Failure> {
         self.finish_headers(request.headers_mut());
         let mark = body::mark(&mut request);
@@ -199,8 +199,10 @@ impl Transport {
             return Err(fail(FailureKind::Redirected, None));
         }
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));
-        let (body, cut) = body::read(response, self.max_response_bytes, deadline).await;
+        let (body, cut) = body::read(&mut response, self.max_response_bytes, deadline).await;
         let retry_after = retry_after::read(&headers);
+        // To its end alone: of what was cut, the rest might keep the generated client waiting.
+        *emptied = Some(response).filter(|_| cut.is_none());
         Ok(Answer { status, headers, body, cut, retry_after, attempts: 0 })
     }
 }

@@ -85,7 +85,7 @@ pub(crate) enum Cut {
 /// A body of one piece, which is the usual, is handed on as it lies in the HTTP library's buffer.
 /// Of several, a copy is made, which is wiped on drop, since a success answer holds a secret.
 pub(super) async fn read(
-    mut response: Response,
+    response: &mut Response,
     cap: usize,
     mut deadline: Pin<&mut Option<Sleep>>,
 ) -> (Bytes, Option<Cut>) {
