@@ -8,6 +8,7 @@ pub use builder::ClientBuilder;
 
 use std::{fmt, sync::Arc};
 
+use futures_util::{Stream, StreamExt, stream};
 use tracing::{Instrument, Span, field};
 
 use crate::{
@@ -130,6 +131,22 @@ impl Client {
         let result = self.register_unobserved(metadata).instrument(span.clone()).await;
         record(&span, &result);
         result
+    }
+
+    /// Registers many clients; results come as they complete.
+    pub fn register_all<K>(
+        &self,
+        clients: impl IntoIterator<Item = (K, ClientMetadata)>,
+        concurrency: usize,
+    ) -> impl Stream<Item = (K, Result<ClientInformation, Error>)> + Unpin {
+        let calls = clients.into_iter().map(move |(key, metadata)| {
+            let client = self.clone();
+            async move {
+                let result = client.register(&metadata).await;
+                (key, result)
+            }
+        });
+        Box::pin(stream::iter(calls).buffer_unordered(concurrency.max(1)))
     }
 
     async fn register_unobserved(
