@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     fs::File,
     io::{self, BufRead, BufReader, Seek},
     ops::Range,
@@ -10,16 +9,10 @@ use std::{
 };
 
 use poggio::{ClientMetadata, MetadataField};
-use serde::{
-    Deserialize, Deserializer,
-    de::{
-        DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor,
-        value::MapAccessDeserializer,
-    },
-};
+use serde::Deserializer;
 use serde_json::{Map, Value};
 
-use crate::Refusal;
+use crate::{Refusal, keyed::Keyed};
 
 /// How many bad lines are spelled out.
 const SHOWN: usize = 20;
@@ -58,7 +51,13 @@ impl Source {
         // A pipe cannot be read twice, and says so here.
         (&file).rewind()?;
         Ok(if is_csv {
-            let reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+            let reader = csv::ReaderBuilder::new()
+                // Both kinds of line ends, and lines counted right: trimming takes the "\r".
+                .terminator(csv::Terminator::Any(b'\n'))
+                .trim(csv::Trim::All)
+                // The number of cells is checked here, where blank lines are known.
+                .flexible(true)
+                .from_reader(file);
             Lines::Csv(Some(reader))
         } else {
             Lines::Json(Some(BufReader::new(file)), 0)
@@ -180,26 +179,24 @@ fn csv_line(source: &mut Option<csv::Reader<File>>) -> Option<Line> {
             return Some(Line { number: 1, client: Err(problem) });
         }
     };
-    match reader.read_record(&mut record) {
-        Ok(false) => None,
-        Ok(true) => {
-            let number = record.position().map_or(0, csv::Position::line);
-            Some(Line { number, client: row(&header, &record) })
-        }
-        Err(error) => {
-            let number = error.position().map_or(0, csv::Position::line);
-            let message = match error.kind() {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    format!("it has {len} cells, the header has {expected_len}")
-                }
-                csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-                _ => error.to_string(),
-            };
-            if error.is_io_error() {
-                *source = None;
+    loop {
+        return match reader.read_record(&mut record) {
+            Ok(false) => None,
+            Ok(true) if record.iter().eq([""]) => continue,
+            Ok(true) => {
+                let number = record.position().map_or(0, csv::Position::line);
+                Some(Line { number, client: row(&header, &record) })
             }
-            Some(Line { number, client: Err(message) })
-        }
+            Err(error) => {
+                let number = error.position().map_or(0, csv::Position::line);
+                let is_utf8 = !matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
+                let problem = if is_utf8 { error.to_string() } else { "it is not UTF-8".into() };
+                if error.is_io_error() {
+                    *source = None;
+                }
+                Some(Line { number, client: Err(problem) })
+            }
+        };
     }
 }
 
@@ -220,6 +217,9 @@ fn row(
     header: &csv::StringRecord,
     record: &csv::StringRecord,
 ) -> Result<(String, ClientMetadata), String> {
+    if record.len() != header.len() {
+        return Err(format!("it has {} cells, the header has {}", record.len(), header.len()));
+    }
     let mut members = Map::new();
     for (name, cell) in header.iter().zip(record).filter(|(_, cell)| !cell.is_empty()) {
         let is_list =
@@ -258,62 +258,4 @@ where
 /// Each line is read by itself, so serde counts it as line 1.
 fn without_line(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
-}
-
-/// Client metadata with one member more.
-struct Keyed {
-    key: Option<String>,
-    metadata: ClientMetadata,
-}
-
-impl<'de> Deserialize<'de> for Keyed {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(KeyedVisitor)
-    }
-}
-
-struct KeyedVisitor;
-
-impl<'de> Visitor<'de> for KeyedVisitor {
-    type Value = Keyed;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a key and client metadata")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Keyed, A::Error> {
-        let mut key = None;
-        let rest = WithoutKey { members, key: &mut key };
-        let metadata = ClientMetadata::deserialize(MapAccessDeserializer::new(rest))?;
-        Ok(Keyed { key, metadata })
-    }
-}
-
-/// The members without `key`, which `ClientMetadata` would refuse as unknown.
-struct WithoutKey<'a, A> {
-    members: A,
-    key: &'a mut Option<String>,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutKey<'_, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        while let Some(name) = self.members.next_key::<String>()? {
-            if name != "key" {
-                return seed.deserialize(name.into_deserializer()).map(Some);
-            }
-            if self.key.replace(self.members.next_value()?).is_some() {
-                return Err(A::Error::duplicate_field("key"));
-            }
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.members.next_value_seed(seed)
-    }
 }

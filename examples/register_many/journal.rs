@@ -90,71 +90,33 @@ impl Journal {
             }
             TryLockError::Error(error) => io(error),
         })?;
-        let mut journal = Self { file, end: 0, room_end: metadata.len(), in_flight: 0 };
-        let past = journal.read_back().map_err(|error| match error.kind() {
+        let (past, end, is_ended) = read_back(&file).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => refuse(
                 error.to_string(),
                 "mend that line, or move the file away; its secrets are nowhere else",
             ),
             _ => io(error),
         })?;
-        match &past.place {
-            Some(other) if other != place => {
-                return Err(refuse(
-                    format!("it has registrations at {other}, not at {place}"),
-                    "name another file of results",
-                ));
-            }
-            Some(_) => {}
-            None => journal.append(&json!({"registered_at": place})).map_err(io)?,
+        if let Some(other) = past.place.as_ref().filter(|other| *other != place) {
+            return Err(refuse(
+                format!("it has registrations at {other}, not at {place}"),
+                "name another file of results",
+            ));
+        }
+
+        // Nothing is written, and nothing cut off, before all of the file is understood.
+        let mut journal = Self { file, end, room_end: metadata.len(), in_flight: 0 };
+        if !is_ended {
+            journal.write(b"\n").map_err(io)?;
         }
         if past.torn.is_some() {
             // Kept, since it may hold a secret, and marked, so that it is not taken for damage.
             journal.append(&json!({"cut_off": true})).map_err(io)?;
         }
+        if past.place.is_none() {
+            journal.append(&json!({"registered_at": place})).map_err(io)?;
+        }
         Ok((journal, past))
-    }
-
-    fn read_back(&mut self) -> io::Result<Past> {
-        let mut past = Past::default();
-        let (mut unreadable, mut unended) = (None, false);
-        let mut reader = BufReader::new(&self.file);
-        let (mut start, mut line) = (0, Vec::new());
-        for number in 1.. {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line)? as u64;
-            let text = line.trim_ascii();
-            // The room behind the records has no end of line; a crash can leave zeros there.
-            if length == 0 || text.iter().all(|byte| *byte == 0) && !line.ends_with(b"\n") {
-                break;
-            }
-            start += length;
-            self.end = start;
-            if text.is_empty() {
-                continue;
-            }
-            match (serde_json::from_slice(text), unreadable) {
-                (Ok(Word { cut_off: true, .. }), Some(_)) => unreadable = None,
-                // Only the last line can have been cut off.
-                (_, Some((bad, _))) => return Err(damaged(bad)),
-                (Ok(word), None) => {
-                    past.hear(word);
-                    unended = !line.ends_with(b"\n");
-                    if unended {
-                        self.end = start - length + trimmed(&line);
-                    }
-                }
-                (Err(_), None) => unreadable = Some((number, start - length + trimmed(&line))),
-            }
-        }
-        if let Some((number, end)) = unreadable {
-            past.torn = Some(number);
-            (self.end, unended) = (end, true);
-        }
-        if unended {
-            self.write(b"\n")?;
-        }
-        Ok(past)
     }
 
     /// Notes that a request will be sent, with room for its result; where that fails, it must not
@@ -208,10 +170,10 @@ impl Journal {
     fn write(&mut self, record: &[u8]) -> io::Result<()> {
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(record)?;
-        self.file.sync_data()?;
+        // Kept even if the disk does not confirm it.
         self.end += record.len() as u64;
         self.room_end = self.room_end.max(self.end);
-        Ok(())
+        self.file.sync_data()
     }
 }
 
@@ -221,6 +183,43 @@ impl Drop for Journal {
         let _ = self.file.set_len(self.end);
         let _ = self.file.sync_all();
     }
+}
+
+/// Returns what the file says, where its records end, and whether their last line has its end.
+fn read_back(file: &File) -> io::Result<(Past, u64, bool)> {
+    let mut past = Past::default();
+    let (mut end, mut is_ended) = (0, true);
+    let mut reader = BufReader::new(file);
+    let (mut start, mut line) = (0, Vec::new());
+    for number in 1.. {
+        line.clear();
+        let length = reader.read_until(b'\n', &mut line)? as u64;
+        let has_end = line.ends_with(b"\n");
+        let text = line.trim_ascii();
+        // The room behind the records has no end of line; a crash can leave zeros there.
+        if length == 0 || !has_end && text.iter().all(|byte| *byte == 0) {
+            break;
+        }
+        let trimmed = start + line.trim_ascii_end().len() as u64;
+        start += length;
+        if text.is_empty() {
+            end = start;
+            continue;
+        }
+        match (serde_json::from_slice(text), past.torn) {
+            (Ok(Word { cut_off: true, .. }), Some(_)) => past.torn = None,
+            // Only the last line can have been cut off.
+            (_, Some(bad)) => {
+                let problem = format!("line {bad} cannot be read");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+            }
+            (Ok(word), None) => past.hear(word),
+            (Err(_), None) => past.torn = Some(number),
+        }
+        is_ended = has_end;
+        end = if has_end { start } else { trimmed };
+    }
+    Ok((past, end, is_ended))
 }
 
 /// Opens a file that only its owner can read, from its first moment.
@@ -280,12 +279,4 @@ fn line(record: &Value) -> Vec<u8> {
     let mut line = record.to_string().into_bytes();
     line.push(b'\n');
     line
-}
-
-fn trimmed(line: &[u8]) -> u64 {
-    line.trim_ascii_end().len() as u64
-}
-
-fn damaged(line: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("line {line} cannot be read"))
 }

@@ -16,6 +16,7 @@
 
 mod input;
 mod journal;
+mod keyed;
 mod run;
 
 use std::{
@@ -195,7 +196,7 @@ async fn send(poggio: &Client, clients: Clients<'_>, concurrency: usize) {
             },
             signal = &mut interrupt, if !interrupted => {
                 interrupted = true;
-                // Without a handler, Ctrl-C ends the program as a kill does, which loses nothing.
+                // Where it cannot be caught, it ends the program as a kill does, and loses no more.
                 if signal.is_ok() {
                     run.borrow_mut().stop(Stop::Interrupt);
                     bar.suspend(|| eprintln!("stopping; what is under way is finished first"));

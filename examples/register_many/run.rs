@@ -167,6 +167,9 @@ impl Run {
                 let _ = writeln!(text, "  and {} more", self.doubtful.len() - DOUBTFUL_SHOWN);
             }
         }
+        if unreadable > 0 {
+            text.push_str("\nwhat could be read of those credentials is with the results\n");
+        }
         if !self.doubtful.is_empty() || unknown > 0 {
             text.push_str(
                 "\nlook at Poggio for those that may be registered; if they are not there, run \

@@ -73,18 +73,12 @@ impl Case {
             .map(|received| received.json().unwrap()["client_name"].as_str().unwrap().to_owned())
             .collect()
     }
+}
 
-    fn assert_code(&self, output: &Output, code: i32) {
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{}{}",
-            text(&output.stdout),
-            text(&output.stderr)
-        );
-        assert!(!text(&output.stdout).contains("-secret-"), "no secret is printed");
-        assert!(!text(&output.stderr).contains("-secret-"), "no secret is printed");
-    }
+fn assert_code(output: &Output, code: i32) {
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{shown}");
+    assert!(!shown.contains("-secret"), "no secret is printed");
 }
 
 /// Clients with the key as their name.
@@ -139,7 +133,7 @@ async fn csv_and_json_lines_register_the_same() {
     let mut sent = Vec::new();
     for (file, content) in [("clients.jsonl", jsonl), ("clients.csv", csv)] {
         let case = Case::new(file, content).await;
-        case.assert_code(&case.run(&["--concurrency", "1"]), 0);
+        assert_code(&case.run(&["--concurrency", "1"]), 0);
         let requests = case.server.requests();
         sent.push(requests.iter().map(|r| r.json().unwrap()).collect::<Vec<_>>());
         assert_eq!(case.results()["job"]["client"]["client_id"], "loopback-client-2");
@@ -173,13 +167,14 @@ not json
 
     let csv = "key,redirect_uris,client_name\r\n\
         a,https://a.example/cb,\"two\r\nlines\"\r\nb,https://a.example/cb\r\n\
-        ,https://a.example/cb,\r\nc,nowhere,\r\na,https://a.example/cb,\r\n";
+        ,https://a.example/cb,\r\nc,nowhere,\r\na,https://a.example/cb,\r\n\r\n";
     let case = Case::new("clients.csv", csv).await;
     let output = case.run(&[]);
     insta::assert_snapshot!("bad_csv", printed(&output, Some(case.folder.path())));
+    fs::write(case.path("clients.csv"), csv.replace("\r\n", "\n")).unwrap();
+    insta::assert_snapshot!("bad_csv", printed(&case.run(&[]), Some(case.folder.path())));
     fs::write(case.path("clients.csv"), "key,redirect_uri\na,https://a.example/cb\n").unwrap();
     insta::assert_snapshot!("bad_header", printed(&case.run(&[]), Some(case.folder.path())));
-    fs::write(case.path("clients.csv"), "{}\n".repeat(30)).unwrap();
     assert_eq!(case.server.requests().len(), 0);
 
     let case = Case::new("clients.jsonl", "{}\n".repeat(30)).await;
@@ -193,7 +188,7 @@ not json
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_sends_nothing() {
     let case = Case::of(30).await;
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
     assert_eq!(case.server.requests().len(), 30);
     let journal = case.journal();
     assert!(journal.ends_with("}\n"), "no room is left behind the records");
@@ -212,8 +207,8 @@ async fn a_second_run_sends_nothing() {
     }
 
     let again = case.run(&[]);
-    case.assert_code(&again, 0);
-    assert!(text(&again.stdout).contains("skipped: registered                30\n"));
+    assert_code(&again, 0);
+    assert!(text(&again.stdout).contains("skipped: registered               30\n"));
     assert_eq!(case.server.requests().len(), 30);
     assert_eq!(case.journal(), journal);
 }
@@ -230,7 +225,7 @@ async fn each_outcome_has_its_exit_code_and_its_way_on() {
         let case = Case::of(3).await;
         case.server.script([reply]);
         let output = case.run(&["--concurrency", "1"]);
-        case.assert_code(&output, code);
+        assert_code(&output, code);
         let failed = &case.results()["key-0"];
         assert_eq!(failed["outcome"], outcome);
         assert!(
@@ -239,13 +234,13 @@ async fn each_outcome_has_its_exit_code_and_its_way_on() {
         );
         assert_eq!(case.results()["key-2"]["outcome"], "registered");
 
-        case.assert_code(&case.run(&[]), again);
+        assert_code(&case.run(&[]), again);
         let sent_again = case.server.requests().len() - 3;
         assert_eq!(sent_again, usize::from(outcome == "not_registered"), "{outcome}");
         if outcome == "unknown" {
             let shown = text(&case.run(&[]).stdout);
             assert!(shown.contains("so not sent again:\n  key-0\n"), "{shown}");
-            case.assert_code(&case.run(&["--retry-unknown"]), 0);
+            assert_code(&case.run(&["--retry-unknown"]), 0);
             assert_eq!(case.server.requests().len(), 4);
         }
     }
@@ -264,11 +259,11 @@ async fn it_stops_where_the_server_asks_for_a_long_wait() {
     let case = Case::of(10).await;
     case.server.script([Reply::registered(), Reply::rate_limited(Duration::from_secs(3600))]);
     let output = case.run(&["--concurrency", "1"]);
-    case.assert_code(&output, 1);
+    assert_code(&output, 1);
     assert_eq!(case.server.requests().len(), 2);
     assert!(text(&output.stderr).contains("run again in 60 minutes to go on"));
     assert!(text(&output.stdout).contains("not sent                           8\n"));
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
     assert_eq!(case.accepted().len(), 10);
 }
 
@@ -288,7 +283,7 @@ async fn killed_in_the_middle_it_registers_none_twice() {
     child.wait().unwrap();
 
     let output = case.run(&["--concurrency", "8"]);
-    case.assert_code(&output, 3);
+    assert_code(&output, 3);
     let accepted = case.accepted();
     let once: BTreeSet<_> = accepted.iter().cloned().collect();
     assert_eq!(once.len(), accepted.len(), "none was accepted twice");
@@ -321,40 +316,40 @@ async fn ctrl_c_finishes_what_is_under_way() {
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupt.success());
     let output = child.wait_with_output().unwrap();
-    case.assert_code(&output, 1);
+    assert_code(&output, 1);
     assert!(text(&output.stderr).ends_with("stopped; run again to go on\n"));
     let accepted = case.accepted();
     assert!(accepted.len() < 200);
     assert_eq!(case.results().len(), accepted.len(), "all of them are saved");
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
     assert_eq!(case.accepted().len(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_a_kill_cut_off_is_kept_and_counts_by_its_intent() {
     let case = Case::of(2).await;
-    case.assert_code(&case.run(&["--concurrency", "1"]), 0);
+    assert_code(&case.run(&["--concurrency", "1"]), 0);
     let whole = case.journal();
     // Within the last result, with the room that a killed run leaves behind it.
     let torn = &whole[..whole.len() - 20];
     fs::write(case.path("results.jsonl"), torn.to_owned() + &" ".repeat(9000)).unwrap();
 
     let output = case.run(&[]);
-    case.assert_code(&output, 3);
+    assert_code(&output, 3);
     assert!(text(&output.stderr).contains("note: line 5 of "), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("so not sent again:\n  key-1\n"));
     assert_eq!(case.server.requests().len(), 2);
     assert_eq!(case.journal(), torn.to_owned() + "\n{\"cut_off\":true}\n");
 
     let again = case.run(&["--retry-unknown"]);
-    case.assert_code(&again, 0);
+    assert_code(&again, 0);
     assert!(again.stderr.is_empty(), "{}", text(&again.stderr));
     assert_eq!(case.server.requests().len(), 3);
     assert!(case.journal().starts_with(torn));
 
     // A line that has all but its end is whole.
     fs::write(case.path("results.jsonl"), whole.trim_end()).unwrap();
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
     assert_eq!(case.journal(), whole);
 
     // In the middle, it is damage.
@@ -370,7 +365,7 @@ async fn a_line_that_a_kill_cut_off_is_kept_and_counts_by_its_intent() {
 async fn results_of_others_are_refused() {
     let case = Case::of(1).await;
     let path = case.path("results.jsonl");
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
 
     let lock = File::open(&path).unwrap();
     lock.lock().unwrap();
@@ -403,11 +398,11 @@ async fn a_full_disk_loses_no_secret() {
         command.env_remove("POGGIO_BASE_URL").env_remove("POGGIO_AUTH_TOKEN").output().unwrap()
     };
     let nothing = limited(8);
-    case.assert_code(&nothing, 1);
+    assert_code(&nothing, 1);
     assert_eq!(case.server.requests().len(), 0, "{}", text(&nothing.stderr));
 
     let output = limited(60);
-    case.assert_code(&output, 1);
+    assert_code(&output, 1);
     let shown = text(&output.stderr);
     assert!(shown.contains("make room for the results"), "{shown}");
     let accepted = case.accepted();
@@ -419,7 +414,7 @@ async fn a_full_disk_loses_no_secret() {
         .collect();
     assert_eq!(secrets.len(), accepted.len());
 
-    case.assert_code(&case.run(&[]), 0);
+    assert_code(&case.run(&[]), 0);
     assert_eq!(case.accepted().len(), 200);
 }
 
@@ -435,7 +430,7 @@ async fn an_answer_larger_than_its_room_keeps_its_credentials_on_a_full_disk() {
         .args(inner.get_args())
         .output()
         .unwrap();
-    case.assert_code(&output, 0);
+    assert_code(&output, 0);
     let secret = "loopback-secret-1-of-no-value-elsewhere";
     assert_eq!(case.results()["key-0"]["client"]["client_secret"], secret);
 }
