@@ -36,7 +36,7 @@ struct Cost {
 fn main() {
     support::serve_if_asked();
     let quick = !env::args().any(|arg| arg == "--bench");
-    let (rounds, calls) = if quick { (1, 64) } else { (31, 2048) };
+    let (rounds, calls) = if quick { (1, 256) } else { (31, 2048) };
     let server = Server::start();
     let (bare, poggio) = (Bare::new(&server.base_url), client(&server.base_url));
     let unchecked =

@@ -175,11 +175,7 @@ impl Client {
         exchange.take().unwrap_or(Err(unsent))
     }
 
-    fn read(
-        &self,
-        answer: Answer,
-        metadata: &ClientMetadata,
-    ) -> Result<ClientInformation, Error> {
+    fn read(&self, answer: Answer, metadata: &ClientMetadata) -> Result<ClientInformation, Error> {
         let token = self.shared.token.as_ref().map(BearerToken::expose);
         if !answer.status.is_success() {
             return Err(error::answer::error(&answer, metadata, token));
@@ -207,7 +203,11 @@ impl Client {
 
     fn transport_error(&self, failure: Failure) -> Error {
         let timeout = self.shared.transport.timeout;
-        Error::Transport(TransportError::new(failure, self.shared.transport.endpoint.to_string(), timeout))
+        Error::Transport(TransportError::new(
+            failure,
+            self.shared.transport.endpoint.to_string(),
+            timeout,
+        ))
     }
 }
 

@@ -12,13 +12,13 @@
 
 mod client;
 mod error;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
 mod generated;
 mod information;
 mod loopback;
 mod metadata;
+#[cfg(any(fuzzing, feature = "testing"))]
+#[doc(hidden)]
+pub mod parts;
 mod secret;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

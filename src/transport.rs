@@ -24,9 +24,9 @@ use reqwest::{
 };
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-pub(crate) use self::{body::Cut, pace::Pace};
 use self::body::SentMark;
 use self::retry::Happened;
+pub(crate) use self::{body::Cut, pace::Pace};
 use crate::generated;
 
 /// The settings of a client that bear on how it sends.

@@ -21,9 +21,9 @@ use serde::Deserialize;
 const SERVE: &str = "--serve";
 
 /// What a FastAPI server of Poggio's shape answers to [`metadata`].
-pub const ANSWER: &str = r#"{"client_id":"3f9c1e7a52b84d06","client_secret":"Zk3vW9qLr8sT1uXyB4nM7cPaDfGhJkQe5oR2iU6wYtE","client_id_issued_at":1764000000,"client_secret_expires_at":0,"redirect_uris":["http://127.0.0.1:8910/callback"],"token_endpoint_auth_method":"client_secret_post","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Acme Sync","client_uri":"https://acme.example","logo_uri":null,"scope":"read write","contacts":["ops@acme.example"],"tos_uri":null,"policy_uri":null,"software_id":null,"software_version":null}"#;
+pub(crate) const ANSWER: &str = r#"{"client_id":"3f9c1e7a52b84d06","client_secret":"Zk3vW9qLr8sT1uXyB4nM7cPaDfGhJkQe5oR2iU6wYtE","client_id_issued_at":1764000000,"client_secret_expires_at":0,"redirect_uris":["http://127.0.0.1:8910/callback"],"token_endpoint_auth_method":"client_secret_post","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Acme Sync","client_uri":"https://acme.example","logo_uri":null,"scope":"read write","contacts":["ops@acme.example"],"tos_uri":null,"policy_uri":null,"software_id":null,"software_version":null}"#;
 
-pub fn metadata() -> ClientMetadata {
+pub(crate) fn metadata() -> ClientMetadata {
     ClientMetadata::new()
         .with_redirect_uri("http://127.0.0.1:8910/callback")
         .with_grant_types(["authorization_code", "refresh_token"])
@@ -34,14 +34,14 @@ pub fn metadata() -> ClientMetadata {
 }
 
 /// A process that serves; it ends with this value.
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
-    pub base_url: String,
+    pub(crate) base_url: String,
 }
 
 impl Server {
     /// Starts this program again, as the server.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let program = env::current_exe().expect("the bench's own path");
         let mut process = Command::new(program)
             .arg(SERVE)
@@ -64,7 +64,7 @@ impl Drop for Server {
 }
 
 /// To be called first in `main`: does not return where this process is to be the server.
-pub fn serve_if_asked() {
+pub(crate) fn serve_if_asked() {
     if !env::args().any(|arg| arg == SERVE) {
         return;
     }
@@ -103,35 +103,35 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
 
 /// A registration by hand.
 #[derive(Clone)]
-pub struct Bare {
+pub(crate) struct Bare {
     http: reqwest::Client,
     url: String,
 }
 
 /// The members of the contract, read strictly; any other is dropped.
 #[derive(Debug, Deserialize)]
-pub struct Registered {
-    pub client_id: String,
-    pub client_secret: Option<String>,
-    pub client_id_issued_at: Option<i64>,
-    pub client_secret_expires_at: Option<i64>,
-    pub redirect_uris: Vec<String>,
-    pub token_endpoint_auth_method: String,
-    pub grant_types: Vec<String>,
-    pub response_types: Vec<String>,
-    pub client_name: Option<String>,
-    pub client_uri: Option<String>,
-    pub logo_uri: Option<String>,
-    pub scope: Option<String>,
-    pub contacts: Option<Vec<String>>,
-    pub tos_uri: Option<String>,
-    pub policy_uri: Option<String>,
-    pub software_id: Option<String>,
-    pub software_version: Option<String>,
+pub(crate) struct Registered {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<String>,
+    pub(crate) client_id_issued_at: Option<i64>,
+    pub(crate) client_secret_expires_at: Option<i64>,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) token_endpoint_auth_method: String,
+    pub(crate) grant_types: Vec<String>,
+    pub(crate) response_types: Vec<String>,
+    pub(crate) client_name: Option<String>,
+    pub(crate) client_uri: Option<String>,
+    pub(crate) logo_uri: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) contacts: Option<Vec<String>>,
+    pub(crate) tos_uri: Option<String>,
+    pub(crate) policy_uri: Option<String>,
+    pub(crate) software_id: Option<String>,
+    pub(crate) software_version: Option<String>,
 }
 
 impl Bare {
-    pub fn new(base_url: &str) -> Self {
+    pub(crate) fn new(base_url: &str) -> Self {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(30))
@@ -143,10 +143,12 @@ impl Bare {
         Self { http, url: format!("{base_url}/v1/oauth/register") }
     }
 
-    pub async fn register(&self, metadata: &ClientMetadata) -> Result<Registered, reqwest::Error> {
+    pub(crate) async fn register(
+        &self,
+        metadata: &ClientMetadata,
+    ) -> Result<Registered, reqwest::Error> {
         let request = self.http.post(&self.url).header(header::ACCEPT, "application/json");
         let response = request.json(metadata).send().await?.error_for_status()?;
         response.json().await
     }
 }
-

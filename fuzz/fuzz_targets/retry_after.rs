@@ -1,4 +1,4 @@
 //! The Retry-After header, and the Date it is measured from.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poggio::fuzzing::retry_after(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poggio::parts::retry_after(bytes));

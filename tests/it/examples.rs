@@ -19,7 +19,7 @@ pub(crate) fn example(name: &str) -> PathBuf {
     program
 }
 
-fn command(name: &str, args: &[&str]) -> Command {
+pub(crate) fn command(name: &str, args: &[&str]) -> Command {
     let mut command = Command::new(example(name));
     command.args(args).env_remove("POGGIO_BASE_URL").env_remove("POGGIO_AUTH_TOKEN");
     command
@@ -29,12 +29,12 @@ pub(crate) fn run(name: &str, args: &[&str]) -> Output {
     command(name, args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// What was printed, standard output first, without what differs from run to run.
-fn printed(output: &Output, folder: Option<&Path>) -> String {
+pub(crate) fn printed(output: &Output, folder: Option<&Path>) -> String {
     let mut all = text(&output.stdout) + &text(&output.stderr);
     if let Some(folder) = folder {
         all = all.replace(&folder.display().to_string(), "FOLDER");

@@ -20,6 +20,7 @@ mod memory;
 mod metadata;
 mod reading;
 mod readme;
+mod register_many;
 #[cfg(feature = "rustls")]
 mod reliability;
 mod secrets;

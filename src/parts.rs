@@ -1,4 +1,5 @@
-//! The readers of a server's bytes, for the fuzz targets in `fuzz/`. Built for those alone.
+//! The readers of a server's bytes by themselves, for what fuzzes and measures them (`fuzz/`,
+//! `benches/`).
 #![allow(missing_docs, reason = "no part of the public interface")]
 
 use bytes::Bytes;
@@ -8,11 +9,26 @@ use reqwest::{
 };
 
 use crate::{
-    ClientMetadata, ClientSecret,
-    error::answer,
+    ClientInformation, ClientMetadata, ClientSecret, Error, UnreadableResponse,
+    error::{Reason, answer},
     information::{read, salvage},
     transport::{Answer, retry_after},
 };
+
+/// Reads a success answer as a call does; by the contract, where it keeps to that.
+pub fn answer(body: &[u8]) -> Result<ClientInformation, Error> {
+    read::answer(body).map_err(unreadable)
+}
+
+/// Reads a success answer member by member.
+pub fn lenient(body: &[u8]) -> Result<ClientInformation, Error> {
+    read::lenient(body).map_err(unreadable)
+}
+
+fn unreadable(reason: Reason) -> Error {
+    let nothing = salvage::credentials(b"");
+    Error::Unreadable(UnreadableResponse::new(None, reason, nothing))
+}
 
 /// Reads a success answer both ways and salvages it: what both read is the same.
 pub fn success(body: &[u8]) {
@@ -48,7 +64,8 @@ pub fn retry_after(values: &[u8]) {
     let _ = retry_after::read(&headers.collect());
 }
 
-fn shown(status: u16, headers: HeaderMap, body: &[u8]) {
+/// What an answer that is no success comes to for a client of this metadata.
+pub fn error(status: u16, headers: HeaderMap, body: &[u8], metadata: &ClientMetadata) -> Error {
     let answer = Answer {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
         headers,
@@ -57,8 +74,12 @@ fn shown(status: u16, headers: HeaderMap, body: &[u8]) {
         retry_after: None,
         attempts: 1,
     };
+    answer::error(&answer, metadata, Some("t0ken-canary"))
+}
+
+fn shown(status: u16, headers: HeaderMap, body: &[u8]) {
     let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
-    let error = answer::error(&answer, &metadata, Some("t0ken-canary"));
+    let error = error(status, headers, body, &metadata);
     let display = error.to_string();
     assert!(!display.contains(char::is_control), "{display:?}");
     assert!(!format!("{display}{error:?}").contains("t0ken-canary"), "{display:?}");

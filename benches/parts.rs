@@ -1,0 +1,149 @@
+//! What the parts of a registration cost by themselves.
+//!
+//! `cargo bench --bench parts` measures; `cargo test --benches` runs each once.
+
+mod support;
+
+use std::{hint::black_box, process::Command, time::Duration};
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use poggio::{Client, ClientMetadata, parts, reqwest::header::HeaderMap};
+use serde_json::{Value, json};
+use support::{ANSWER, Bare, Registered, Server, metadata};
+
+fn main() {
+    support::serve_if_asked();
+    first_registration_if_asked();
+    let mut criterion = Criterion::default()
+        .without_plots()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    metadata_of(&mut criterion);
+    success_answers(&mut criterion);
+    validation_errors(&mut criterion);
+    clients(&mut criterion);
+    processes(&mut criterion);
+    criterion.final_summary();
+}
+
+fn metadata_of(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("metadata");
+    group.bench_function("build", |bencher| bencher.iter(metadata));
+    let valid = metadata();
+    group.bench_function("validate", |bencher| {
+        bencher.iter(|| black_box(&valid).validate().is_ok());
+    });
+    let long = ClientMetadata {
+        redirect_uris: (0..100).map(|i| format!("https://acme.example/{i}")).collect(),
+        ..metadata()
+    };
+    group.bench_function("validate, 100 redirect URIs", |bencher| {
+        bencher.iter(|| black_box(&long).validate().is_ok());
+    });
+    group.bench_function("serialize", |bencher| {
+        bencher.iter(|| serde_json::to_vec(black_box(&valid)).is_ok());
+    });
+    group.finish();
+}
+
+fn success_answers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("success answer");
+    group.bench_function("serde_json alone", |bencher| {
+        bencher.iter(|| serde_json::from_slice::<Registered>(black_box(ANSWER.as_bytes())).is_ok());
+    });
+    group.bench_function("by the contract", |bencher| {
+        bencher.iter(|| parts::answer(black_box(ANSWER.as_bytes())).is_ok());
+    });
+    group.bench_function("member by member", |bencher| {
+        bencher.iter(|| parts::lenient(black_box(ANSWER.as_bytes())).is_ok());
+    });
+    // One member astray: the first way is tried in vain.
+    let odd = ANSWER
+        .replace(r#""client_id_issued_at":1764000000"#, r#""client_id_issued_at":"1764000000""#);
+    assert_eq!(parts::answer(odd.as_bytes()).map(|client| client.warnings().len()).ok(), Some(0));
+    group.bench_function("astray from the contract", |bencher| {
+        bencher.iter(|| parts::answer(black_box(odd.as_bytes())).is_ok());
+    });
+    group.finish();
+}
+
+fn validation_errors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("422");
+    for entries in [1, 10, 100, 1000] {
+        let metadata = ClientMetadata {
+            redirect_uris: (0..entries).map(|i| format!("https://acme.example/{i}")).collect(),
+            ..metadata()
+        };
+        let detail: Vec<Value> = (0..entries)
+            .map(|i| {
+                json!({
+                    "type": "url_scheme",
+                    "loc": ["body", "redirect_uris", i],
+                    "msg": "URL scheme should be 'https'",
+                    "input": metadata.redirect_uris.get(i),
+                    "ctx": {"expected_schemes": "'https'"},
+                })
+            })
+            .collect();
+        let body = json!({ "detail": detail }).to_string();
+        group.throughput(Throughput::Elements(entries as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(entries), &body, |bencher, body| {
+            bencher.iter(|| parts::error(422, HeaderMap::new(), body.as_bytes(), &metadata));
+        });
+    }
+    group.finish();
+}
+
+fn clients(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("client");
+    let base_url = "https://api.poggio.io";
+    let https = || poggio::reqwest::Client::builder().tls_backend_rustls().build();
+    group.sample_size(20);
+    group.bench_function("reqwest, TLS", |bencher| bencher.iter(|| https().is_ok()));
+    group.bench_function("poggio, TLS", |bencher| bencher.iter(|| Client::new().is_ok()));
+    group.sample_size(100);
+    let client = Client::builder().base_url(base_url).build();
+    if let Ok(client) = &client {
+        group.bench_function("clone", |bencher| bencher.iter(|| black_box(client).clone()));
+    }
+    group.finish();
+}
+
+const FIRST: &str = "--first-registration";
+
+/// From the start of a process to its first registration, over loopback.
+fn processes(criterion: &mut Criterion) {
+    let server = Server::start();
+    let program = std::env::current_exe().expect("the bench's own path");
+    let mut group = criterion.benchmark_group("process");
+    group.sample_size(30);
+    for side in ["reqwest", "poggio"] {
+        group.bench_function(side, |bencher| {
+            bencher.iter(|| {
+                let mut command = Command::new(&program);
+                let status = command.args([FIRST, side, &server.base_url]).status();
+                assert!(status.is_ok_and(|status| status.success()), "{side} registers");
+            });
+        });
+    }
+    group.finish();
+}
+
+fn first_registration_if_asked() {
+    let args: Vec<_> = std::env::args().collect();
+    let [_, first, side, base_url] = args.as_slice() else { return };
+    if first != FIRST {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let id = runtime.expect("a runtime").block_on(async {
+        if side == "reqwest" {
+            Bare::new(base_url).register(&metadata()).await.ok().map(|client| client.client_id)
+        } else {
+            let client = Client::builder().base_url(base_url).build().ok()?;
+            client.register(&metadata()).await.ok().map(|client| client.client_id)
+        }
+    });
+    std::process::exit(i32::from(id.as_deref() != Some("3f9c1e7a52b84d06")));
+}
