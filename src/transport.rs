@@ -20,7 +20,7 @@ use futures_util::future::{self, Either};
 use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::{
     Request, Response, StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -28,6 +28,9 @@ use self::body::SentMark;
 use self::retry::Happened;
 pub(crate) use self::{body::Cut, pace::Pace};
 use crate::generated;
+
+/// Of the contract, which the generator adds; the API knows no such header.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// The settings of a client that bear on how it sends.
 #[derive(Debug)]
@@ -108,13 +111,14 @@ impl fmt::Debug for Exchange {
 
 impl ClientHooks<Exchange> for generated::Client {
     /// Sends the request that was built and keeps the answer for the façade, which reads it. The
-    /// generated client itself gets one without a body: its errors would show whole bodies.
+    /// generated client gets none to read: its errors would show whole bodies.
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let Exchange { transport, deadline, .. } = &self.inner;
-        let mut emptied = None;
-        let result = transport.attempt(&self.client, request, *deadline, &mut emptied).await;
+        let result = transport.attempt(&self.client, request, *deadline).await;
         self.inner.put(result);
-        Ok(emptied.unwrap_or_else(|| Response::from(http::Response::new(""))))
+        // The cheapest error there is, and nobody looks at it: that of a URL that is none.
+        let nothing = self.client.get("").build();
+        nothing.map(|_| Response::from(http::Response::new("")))
     }
 }
 
@@ -167,8 +171,7 @@ impl Transport {
     }
 
     fn finish_headers(&self, headers: &mut HeaderMap) {
-        // The contract's version, which the generator adds; the API knows no such header.
-        headers.remove("api-version");
+        headers.remove(API_VERSION);
         headers.insert(USER_AGENT, self.user_agent.clone());
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -180,7 +183,6 @@ impl Transport {
         http: &reqwest::Client,
         mut request: Request,
         deadline: Option<Instant>,
-        emptied: &mut Option<Response>,
     ) -> Result<Answer, Failure> {
         self.finish_headers(request.headers_mut());
         let mark = body::mark(&mut request);
@@ -201,8 +203,6 @@ impl Transport {
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));
         let (body, cut) = body::read(&mut response, self.max_response_bytes, deadline).await;
         let retry_after = retry_after::read(&headers);
-        // To its end alone: of what was cut, the rest might keep the generated client waiting.
-        *emptied = Some(response).filter(|_| cut.is_none());
         Ok(Answer { status, headers, body, cut, retry_after, attempts: 0 })
     }
 }

@@ -42,9 +42,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts this program again, as the server.
     pub(crate) fn start() -> Self {
+        Self::answering_after(0)
+    }
+
+    /// One that takes so many milliseconds for an answer.
+    pub(crate) fn answering_after(millis: u64) -> Self {
         let program = env::current_exe().expect("the bench's own path");
         let mut process = Command::new(program)
-            .arg(SERVE)
+            .args([SERVE, &millis.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,32 +70,37 @@ impl Drop for Server {
 
 /// To be called first in `main`: does not return where this process is to be the server.
 pub(crate) fn serve_if_asked() {
-    if !env::args().any(|arg| arg == SERVE) {
-        return;
-    }
+    let mut args = env::args().skip_while(|arg| arg != SERVE).skip(1);
+    let Some(millis) = args.next().and_then(|millis| millis.parse().ok()) else { return };
     // Ends with the bench, however that ends.
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_line(&mut String::new());
         std::process::exit(0);
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(serve());
+    runtime.expect("a runtime").block_on(serve(Duration::from_millis(millis)));
 }
 
-async fn serve() {
+async fn serve(takes: Duration) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("http://{}", listener.local_addr().expect("its address"));
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
         let _ = stream.set_nodelay(true);
-        tokio::spawn(
-            hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service_fn(answer)),
-        );
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| answer(request, takes)),
+        ));
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn answer(
+    request: Request<Incoming>,
+    takes: Duration,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
     let body = request.into_body().collect().await?.to_bytes();
     let status = if body.starts_with(b"{") { 201 } else { 400 };
     let mut response = Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes())));

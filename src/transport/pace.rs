@@ -155,17 +155,14 @@ impl Turn<'_> {
             }
             return None;
         }
-        match retry::wait(&Happened::of(result), attempts, u32::MAX) {
-            Some(pause) => {
-                state.refuse(pause, None);
-                Some(pause)
-            }
-            None => {
-                let pause = answer.retry_after?;
-                state.refuse(pause, Some(Refusal::of(answer)));
-                Some(pause)
-            }
-        }
+        let short = retry::wait(&Happened::of(result), attempts, u32::MAX);
+        // What is too long to sit out stands for the others as it came.
+        let (pause, standing) = match short {
+            Some(pause) => (pause, None),
+            None => (answer.retry_after?, Some(Refusal::of(answer))),
+        };
+        state.refuse(pause, standing);
+        Some(pause)
     }
 }
 

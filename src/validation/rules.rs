@@ -63,13 +63,6 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
         ));
     }
     let scheme = uri.scheme().as_str();
-    if FORBIDDEN_SCHEMES.iter().any(|forbidden| scheme.eq_ignore_ascii_case(forbidden)) {
-        return Err((
-            "url_scheme",
-            "this scheme cannot receive a redirect; use https, http to a loopback address, or a \
-             scheme of the application's own such as com.example.app:/callback",
-        ));
-    }
     if scheme.eq_ignore_ascii_case("https") {
         return with_host(&uri).map(|_| ());
     }
@@ -78,6 +71,13 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
             "url_scheme",
             "http is for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use https, or \
              http://127.0.0.1 or http://[::1]",
+        ));
+    }
+    if FORBIDDEN_SCHEMES.iter().any(|forbidden| scheme.eq_ignore_ascii_case(forbidden)) {
+        return Err((
+            "url_scheme",
+            "this scheme cannot receive a redirect; use https, http to a loopback address, or a \
+             scheme of the application's own such as com.example.app:/callback",
         ));
     }
     Ok(())
@@ -116,7 +116,10 @@ fn grants_and_responses(metadata: &ClientMetadata, found: &mut Vec<FieldError>) 
     let implicit = has_grant(&GrantType::Implicit);
     let has_word = |words: &[&str]| {
         let mut types = metadata.response_types.iter();
-        types.any(|value| value.as_str().split(' ').any(|word| words.contains(&word)))
+        types.any(|value| {
+            let value = value.as_str();
+            words.contains(&value) || value.split(' ').any(|word| words.contains(&word))
+        })
     };
 
     for (i, grant) in metadata.grant_types.iter().enumerate() {

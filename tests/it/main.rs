@@ -11,6 +11,7 @@ mod answers;
 mod changes;
 mod configuration;
 mod contract;
+mod costs;
 mod damage;
 mod examples;
 mod generated;

@@ -1,5 +1,5 @@
-//! The tests' allocator: it finds secrets in memory that is given back, and the most that a thread
-//! held at once.
+//! The tests' allocator: it finds secrets in memory that is given back, the most that a thread
+//! held at once, and how many blocks it asked for.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -16,6 +16,7 @@ thread_local! {
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
+    static BLOCKS: Cell<usize> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -26,6 +27,7 @@ static ALLOCATOR: Watching = Watching;
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         held(layout.size().cast_signed());
+        let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + 1));
         // Zeroed, so that what is read on the way back was written.
         unsafe { System.alloc_zeroed(layout) }
     }
@@ -56,6 +58,13 @@ pub(crate) fn left_behind(does: impl FnOnce()) -> usize {
     LEFT.set(Some(0));
     does();
     LEFT.take().unwrap()
+}
+
+/// How many blocks this thread asks for while it does this.
+pub(crate) fn blocks(does: impl FnOnce()) -> usize {
+    let before = BLOCKS.get();
+    does();
+    BLOCKS.get() - before
 }
 
 /// The most memory that this thread holds at once, beyond what it holds now.

@@ -1,0 +1,93 @@
+//! How many instructions a registration takes beside one written by hand, counted by valgrind.
+//!
+//! The count of 1,280 calls less that of 256, at 32 at once, in a process that does nothing else;
+//! the server is another. `cargo bench --bench instructions` prints a JSON object a line; without
+//! valgrind it says so and ends.
+
+mod support;
+
+use std::{env, process::Command};
+
+use poggio::Client;
+use serde_json::json;
+use support::{Bare, Server, metadata};
+
+const MAKE: &str = "--make-calls";
+const SIDES: [&str; 3] = ["bare reqwest", "register", "register, local_validation off"];
+const CONCURRENCY: usize = 32;
+
+fn main() {
+    support::serve_if_asked();
+    let args: Vec<String> = env::args().collect();
+    if let [_, make, side, calls, base_url] = args.as_slice()
+        && make == MAKE
+    {
+        return make_calls(side, calls.parse().expect("a number"), base_url);
+    }
+    let (few, many) = if args.iter().any(|arg| arg == "--bench") { (256, 1280) } else { (32, 64) };
+    let server = Server::start();
+    let mut bare = f64::NAN;
+    for side in SIDES {
+        let count = |calls| instructions(side, calls, &server.base_url);
+        let (Some(first), Some(second)) = (count(few), count(many)) else {
+            eprintln!("skipped: valgrind is not installed");
+            return;
+        };
+        let per_call = (second as f64 - first as f64) / (many - few) as f64;
+        if side == SIDES[0] {
+            bare = per_call;
+        }
+        let ratio = (per_call / bare * 1000.0).round() / 1000.0;
+        println!(
+            "{}",
+            json!({
+                "bench": "instructions",
+                "side": side,
+                "concurrency": CONCURRENCY,
+                "instructions": per_call.round(),
+                "ratio": ratio,
+            })
+        );
+    }
+}
+
+/// What valgrind counts for this program making so many calls.
+fn instructions(side: &str, calls: usize, base_url: &str) -> Option<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().expect("the bench's own path"))
+        .args([MAKE, side, &calls.to_string(), base_url])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the calls fail: {text}");
+    let refs = text.lines().find_map(|line| line.split_once("refs:")).expect("a count");
+    Some(refs.1.trim().replace(',', "").parse().expect("a number"))
+}
+
+fn make_calls(side: &str, calls: usize, base_url: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let checked = side != SIDES[2];
+        let poggio = Client::builder().base_url(base_url).local_validation(checked).build();
+        let (poggio, bare) = (poggio.expect("a client"), Bare::new(base_url));
+        let is_bare = side == SIDES[0];
+        let tasks: Vec<_> = (0..CONCURRENCY)
+            .map(|_| {
+                let (poggio, bare) = (poggio.clone(), bare.clone());
+                tokio::spawn(async move {
+                    for _ in 0..calls / CONCURRENCY {
+                        if is_bare {
+                            bare.register(&metadata()).await.expect("a registration");
+                        } else {
+                            poggio.register(&metadata()).await.expect("a registration");
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("a task that does not panic");
+        }
+    });
+}
