@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Puts the benches' own output into BENCHMARKS.md: tables between its markers, and plots.
+
+Reads benches/results/*.jsonl, as the benches print it, and, where it is there, what criterion
+left in target/criterion (kept in benches/results/parts.jsonl). Needs matplotlib.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams.update({"svg.hashsalt": "poggio", "svg.fonttype": "none", "font.size": 9})
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benches/results"
+BARE, OURS = "#8a8f98", "#2b6cb0"
+
+
+def read(name):
+    path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def keep_criterion():
+    found = sorted((ROOT / "target/criterion").glob("*/**/new/estimates.json"))
+    lines = []
+    for path in found:
+        about = json.loads((path.parent / "benchmark.json").read_text())
+        median = json.loads(path.read_text())["median"]
+        interval = median["confidence_interval"]
+        lines.append(json.dumps({
+            "bench": about["full_id"], "median_ns": round(median["point_estimate"], 1),
+            "low_ns": round(interval["lower_bound"], 1), "high_ns": round(interval["upper_bound"], 1),
+        }))
+    if lines:
+        (RESULTS / "parts.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def time(ns):
+    for unit, size in (("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def tables():
+    calls = read("calls")
+    yield "calls", table(
+        ["at once", "side", "CPU", "wall", "allocations", "bytes", "CPU ratio", "allocation ratio"],
+        [[c["side"] if i == 1 else c["concurrency"] if i == 0 else cell
+          for i, cell in enumerate([None, None, f'{c["cpu_us"]:.1f} µs', f'{c["wall_us"]:.1f} µs',
+                                    round(c["allocations"]), round(c["bytes"]),
+                                    f'{c["ratio"]["cpu"]:.2f}', f'{c["ratio"]["allocations"]:.2f}'])]
+         for c in calls])
+    yield "instructions", table(
+        ["side", "instructions a call", "ratio"],
+        [[i["side"], f'{i["instructions"]:,.0f}', f'{i["ratio"]:.3f}'] for i in read("instructions")])
+    yield "many", table(
+        ["registrations, server's time", "by hand", "`register_all`", "ratio", "memory at most"],
+        [[f'{m["registrations"]:,}, {m["server_ms"]} ms', f'{m["by_hand_per_s"]:,.0f}/s',
+          f'{m["register_all_per_s"]:,.0f}/s', f'{m["ratio"]:.2f}',
+          f'{m["peak_rss_kib"] / 1024:.1f} MiB'] for m in read("many")])
+    yield "parts", table(
+        ["part", "median", "95 % interval"],
+        [[p["bench"], time(p["median_ns"]), f'{time(p["low_ns"])} to {time(p["high_ns"])}']
+         for p in read("parts")])
+    build = read("build")
+    yield "build", table(
+        ["program", "crates linked", "with build scripts", "CPU", "wall", "generator's CPU"],
+        [[b["side"], b["crates"], b["crates_with_build"], f'{b["cpu_s"]} s', f'{b["wall_s"]} s',
+          f'{b["code_generation_cpu_s"]} s' if "code_generation_cpu_s" in b else ""]
+         for b in build if b["bench"] == "build"])
+    yield "binary", table(
+        ["program", "stripped"],
+        [[b["side"], f'{b["stripped_bytes"] / 1e6:.2f} MB'] for b in build if b["bench"] == "binary"])
+
+
+def save(figure, name):
+    figure.tight_layout()
+    figure.savefig(RESULTS / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+def plots():
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8))
+    sides = [("bare reqwest", BARE), ("register", OURS)]
+    for axis, what, label in ((axes[0], "cpu_us", "CPU µs a call"), (axes[1], "allocations", "allocations a call")):
+        for i, (side, colour) in enumerate(sides):
+            values = [(c["concurrency"], c[what]) for c in read("calls") if c["side"] == side]
+            axis.bar([x + i * 0.38 for x in range(len(values))], [v for _, v in values], 0.36, color=colour, label=side)
+            axis.set_xticks([x + 0.19 for x in range(len(values))], [str(c) for c, _ in values])
+        axis.set_xlabel("calls at once")
+        axis.set_ylabel(label)
+    axes[1].legend(loc="lower right")
+    save(figure, "calls")
+
+    points = [(int(p["bench"].split("/")[1]), p["median_ns"] / 1e3) for p in read("parts") if p["bench"].startswith("422/")]
+    points.sort()
+    figure, axis = plt.subplots(figsize=(3.8, 2.8))
+    axis.loglog(*zip(*points), marker="o", color=OURS)
+    axis.set_xlabel("entries of a 422")
+    axis.set_ylabel("µs to map them")
+    save(figure, "validation_errors")
+
+    many = [m for m in read("many")]
+    figure, axis = plt.subplots(figsize=(3.8, 2.8))
+    for millis, style in ((0, "-"), (5, "--")):
+        rows = [m for m in many if m["server_ms"] == millis]
+        counts = [m["registrations"] for m in rows]
+        axis.loglog(counts, [m["registrations"] / m["by_hand_per_s"] for m in rows], style, color=BARE, label=f"by hand, {millis} ms")
+        axis.loglog(counts, [m["registrations"] / m["register_all_per_s"] for m in rows], style, color=OURS, label=f"register_all, {millis} ms")
+    axis.set_xlabel("registrations")
+    axis.set_ylabel("seconds")
+    axis.legend(fontsize=7)
+    save(figure, "many")
+
+
+def main():
+    keep_criterion()
+    page = ROOT / "BENCHMARKS.md"
+    text = page.read_text()
+    for name, content in tables():
+        marker = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text, found = re.subn(marker, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.S)
+        assert found == 1, f"BENCHMARKS.md has no place for {name}"
+    page.write_text(text)
+    plots()
+
+
+if __name__ == "__main__":
+    main()
