@@ -4,7 +4,7 @@ use std::{panic, sync::Arc};
 
 use futures_core::Stream;
 use futures_util::{StreamExt, stream};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::Client;
@@ -74,20 +74,31 @@ impl Client {
             let (client, pace) = (client.clone(), Arc::clone(&pace));
             let call = async move { client.register_at(&metadata, Some(pace)).await };
             // A task of its own: it goes on while nobody polls the stream.
-            let task = AbortOnDropHandle::new(tokio::spawn(call.in_current_span()));
-            async move { (key, finished(task).await) }
+            let task = Task(tokio::spawn(call.in_current_span()));
+            async move { (key, task.finished().await) }
         });
         Box::pin(stream::iter(calls).buffer_unordered(concurrency))
     }
 }
 
-async fn finished<T>(task: AbortOnDropHandle<T>) -> T {
-    match task.await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => panic::resume_unwind(panic),
-            // The runtime is shutting down: nobody waits for this any more.
-            Err(_) => std::future::pending().await,
-        },
+/// A task that ends with what waits for it.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    async fn finished(mut self) -> T {
+        match (&mut self.0).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => panic::resume_unwind(panic),
+                // The runtime is shutting down: nobody waits for this any more.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
