@@ -1,10 +1,11 @@
-//! What a registration costs beside one written by hand with reqwest and serde_json.
+//! What a registration costs beside one written by hand with reqwest and `serde_json`.
 //!
 //! Both sides in one process, in turns, against one server in a process of its own; so the ratio
 //! is of this side's work alone, and a machine that is busy elsewhere is so for both.
 //!
 //! `cargo bench --bench calls` prints a JSON object a line; `cargo test --benches` runs a few
 //! calls only.
+#![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 mod support;
 
@@ -61,6 +62,14 @@ fn main() {
                 costs.iter_mut().zip(round_costs).for_each(|(all, cost)| all.push(cost));
             }
         }
+        let per_call = |side: usize| median(costs[side].iter().map(|cost| cost.allocations));
+        // A count, so that it holds on any machine.
+        assert!(
+            concurrency != 32 || per_call(1) <= 1.10 * per_call(0),
+            "{} allocations a call, {} by hand",
+            per_call(1),
+            per_call(0)
+        );
         let names = ["bare reqwest", "register", "register, local_validation off", "register_all"];
         for (name, side) in names.iter().zip(&costs) {
             print(name, concurrency, side, &costs[0]);

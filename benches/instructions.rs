@@ -3,6 +3,7 @@
 //! The count of 1,280 calls less that of 256, at 32 at once, in a process that does nothing else;
 //! the server is another. `cargo bench --bench instructions` prints a JSON object a line; without
 //! valgrind it says so and ends.
+#![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 mod support;
 

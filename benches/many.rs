@@ -3,6 +3,7 @@
 //! On a runtime of several threads, in turns, against a server in a process of its own: one that
 //! answers at once, where only this side's work and the server's count, and one that takes 5 ms.
 //! `cargo bench --bench many` prints a JSON object a line.
+#![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 mod support;
 

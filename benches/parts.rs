@@ -98,7 +98,7 @@ fn validation_errors(criterion: &mut Criterion) {
 fn clients(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("client");
     let base_url = "https://api.poggio.io";
-    let https = || poggio::reqwest::Client::builder().tls_backend_rustls().build();
+    let https = || poggio::reqwest::Client::builder().build();
     group.sample_size(20);
     group.bench_function("reqwest, TLS", |bencher| bencher.iter(|| https().is_ok()));
     group.bench_function("poggio, TLS", |bencher| bencher.iter(|| Client::new().is_ok()));

@@ -56,11 +56,9 @@ def tables():
     calls = read("calls")
     yield "calls", table(
         ["at once", "side", "CPU", "wall", "allocations", "bytes", "CPU ratio", "allocation ratio"],
-        [[c["side"] if i == 1 else c["concurrency"] if i == 0 else cell
-          for i, cell in enumerate([None, None, f'{c["cpu_us"]:.1f} µs', f'{c["wall_us"]:.1f} µs',
-                                    round(c["allocations"]), round(c["bytes"]),
-                                    f'{c["ratio"]["cpu"]:.2f}', f'{c["ratio"]["allocations"]:.2f}'])]
-         for c in calls])
+        [[c["concurrency"], c["side"], f'{c["cpu_us"]:.1f} µs', f'{c["wall_us"]:.1f} µs',
+          round(c["allocations"]), round(c["bytes"]), f'{c["ratio"]["cpu"]:.2f}',
+          f'{c["ratio"]["allocations"]:.2f}'] for c in calls])
     yield "instructions", table(
         ["side", "instructions a call", "ratio"],
         [[i["side"], f'{i["instructions"]:,.0f}', f'{i["ratio"]:.3f}'] for i in read("instructions")])
@@ -69,6 +67,10 @@ def tables():
         [[f'{m["registrations"]:,}, {m["server_ms"]} ms', f'{m["by_hand_per_s"]:,.0f}/s',
           f'{m["register_all_per_s"]:,.0f}/s', f'{m["ratio"]:.2f}',
           f'{m["peak_rss_kib"] / 1024:.1f} MiB'] for m in read("many")])
+    yield "example", table(
+        ["registrations", "wall", "CPU", "memory at most"],
+        [[f'{e["registrations"]:,}', f'{e["wall_s"]} s', f'{e["cpu_s"]} s',
+          f'{e["peak_rss_kib"] / 1024:.1f} MiB'] for e in read("example")])
     yield "parts", table(
         ["part", "median", "95 % interval"],
         [[p["bench"], time(p["median_ns"]), f'{time(p["low_ns"])} to {time(p["high_ns"])}']

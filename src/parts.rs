@@ -1,6 +1,12 @@
 //! The readers of a server's bytes by themselves, for what fuzzes and measures them (`fuzz/`,
 //! `benches/`).
-#![allow(missing_docs, reason = "no part of the public interface")]
+#![allow(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    clippy::result_large_err,
+    reason = "no part of the public interface"
+)]
 
 use bytes::Bytes;
 use reqwest::{

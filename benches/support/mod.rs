@@ -1,5 +1,5 @@
 //! What the benches share: a server in a process of its own, and a registration written by hand
-//! with reqwest and serde_json, as a program without this crate would.
+//! with reqwest and `serde_json`, as a program without this crate would.
 #![allow(dead_code, reason = "each bench uses its part")]
 
 use std::{

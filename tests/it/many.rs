@@ -145,7 +145,10 @@ async fn after_a_429_all_hold_still_and_then_begin_one_by_one() {
             if nth == 8 {
                 *until = Some(at + Duration::from_secs(40));
             }
-            let left = until.filter(|until| *until > at)? - at;
+            let left = until.and_then(|until| until.checked_sub(at))?;
+            if left.is_zero() {
+                return None;
+            }
             Some(format!("{header}\r\nretry-after: {}", left.as_secs_f64().ceil()))
         })
         .await;
