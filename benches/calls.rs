@@ -16,11 +16,10 @@ use std::{
 };
 
 use cpu_time::ProcessTime;
-use futures_util::StreamExt;
 use poggio::{Client, ClientMetadata};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::{Bare, Server, metadata};
+use support::{Bare, Server, metadata, register_all, rounded, runtime};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -39,11 +38,12 @@ fn main() {
     let quick = !env::args().any(|arg| arg == "--bench");
     let (rounds, calls) = if quick { (1, 256) } else { (31, 2048) };
     let server = Server::start();
-    let (bare, poggio) = (Bare::new(&server.base_url), client(&server.base_url));
-    let unchecked =
-        Client::builder().base_url(&server.base_url).local_validation(false).build().expect("one");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
+    let bare = Bare::new(&server.base_url);
+    let [poggio, unchecked] = [true, false].map(|checked| {
+        let builder = Client::builder().base_url(&server.base_url).local_validation(checked);
+        builder.build().expect("a client")
+    });
+    let runtime = runtime();
 
     for concurrency in [1, 32, 256] {
         let calls = if concurrency == 1 { calls / 4 } else { calls };
@@ -55,7 +55,7 @@ fn main() {
                     cost(calls, workers(calls, concurrency, &bare, by_hand)).await,
                     cost(calls, workers(calls, concurrency, &poggio, by_poggio)).await,
                     cost(calls, workers(calls, concurrency, &unchecked, by_poggio)).await,
-                    cost(calls, all(calls, concurrency, &poggio)).await,
+                    cost(calls, register_all(&poggio, calls, concurrency)).await,
                 ]
             });
             if round > 0 {
@@ -75,10 +75,6 @@ fn main() {
             print(name, concurrency, side, &costs[0]);
         }
     }
-}
-
-fn client(base_url: &str) -> Client {
-    Client::builder().base_url(base_url).build().expect("a client")
 }
 
 async fn cost(calls: usize, work: impl Future<Output = usize>) -> Cost {
@@ -136,12 +132,6 @@ async fn by_poggio(client: Client, metadata: ClientMetadata) -> bool {
     registered.client_id == "3f9c1e7a52b84d06"
 }
 
-async fn all(calls: usize, concurrency: usize, client: &Client) -> usize {
-    let clients = (0..calls).map(|i| (i, metadata()));
-    let results = client.register_all(clients, concurrency);
-    results.filter(|(_, result)| std::future::ready(result.is_ok())).count().await
-}
-
 fn print(name: &str, concurrency: usize, side: &[Cost], bare: &[Cost]) {
     let value = |of: fn(&Cost) -> f64| median(side.iter().map(of));
     // The median of the rounds' own ratios: what both sides had to bear falls out.
@@ -171,8 +161,4 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
 }

@@ -11,7 +11,7 @@ use std::{env, process::Command};
 
 use poggio::Client;
 use serde_json::json;
-use support::{Bare, Server, metadata};
+use support::{Bare, Server, metadata, rounded, runtime};
 
 const MAKE: &str = "--make-calls";
 const SIDES: [&str; 3] = ["bare reqwest", "register", "register, local_validation off"];
@@ -38,7 +38,6 @@ fn main() {
         if side == SIDES[0] {
             bare = per_call;
         }
-        let ratio = (per_call / bare * 1000.0).round() / 1000.0;
         println!(
             "{}",
             json!({
@@ -46,7 +45,7 @@ fn main() {
                 "side": side,
                 "concurrency": CONCURRENCY,
                 "instructions": per_call.round(),
-                "ratio": ratio,
+                "ratio": rounded(per_call / bare),
             })
         );
     }
@@ -67,8 +66,7 @@ fn instructions(side: &str, calls: usize, base_url: &str) -> Option<u64> {
 }
 
 fn make_calls(side: &str, calls: usize, base_url: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    runtime().block_on(async {
         let checked = side != SIDES[2];
         let poggio = Client::builder().base_url(base_url).local_validation(checked).build();
         let (poggio, bare) = (poggio.expect("a client"), Bare::new(base_url));

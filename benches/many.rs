@@ -12,7 +12,7 @@ use std::{env, sync::Arc, time::Instant};
 use futures_util::{StreamExt, stream};
 use poggio::Client;
 use serde_json::json;
-use support::{Bare, Server, metadata};
+use support::{Bare, Server, metadata, register_all, rounded};
 
 const CONCURRENCY: usize = 32;
 
@@ -33,7 +33,7 @@ fn main() {
                 assert_eq!(runtime.block_on(by_hand(&bare, count)), count);
                 let hand = start.elapsed().as_secs_f64();
                 let start = Instant::now();
-                assert_eq!(runtime.block_on(all(&poggio, count)), count);
+                assert_eq!(runtime.block_on(register_all(&poggio, count, CONCURRENCY)), count);
                 // The first opens the connections.
                 if round > 0 {
                     times.push((hand, start.elapsed().as_secs_f64()));
@@ -54,12 +54,6 @@ async fn by_hand(bare: &Arc<Bare>, count: usize) -> usize {
     results.filter(|result| std::future::ready(matches!(result, Ok(true)))).count().await
 }
 
-async fn all(poggio: &Client, count: usize) -> usize {
-    let clients = (0..count).map(|i| (i, metadata()));
-    let results = poggio.register_all(clients, CONCURRENCY);
-    results.filter(|(_, result)| std::future::ready(result.is_ok())).count().await
-}
-
 fn print(millis: u64, count: usize, mut times: Vec<(f64, f64)>) {
     times.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
     let (hand, all) = times[times.len() / 2];
@@ -73,7 +67,7 @@ fn print(millis: u64, count: usize, mut times: Vec<(f64, f64)>) {
             "concurrency": CONCURRENCY,
             "by_hand_per_s": rate(hand),
             "register_all_per_s": rate(all),
-            "ratio": (hand / all * 1000.0).round() / 1000.0,
+            "ratio": rounded(hand / all),
             "peak_rss_kib": peak_rss(),
         })
     );

@@ -9,7 +9,7 @@ use std::{hint::black_box, process::Command, time::Duration};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use poggio::{Client, ClientMetadata, parts, reqwest::header::HeaderMap};
 use serde_json::{Value, json};
-use support::{ANSWER, Bare, Registered, Server, metadata};
+use support::{ANSWER, Bare, Registered, Server, metadata, runtime};
 
 fn main() {
     support::serve_if_asked();
@@ -136,8 +136,7 @@ fn first_registration_if_asked() {
     if first != FIRST {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let id = runtime.expect("a runtime").block_on(async {
+    let id = runtime().block_on(async {
         if side == "reqwest" {
             Bare::new(base_url).register(&metadata()).await.ok().map(|client| client.client_id)
         } else {

@@ -9,14 +9,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use poggio::{
-    ClientMetadata,
+    Client, ClientMetadata,
     reqwest::{self, header},
 };
 use serde::Deserialize;
+use tokio::runtime::{Builder, Runtime};
 
 const SERVE: &str = "--serve";
 
@@ -77,8 +79,24 @@ pub(crate) fn serve_if_asked() {
         let _ = std::io::stdin().read_line(&mut String::new());
         std::process::exit(0);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(serve(Duration::from_millis(millis)));
+    runtime().block_on(serve(Duration::from_millis(millis)));
+}
+
+/// A runtime on this thread alone.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Registers so many with `register_all`; how many it was.
+pub(crate) async fn register_all(client: &Client, calls: usize, concurrency: usize) -> usize {
+    let clients = (0..calls).map(|i| (i, metadata()));
+    let results = client.register_all(clients, concurrency);
+    results.filter(|(_, result)| std::future::ready(result.is_ok())).count().await
+}
+
+/// To three places.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 async fn serve(takes: Duration) {

@@ -147,15 +147,16 @@ pub(super) struct Turn<'a> {
 impl Turn<'_> {
     /// Tells all calls how this one ended; how long they hold still where the server asked for it.
     pub(super) fn end(self, result: &Result<Answer, Failure>, attempts: u32) -> Option<Duration> {
-        let mut state = self.pace.lock();
         let Ok(answer) = result else { return None };
-        if !retry::is_refused_for_now(answer) {
+        let happened = Happened::of(result);
+        let mut state = self.pace.lock();
+        if !happened.is_refused_for_now() {
             if self.refusals == state.refusals {
                 state.window = state.window.saturating_mul(2).min(self.pace.most);
             }
             return None;
         }
-        let short = retry::wait(&Happened::of(result), attempts, u32::MAX);
+        let short = retry::wait(&happened, attempts, u32::MAX);
         // What is too long to sit out stands for the others as it came.
         let (pause, standing) = match short {
             Some(pause) => (pause, None),

@@ -33,6 +33,17 @@ impl Happened {
             }
         }
     }
+
+    /// Whether the server takes no request now: a 429, or a 503 that says until when.
+    pub(super) fn is_refused_for_now(&self) -> bool {
+        match self {
+            Self::Answered { status: StatusCode::TOO_MANY_REQUESTS, .. } => true,
+            Self::Answered { status: StatusCode::SERVICE_UNAVAILABLE, retry_after } => {
+                retry_after.is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What to do after an attempt.
@@ -52,14 +63,14 @@ pub(crate) fn decide(happened: &Happened, attempts: u32, max_retries: u32) -> De
     }
     match *happened {
         Happened::NoAnswer { sent: true } => Decision::GiveBack,
-        Happened::NoAnswer { sent: false } => Decision::Backoff(backoff(attempts)),
-        Happened::Answered { status, retry_after } => match (status, retry_after) {
-            (StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, Some(wait)) => {
-                if wait <= MAX_RETRY_AFTER { Decision::After(wait) } else { Decision::GiveBack }
-            }
-            (StatusCode::TOO_MANY_REQUESTS, None) => Decision::Backoff(backoff(attempts)),
-            _ => Decision::GiveBack,
-        },
+        Happened::Answered { .. } if !happened.is_refused_for_now() => Decision::GiveBack,
+        Happened::Answered { retry_after: Some(wait), .. } if wait > MAX_RETRY_AFTER => {
+            Decision::GiveBack
+        }
+        Happened::Answered { retry_after: Some(wait), .. } => Decision::After(wait),
+        Happened::NoAnswer { sent: false } | Happened::Answered { retry_after: None, .. } => {
+            Decision::Backoff(backoff(attempts))
+        }
     }
 }
 
@@ -69,15 +80,6 @@ pub(super) fn wait(happened: &Happened, attempts: u32, max_retries: u32) -> Opti
         Decision::GiveBack => None,
         Decision::After(wait) => Some(wait),
         Decision::Backoff(bound) => Some(bound.mul_f64(fastrand::f64())),
-    }
-}
-
-/// Whether the server says that it takes no request now: a 429, or a 503 that says until when.
-pub(super) fn is_refused_for_now(answer: &Answer) -> bool {
-    match answer.status {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::SERVICE_UNAVAILABLE => answer.retry_after.is_some(),
-        _ => false,
     }
 }
 

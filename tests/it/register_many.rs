@@ -51,6 +51,15 @@ impl Case {
         self.command(more).output().unwrap()
     }
 
+    /// A limit on the size of files stands for a disk that is full there.
+    #[cfg(unix)]
+    fn run_on_a_disk_of(&self, kibibytes: u32, more: &[&str]) -> Output {
+        let mut command = Command::new("bash");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$@\"")]);
+        command.arg("bash").arg(example(NAME)).args(self.command(more).get_args());
+        command.env_remove("POGGIO_BASE_URL").env_remove("POGGIO_AUTH_TOKEN").output().unwrap()
+    }
+
     fn journal(&self) -> String {
         fs::read_to_string(self.path("results.jsonl")).unwrap()
     }
@@ -390,13 +399,7 @@ async fn results_of_others_are_refused() {
 async fn a_full_disk_loses_no_secret() {
     let case = Case::of(200).await;
     case.server.script(vec![Reply::registered().with_delay(Duration::from_millis(5)); 200]);
-    let limited = |kibibytes: u32| {
-        let inner = case.command(&["--concurrency", "4"]);
-        let mut command = Command::new("bash");
-        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$@\"")]);
-        command.arg("bash").arg(example(NAME)).args(inner.get_args());
-        command.env_remove("POGGIO_BASE_URL").env_remove("POGGIO_AUTH_TOKEN").output().unwrap()
-    };
+    let limited = |kibibytes| case.run_on_a_disk_of(kibibytes, &["--concurrency", "4"]);
     let nothing = limited(8);
     assert_code(&nothing, 1);
     assert_eq!(case.server.requests().len(), 0, "{}", text(&nothing.stderr));
@@ -423,13 +426,7 @@ async fn a_full_disk_loses_no_secret() {
 async fn an_answer_larger_than_its_room_keeps_its_credentials_on_a_full_disk() {
     let case = Case::of(1).await;
     case.server.script([Reply::registered().with_member("logo", "x".repeat(40_000))]);
-    let inner = case.command(&["--concurrency", "1"]);
-    let output = Command::new("bash")
-        .args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "bash"])
-        .arg(example(NAME))
-        .args(inner.get_args())
-        .output()
-        .unwrap();
+    let output = case.run_on_a_disk_of(20, &["--concurrency", "1"]);
     assert_code(&output, 0);
     let secret = "loopback-secret-1-of-no-value-elsewhere";
     assert_eq!(case.results()["key-0"]["client"]["client_secret"], secret);
