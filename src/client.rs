@@ -4,10 +4,11 @@ mod base_url;
 mod builder;
 mod environment;
 mod register_all;
+mod register_once;
 
 pub use builder::ClientBuilder;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
@@ -51,6 +52,7 @@ struct Shared {
     token: Option<BearerToken>,
     transport: Arc<Transport>,
     local_validation: bool,
+    renewal_margin: Duration,
 }
 
 impl Client {
@@ -85,7 +87,16 @@ impl Client {
         &self.shared.base_url
     }
 
-    /// Registers a client described by `metadata`, once.
+    /// Returns the URL that registrations are sent to.
+    #[must_use]
+    pub fn registration_endpoint(&self) -> &str {
+        self.shared.transport.endpoint.as_str()
+    }
+
+    /// Registers a client described by `metadata`.
+    ///
+    /// Each call makes a new client: a program that will run again wants
+    /// [`register_once`](Self::register_once).
     ///
     /// The metadata is checked first, unless
     /// [`local_validation`](ClientBuilder::local_validation) is off. The request is sent again by

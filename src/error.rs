@@ -7,6 +7,7 @@ mod api;
 mod code;
 mod config;
 mod head;
+mod store;
 mod transport;
 mod unreadable;
 
@@ -14,6 +15,7 @@ pub use api::ApiError;
 pub use code::ErrorCode;
 pub use config::ConfigError;
 pub(crate) use head::{ResponseHead, request_id};
+pub use store::{StoreError, StoreErrorKind};
 pub use transport::TransportError;
 pub use unreadable::UnreadableResponse;
 pub(crate) use unreadable::{Reason, Salvaged};
@@ -45,8 +47,8 @@ pub enum Outcome {
     /// The request was sent and no one can say what became of it. To register again may make a
     /// second client.
     Unknown,
-    /// A client was registered, though its answer could not be read. To register again does make
-    /// a second client.
+    /// A client was registered, though its answer could not be read, or could not be saved. To
+    /// register again does make a second client.
     Registered,
 }
 
@@ -109,6 +111,9 @@ pub enum Error {
     /// The server registered a client, and its answer cannot be read. What could be salvaged is
     /// in it: keep that.
     Unreadable(UnreadableResponse),
+    /// The store of [`register_once`](crate::Client::register_once) cannot be used. Where a client
+    /// was registered and could not be saved, it is in the error.
+    Store(StoreError),
 }
 
 impl Error {
@@ -120,6 +125,7 @@ impl Error {
             Self::Api(error) => error.outcome(),
             Self::Transport(error) => error.outcome(),
             Self::Unreadable(_) => Outcome::Registered,
+            Self::Store(error) => error.outcome(),
         }
     }
 
@@ -150,6 +156,7 @@ impl Error {
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Transport(error) => error.attempts(),
+            Self::Store(error) => error.client().map_or(0, crate::ClientInformation::attempts),
             _ => self.head().map_or(0, |head| head.attempts),
         }
     }
@@ -163,12 +170,13 @@ impl Error {
             Self::Api(error) => error.help(),
             Self::Transport(error) => error.help(),
             Self::Unreadable(error) => error.help(),
+            Self::Store(error) => error.help(),
         }
     }
 
     fn head(&self) -> Option<&ResponseHead> {
         match self {
-            Self::Config(_) | Self::Transport(_) => None,
+            Self::Config(_) | Self::Transport(_) | Self::Store(_) => None,
             Self::Validation(errors) => errors.head(),
             Self::Api(error) => Some(error.head()),
             Self::Unreadable(error) => error.head(),
@@ -185,6 +193,7 @@ impl fmt::Display for Error {
             Self::Api(error) => error.fmt(f)?,
             Self::Transport(error) => error.fmt(f)?,
             Self::Unreadable(error) => error.fmt(f)?,
+            Self::Store(error) => error.fmt(f)?,
         }
         if let Some(id) = self.request_id() {
             write!(f, " [request {id}]")?;
@@ -199,6 +208,7 @@ impl std::error::Error for Error {
         match self {
             Self::Transport(error) => error.source(),
             Self::Unreadable(error) => error.source(),
+            Self::Store(error) => error.source(),
             Self::Config(_) | Self::Validation(_) | Self::Api(_) => None,
         }
     }

@@ -20,6 +20,7 @@ mod metadata;
 #[doc(hidden)]
 pub mod parts;
 mod secret;
+pub mod store;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -29,13 +30,15 @@ mod validation;
 
 pub use client::{Client, ClientBuilder};
 pub use error::{
-    ApiError, ConfigError, Error, ErrorCode, Outcome, TransportError, UnreadableResponse,
+    ApiError, ConfigError, Error, ErrorCode, Outcome, StoreError, StoreErrorKind, TransportError,
+    UnreadableResponse,
 };
 pub use information::{
     AdditionalMembers, Change, ChangeKind, ClientInformation, FieldWarning, SecretExpiry,
 };
 pub use metadata::{AuthMethod, ClientMetadata, GrantType, MetadataField, ResponseType};
 pub use secret::ClientSecret;
+pub use store::{FileStore, RegistrationStore};
 pub use validation::{FieldError, Origin, ValidationErrors};
 
 /// The HTTP library whose types stand in this crate's signatures.

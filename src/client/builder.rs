@@ -46,6 +46,7 @@ pub struct ClientBuilder {
     max_retries: u32,
     max_response_bytes: usize,
     local_validation: bool,
+    renewal_margin: Duration,
     http_client: Option<reqwest::Client>,
 }
 
@@ -69,6 +70,7 @@ impl ClientBuilder {
             max_retries: 2,
             max_response_bytes: 256 * 1024,
             local_validation: true,
+            renewal_margin: Duration::from_secs(60),
             http_client: None,
         }
     }
@@ -135,6 +137,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how long before its end a kept secret counts as expired for
+    /// [`register_once`](Client::register_once). Default: 60 seconds.
+    pub fn renewal_margin(mut self, margin: Duration) -> Self {
+        self.renewal_margin = margin;
+        self
+    }
+
     /// Sets the HTTP client to send with, in place of one of this crate's own making: for a proxy,
     /// a certificate authority of one's own, shared connections.
     ///
@@ -181,6 +190,7 @@ impl ClientBuilder {
             token,
             transport: Arc::new(transport),
             local_validation: self.local_validation,
+            renewal_margin: self.renewal_margin,
         };
         Ok(Client { http, shared: Arc::new(shared) })
     }
@@ -278,6 +288,7 @@ impl fmt::Debug for ClientBuilder {
             .field("max_retries", &self.max_retries)
             .field("max_response_bytes", &self.max_response_bytes)
             .field("local_validation", &self.local_validation)
+            .field("renewal_margin", &self.renewal_margin)
             .finish_non_exhaustive()
     }
 }

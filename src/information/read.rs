@@ -34,9 +34,14 @@ pub(crate) fn lenient(body: &[u8]) -> Result<ClientInformation, Reason> {
     }
     let json: Value = serde_json::from_slice(body)
         .map_err(|error| Reason::NotJson { line: error.line(), column: error.column() })?;
-    let Value::Object(members) = json else {
-        return Err(Reason::NotAnObject);
-    };
+    match json {
+        Value::Object(members) => self::members(members),
+        _ => Err(Reason::NotAnObject),
+    }
+}
+
+/// From the members of a JSON object.
+pub(crate) fn members(members: Map<String, Value>) -> Result<ClientInformation, Reason> {
     let mut members = Members { members, warnings: Vec::new() };
     let answer = members.read();
     information(answer, members.warnings)

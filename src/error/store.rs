@@ -1,0 +1,196 @@
+//! A store that cannot be used.
+
+use std::{borrow::Cow, error, fmt, time::Duration};
+
+use super::Outcome;
+use crate::ClientInformation;
+
+/// A store of registrations failed, or does not do what was asked.
+///
+/// Where a client was registered and could not be saved, it is in here: keep it.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{Client, ClientInformation, ClientMetadata, Error, FileStore};
+///
+/// # fn keep(_: ClientInformation) {}
+/// async fn client(poggio: &Client, metadata: &ClientMetadata, store: &FileStore) {
+///     match poggio.register_once(metadata, store).await {
+///         // The disk filled up in between.
+///         Err(Error::Store(error)) if error.client().is_some() => {
+///             eprintln!("{error}");
+///             error.into_client().map(keep);
+///         }
+///         other => drop(other),
+///     }
+/// }
+/// ```
+pub struct StoreError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: StoreErrorKind,
+    place: Option<String>,
+    problem: Cow<'static, str>,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
+    client: Option<ClientInformation>,
+}
+
+/// What is the matter with a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// It could not be read or written.
+    Failed,
+    /// Others used it for as long as was to be waited.
+    Busy,
+    /// Others than its owner can read it, or could put something else in its place.
+    Unprotected,
+    /// What is in it cannot be read. It is left as it is.
+    Damaged,
+    /// A version of this crate that is not known here has written it. It is left as it is.
+    UnknownFormat,
+    /// A person entered these credentials; they cannot be used, and are not replaced.
+    Imported,
+}
+
+impl StoreError {
+    /// Makes an error of the kind [`Failed`](StoreErrorKind::Failed), for stores of one's own:
+    /// `problem` goes on from the store's name, as in "cannot be reached".
+    pub fn new(problem: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind: StoreErrorKind::Failed,
+            place: None,
+            problem: problem.into(),
+            source: None,
+            client: None,
+        }))
+    }
+
+    /// Makes it an error of another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: StoreErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    /// Adds what caused it; it must show no secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the store, unless it is named.
+    #[must_use]
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.0.place.get_or_insert_with(|| place.to_owned());
+        self
+    }
+
+    pub(crate) fn damaged(place: &str, how: impl fmt::Display) -> Self {
+        let problem =
+            format!("is damaged, or not a store of registrations: {how}; it is untouched");
+        Self::new(problem).with_kind(StoreErrorKind::Damaged).at(place)
+    }
+
+    pub(crate) fn unknown_format(place: &str, found: u64, known: u64) -> Self {
+        let problem =
+            format!("has format {found}, and this program reads format {known}; it is untouched");
+        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
+    }
+
+    pub(crate) fn imported(place: &str, problem: &impl fmt::Display) -> Self {
+        let problem = format!("cannot be used as it is: {problem}");
+        Self::new(problem).with_kind(StoreErrorKind::Imported).at(place)
+    }
+
+    pub(crate) fn busy(place: &str, who: impl fmt::Display, waited: Duration) -> Self {
+        let problem = format!("was not to be had within {waited:?}: {who}");
+        Self::new(problem).with_kind(StoreErrorKind::Busy).at(place)
+    }
+
+    pub(crate) fn with_client(mut self, client: Option<ClientInformation>) -> Self {
+        self.0.client = client;
+        self
+    }
+
+    /// Returns what is the matter.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.0.kind
+    }
+
+    /// Returns the store's name, such as its path.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// Returns the client that was registered and could not be saved; `None` where none was.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientInformation> {
+        self.0.client.as_ref()
+    }
+
+    /// Returns that client as a value of its own.
+    #[must_use]
+    pub fn into_client(self) -> Option<ClientInformation> {
+        self.0.client
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.0.client {
+            Some(_) => Outcome::Registered,
+            None => Outcome::NotRegistered,
+        }
+    }
+
+    pub(crate) fn help(&self) -> &'static str {
+        if self.0.client.is_some() {
+            return "keep the client that this error holds, and import it when the store works";
+        }
+        match self.0.kind {
+            StoreErrorKind::Failed => "mend the store, then call again",
+            StoreErrorKind::Busy => "wait for the others, or end them, then call again",
+            StoreErrorKind::Unprotected => "do as it says, then call again",
+            StoreErrorKind::Damaged => {
+                "restore it from a copy, or move it away to register anew; \
+                 what secrets it holds are nowhere else"
+            }
+            StoreErrorKind::UnknownFormat => "update this program, or name another store",
+            StoreErrorKind::Imported => "import other credentials, or remove these",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(client) = &self.0.client {
+            write!(f, "the client {:?} could not be saved: ", client.client_id)?;
+        }
+        match &self.0.place {
+            Some(place) => write!(f, "{place} {}", self.0.problem),
+            None => write!(f, "the store {}", self.0.problem),
+        }
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<StoreError> for super::Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

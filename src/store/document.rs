@@ -1,0 +1,80 @@
+//! What a store holds: a JSON document, with the version of its format.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Stored, StoredRegistration};
+use crate::StoreError;
+
+/// The format that is written, and the only one that is read.
+const FORMAT: u64 = 1;
+
+/// The registrations of an application, oldest first, and who is registering.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Document {
+    format: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<Claim>,
+    pub(super) registrations: Vec<StoredRegistration>,
+}
+
+/// A caller's right to register, in a store without a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Claim {
+    /// Who: random, new for each claim, with the process in words.
+    pub(crate) owner: String,
+    /// For how long, counted by whoever waits, from when it first sees this claim.
+    pub(crate) term_seconds: u64,
+}
+
+impl Claim {
+    /// Makes a claim for as long as a call may last, and what it takes to save its result.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let owner = format!("process {} ({:032x})", std::process::id(), fastrand::u128(..));
+        Self { owner, term_seconds: timeout.as_secs().saturating_add(10) }
+    }
+
+    pub(crate) fn term(&self) -> Duration {
+        Duration::from_secs(self.term_seconds)
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self { format: FORMAT, claim: None, registrations: Vec::new() }
+    }
+}
+
+impl Document {
+    /// Reads what a store holds; nothing is an empty document.
+    pub(crate) fn read(stored: Option<&Stored>, place: &str) -> Result<Self, StoreError> {
+        let Some(stored) = stored else { return Ok(Self::default()) };
+        // Messages of the JSON library are not shown: they can quote a value.
+        let damaged = |error: serde_json::Error| {
+            let (line, column) = (error.line(), error.column());
+            StoreError::damaged(place, format!("at line {line}, column {column}"))
+        };
+        let Format { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
+        if format != FORMAT {
+            return Err(StoreError::unknown_format(place, format, FORMAT));
+        }
+        serde_json::from_str(stored.expose()).map_err(damaged)
+    }
+
+    /// The document as text, with secrets in the clear.
+    pub(crate) fn write(&self, place: &str) -> Result<Stored, StoreError> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|_| {
+            StoreError::new("its registrations cannot be written as JSON").at(place)
+        })?;
+        text.push('\n');
+        Ok(Stored::new(text, ""))
+    }
+}

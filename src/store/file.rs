@@ -1,0 +1,225 @@
+//! A store in a file, for everything that runs on this machine.
+//!
+//! * Reading needs no lock: the file is replaced whole, by a rename.
+//! * Writing is under a lock of the operating system, on a file of its own beside it, which is
+//!   freed when its holder dies. Where the lock is taken, the room for the next write is, too.
+//! * What can be read by others, is no plain file, or cannot be read is refused and left alone.
+
+mod access;
+mod lock;
+mod replace;
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use self::lock::Held;
+use super::{RegistrationStore, StoreFuture, StoreLock, Stored, Written};
+use crate::{ConfigError, Error, StoreError};
+
+/// Keeps the registrations of an application in a file: for threads, processes and containers
+/// that share its folder.
+///
+/// The file has mode 0600, its folder 0700 where this makes it. Beside it lies its lock,
+/// `<file>.lock`, and while it is written `<file>.new`.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("client.json");
+/// # let server = Server::start().await;
+/// # let poggio = server.client();
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(path)?; // or FileStore::for_app("acme-sync")
+///
+/// let first = poggio.register_once(&metadata, &store).await?;
+/// let again = poggio.register_once(&metadata, &store).await?;
+///
+/// assert_eq!(again.client_id, first.client_id);
+/// assert_eq!(server.registrations().len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FileStore {
+    paths: Arc<Paths>,
+    /// The lock, while a caller of this store has it: a write that is under way keeps it, even
+    /// where its caller has gone.
+    held: Arc<Mutex<Weak<Held>>>,
+}
+
+/// The files of a store.
+#[derive(Debug)]
+struct Paths {
+    folder: PathBuf,
+    file: PathBuf,
+    lock: PathBuf,
+    new: PathBuf,
+}
+
+impl FileStore {
+    /// Returns the store in the file at `path`; neither the file nor its folder has to be there.
+    ///
+    /// A relative path is taken from the current folder as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where the path names no file.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::at(path.as_ref())
+            .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
+    }
+
+    /// Returns the store of an application in the platform's configuration folder, such as
+    /// `~/.config/poggio/acme-sync.json` on Linux, `~/Library/Application Support/poggio/…` on
+    /// macOS, `%APPDATA%\poggio\…` on Windows.
+    ///
+    /// `name` is the application's own: letters, digits, `-`, `_` and `.`, not a dot first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where the name has other characters, or where the platform names no such
+    /// folder.
+    pub fn for_app(name: &str) -> Result<Self, Error> {
+        const SETTING: &str = "FileStore::for_app";
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_allowed) {
+            let problem = "the name has to be letters, digits, - _ and dots, not a dot first; name \
+                 the application as in acme-sync";
+            return Err(ConfigError::new(SETTING, problem).into());
+        }
+        let Some(folder) = dirs::config_dir() else {
+            let problem = "this user has no configuration folder; set HOME, or pass a path to \
+                 FileStore::new";
+            return Err(ConfigError::new(SETTING, problem).into());
+        };
+        Self::at(&folder.join("poggio").join(format!("{name}.json")))
+            .map_err(|problem| ConfigError::new(SETTING, problem).into())
+    }
+
+    fn at(path: &Path) -> Result<Self, String> {
+        let named = path.file_name().filter(|_| !path.as_os_str().to_string_lossy().ends_with('/'));
+        let Some(name) = named else {
+            return Err(format!("{:?} names no file; add a file's name to it", path.display()));
+        };
+        let file = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        let beside = |end: &str| {
+            let mut name = name.to_owned();
+            name.push(end);
+            folder.join(name)
+        };
+        let paths = Paths { lock: beside(".lock"), new: beside(".new"), file, folder };
+        Ok(Self { paths: Arc::new(paths), held: Arc::default() })
+    }
+
+    /// Returns the file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.paths.file
+    }
+
+    /// Runs blocking work where it does not hold up the runtime.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Paths) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let paths = Arc::clone(&self.paths);
+        match tokio::task::spawn_blocking(move || work(&paths)).await {
+            Ok(done) => done.map_err(|failure| failure.at(&self.place())),
+            Err(_) => {
+                Err(StoreError::new("was left: the runtime is shutting down").at(&self.place()))
+            }
+        }
+    }
+
+    async fn locked(&self, wait: Duration) -> Result<Arc<Held>, StoreError> {
+        let end = Instant::now() + wait;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(held) = self.blocking(lock::try_take).await? {
+                let held = Arc::new(held);
+                let mut known = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                *known = Arc::downgrade(&held);
+                return Ok(held);
+            }
+            if Instant::now() >= end {
+                let who = format!("another process holds {}", self.paths.lock.display());
+                return Err(StoreError::busy(&self.place(), who, wait));
+            }
+            let jitter = fastrand::f64().mul_add(0.5, 0.75);
+            tokio::time::sleep_until((Instant::now() + pause.mul_f64(jitter)).min(end)).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+}
+
+impl RegistrationStore for FileStore {
+    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+        Box::pin(self.blocking(access::read))
+    }
+
+    fn write<'a>(
+        &'a self,
+        text: &'a str,
+        expected: Option<&'a Stored>,
+    ) -> StoreFuture<'a, Written> {
+        let text = Stored::new(text.to_owned(), "");
+        let expected = expected.cloned();
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        Box::pin(self.blocking(move |paths| {
+            let written = replace::replace(paths, text.expose(), expected.as_ref());
+            drop(held);
+            written
+        }))
+    }
+
+    fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
+        Box::pin(async move { Ok(Some(Box::new(self.locked(wait).await?) as StoreLock)) })
+    }
+
+    fn place(&self) -> String {
+        self.paths.file.display().to_string()
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FileStore").field(&self.paths.file).finish()
+    }
+}
+
+/// Why a file could not be used.
+enum Failure {
+    Io { what: &'static str, path: PathBuf, error: io::Error },
+    Refused(StoreError),
+}
+
+impl Failure {
+    /// For `map_err`: what was tried with which file.
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io { what, path: path.to_owned(), error }
+    }
+
+    fn at(self, place: &str) -> StoreError {
+        match self {
+            Self::Refused(error) => error.at(place),
+            // The system's message is short, and what one has to know at once.
+            Self::Io { what, path, error } => {
+                let problem =
+                    format!("cannot be used: to {what} {} failed: {error}", path.display());
+                StoreError::new(problem).at(place)
+            }
+        }
+    }
+}

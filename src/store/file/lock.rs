@@ -1,0 +1,57 @@
+//! The lock: on a file of its own, by the operating system, freed when its holder dies.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+};
+
+use super::{Failure, Paths, access, replace};
+
+/// The lock of a store; freed when dropped.
+pub(super) struct Held {
+    /// Open as long as the lock is held.
+    _file: File,
+    reserve: replace::Reserve,
+}
+
+/// Takes the lock, and the room for the next write; `None` where another has it.
+pub(super) fn try_take(paths: &Paths) -> Result<Option<Held>, Failure> {
+    let path = &paths.lock;
+    access::make_folder(&paths.folder).map_err(Failure::io("make the folder", &paths.folder))?;
+    access::is_plain(path)?;
+    let file = access::options().create(true).open(path).map_err(Failure::io("open", path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(Failure::io("lock", path)(error)),
+    }
+    // Someone may have removed or replaced it, and another may have locked what is there now.
+    if !is_at(&file, paths).unwrap_or(false) {
+        return Ok(None);
+    }
+    let reserve = replace::Reserve::take(paths)?;
+    Ok(Some(Held { _file: file, reserve }))
+}
+
+/// Whether the lock's path leads to this file.
+fn is_at(file: &File, paths: &Paths) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (held, there) = (file.metadata()?, fs::symlink_metadata(&paths.lock)?);
+        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+    }
+    // Elsewhere an open file cannot be removed.
+    #[cfg(not(unix))]
+    {
+        let _ = (file, paths);
+        Ok(true)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Before the lock is freed: the next holder makes its own.
+        self.reserve.give_up();
+    }
+}

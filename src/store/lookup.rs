@@ -1,0 +1,202 @@
+//! Which of the kept registrations answers what is asked, and why one is not enough.
+
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    RetiredReason, StoredRegistration,
+    document::Document,
+    fingerprint::{Fingerprint, without_loopback_port},
+};
+use crate::{ClientInformation, ClientMetadata, SecretExpiry, StoreError};
+
+/// What is looked for: a client of this endpoint, registered for this.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) endpoint: String,
+    pub(crate) metadata: ClientMetadata,
+    /// How long before its end a secret counts as expired.
+    pub(crate) margin: Duration,
+}
+
+/// What a document has for it.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Usable(Box<ClientInformation>),
+    /// Nothing; a new client has to be registered.
+    Nothing(Need),
+    /// A person's credentials that cannot be used, and that nothing may replace.
+    Imported(Problem),
+}
+
+/// Why a client has to be registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    NoRecord,
+    Expired,
+    Changed,
+    Rejected,
+}
+
+/// Why imported credentials cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    Expired(String),
+    Rejected(String),
+    Redirect { client_id: String, uri: String },
+}
+
+impl Asked {
+    /// Looks for a client in `document`, as of `now`.
+    pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>) -> Found {
+        match self.imported(document, now) {
+            Some(Ok(client)) => return Found::Usable(Box::new(client.clone())),
+            Some(Err(problem)) => return Found::Imported(problem),
+            None => {}
+        }
+        let fingerprint = Fingerprint::of(&self.metadata);
+        let here = || document.registrations.iter().rev().filter(|kept| self.is_here(kept));
+        let mut same = here().filter(|kept| is_for(kept, &fingerprint));
+        match same.next() {
+            Some(newest) if newest.is_live() => {
+                if self.is_expired(newest, same.next(), now) {
+                    return Found::Nothing(Need::Expired);
+                }
+                Found::Usable(Box::new(newest.client.clone()))
+            }
+            Some(newest) => Found::Nothing(match newest.retired.map(|retired| retired.reason) {
+                Some(RetiredReason::Rejected) => Need::Rejected,
+                _ => Need::NoRecord,
+            }),
+            None if here().any(|kept| !kept.is_imported()) => Found::Nothing(Need::Changed),
+            None => Found::Nothing(Need::NoRecord),
+        }
+    }
+
+    /// Puts a new client in, in use from now on; what it replaces becomes history.
+    pub(super) fn put(&self, document: &mut Document, client: ClientInformation) {
+        for kept in document.registrations.iter_mut().filter(|kept| kept.is_live()) {
+            if self.answers(kept) {
+                kept.retire(RetiredReason::Expired);
+            }
+        }
+        let kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
+        document.registrations.push(kept);
+    }
+
+    /// Puts a client in as history: another is used in its place.
+    pub(super) fn put_superseded(&self, document: &mut Document, client: ClientInformation) {
+        let mut kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
+        kept.retire(RetiredReason::Superseded);
+        // Before the one in use: the newest of an asking stays the one that counts.
+        let place = document.registrations.iter().rposition(|kept| self.answers(kept));
+        let place = place.unwrap_or(document.registrations.len());
+        document.registrations.insert(place, kept);
+    }
+
+    /// Whether this client is in there, in use or not.
+    pub(super) fn has(&self, document: &Document, client_id: &str) -> bool {
+        let mut kept = document.registrations.iter().filter(|kept| self.is_here(kept));
+        kept.any(|kept| kept.client.client_id == client_id)
+    }
+
+    fn is_here(&self, kept: &StoredRegistration) -> bool {
+        kept.endpoint == self.endpoint
+    }
+
+    fn answers(&self, kept: &StoredRegistration) -> bool {
+        self.is_here(kept) && is_for(kept, &Fingerprint::of(&self.metadata))
+    }
+
+    /// The credentials that a person entered for this endpoint, or why they cannot be used.
+    fn imported<'a>(
+        &self,
+        document: &'a Document,
+        now: DateTime<Utc>,
+    ) -> Option<Result<&'a ClientInformation, Problem>> {
+        let mut imported = document.registrations.iter().rev();
+        let newest = imported.find(|kept| self.is_here(kept) && kept.is_imported())?;
+        let client = &newest.client;
+        match newest.retired.map(|retired| retired.reason) {
+            None => {}
+            Some(RetiredReason::Rejected) => {
+                return Some(Err(Problem::Rejected(client.client_id.clone())));
+            }
+            Some(_) => return None,
+        }
+        if expires_within(client, self.margin, now) {
+            return Some(Err(Problem::Expired(client.client_id.clone())));
+        }
+        if let Some(uri) = self.missing_redirect(client) {
+            let (client_id, uri) = (client.client_id.clone(), uri.to_owned());
+            return Some(Err(Problem::Redirect { client_id, uri }));
+        }
+        Some(Ok(client))
+    }
+
+    /// A redirect URI that is asked for and that `client`, which states some, does not have.
+    fn missing_redirect(&self, client: &ClientInformation) -> Option<&str> {
+        let stated = &client.metadata.redirect_uris;
+        let stated: Vec<_> = stated.iter().map(|uri| without_loopback_port(uri)).collect();
+        let mut asked = self.metadata.redirect_uris.iter();
+        let missing = asked.find(|uri| !stated.contains(&without_loopback_port(uri)))?;
+        (!stated.is_empty()).then_some(missing)
+    }
+
+    /// Whether a client's secret has to be renewed.
+    ///
+    /// One that had expired when it came, as the one before it had, does not: this machine's clock
+    /// is ahead, and to renew would be to register at every call.
+    fn is_expired(
+        &self,
+        kept: &StoredRegistration,
+        before: Option<&StoredRegistration>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let came_expired =
+            |kept: &StoredRegistration| expires_within(&kept.client, Duration::ZERO, kept.saved_at);
+        expires_within(&kept.client, self.margin, now)
+            && !(came_expired(kept) && before.is_some_and(came_expired))
+    }
+}
+
+fn is_for(kept: &StoredRegistration, fingerprint: &Fingerprint) -> bool {
+    kept.requested.as_ref().is_some_and(|asked| Fingerprint::of(asked) == *fingerprint)
+}
+
+fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Utc>) -> bool {
+    let SecretExpiry::At(end) = client.client_secret_expires_at else { return false };
+    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX);
+    client.client_secret.is_some() && end.timestamp().saturating_sub(margin) <= now.timestamp()
+}
+
+impl Need {
+    /// The need as spans record it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRecord => "no_record",
+            Self::Expired => "expired",
+            Self::Changed => "changed",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn at(self, place: &str) -> StoreError {
+        StoreError::imported(place, &self)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Expired(id) | Self::Rejected(id) | Self::Redirect { client_id: id, .. }) = self;
+        write!(f, "the client {id:?} was entered by a person and is not replaced by itself: ")?;
+        match self {
+            Self::Expired(_) => f.write_str("its secret has expired, or is about to"),
+            Self::Rejected(_) => f.write_str("the server does not accept it any more"),
+            Self::Redirect { uri, .. } => write!(f, "it has no redirect URI {uri:?}"),
+        }
+    }
+}

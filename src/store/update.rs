@@ -1,0 +1,108 @@
+//! What every store can do besides: look, forget, import, export.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    RegistrationStore, RetiredReason, Stored, StoredRegistration, Written, document::Document,
+};
+use crate::{ClientInformation, Error, StoreError};
+
+/// How long a change waits for others who use the store: as long as a call does by default.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// The document, and the text it was read from.
+pub(crate) async fn read<S: RegistrationStore + ?Sized>(
+    store: &S,
+) -> Result<(Document, Option<Stored>), StoreError> {
+    let stored = store.read().await?;
+    Ok((Document::read(stored.as_ref(), &store.place())?, stored))
+}
+
+/// Puts the document in the place of the text that its predecessor was read from.
+pub(crate) async fn write<S: RegistrationStore + ?Sized>(
+    store: &S,
+    document: &Document,
+    expected: Option<&Stored>,
+) -> Result<Written, StoreError> {
+    let text = document.write(&store.place())?;
+    store.write(text.expose(), expected).await
+}
+
+pub(super) async fn list<S: RegistrationStore + ?Sized>(
+    store: &S,
+) -> Result<Vec<StoredRegistration>, Error> {
+    Ok(read(store).await?.0.registrations)
+}
+
+pub(super) async fn export<S: RegistrationStore + ?Sized>(
+    store: &S,
+    client_id: &str,
+) -> Result<Option<Value>, Error> {
+    let mut registrations = list(store).await?.into_iter().rev();
+    let found = registrations.find(|kept| kept.client.client_id == client_id);
+    Ok(found.map(|kept| kept.client.expose_json()))
+}
+
+pub(super) async fn retire<S: RegistrationStore + ?Sized>(
+    store: &S,
+    client_id: &str,
+    reason: RetiredReason,
+) -> Result<bool, Error> {
+    change(store, |document| {
+        let of_client = |kept: &&mut StoredRegistration| kept.client.client_id == client_id;
+        let mut has_changed = false;
+        for kept in document.registrations.iter_mut().filter(of_client) {
+            // A person's word also ends what was only rejected.
+            let is_removed = matches!(kept.retired, Some(r) if r.reason == RetiredReason::Removed);
+            if kept.is_live() || (reason == RetiredReason::Removed && !is_removed) {
+                kept.retire(reason);
+                has_changed = true;
+            }
+        }
+        has_changed
+    })
+    .await
+}
+
+pub(super) async fn import<S: RegistrationStore + ?Sized>(
+    store: &S,
+    endpoint: &str,
+    client: &ClientInformation,
+) -> Result<(), Error> {
+    change(store, |document| {
+        let earlier = document
+            .registrations
+            .iter_mut()
+            .filter(|kept| kept.is_imported() && kept.is_live() && kept.endpoint == endpoint);
+        earlier.for_each(|kept| kept.retire(RetiredReason::Replaced));
+        document.registrations.push(StoredRegistration::new(endpoint, None, client.clone()));
+        true
+    })
+    .await?;
+    Ok(())
+}
+
+/// Changes the document, however often others change it in the meantime; `change` says whether it
+/// did.
+async fn change<S: RegistrationStore + ?Sized>(
+    store: &S,
+    mut change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, Error> {
+    let _lock = store.lock(WAIT).await?;
+    let end = Instant::now() + WAIT;
+    while Instant::now() < end {
+        let (mut document, stored) = read(store).await?;
+        if !change(&mut document) {
+            return Ok(false);
+        }
+        if write(store, &document, stored.as_ref()).await? == Written::Done {
+            return Ok(true);
+        }
+        let pause = Duration::from_millis(fastrand::u64(5..50));
+        tokio::time::sleep(pause).await;
+    }
+    Err(StoreError::busy(&store.place(), "others keep changing it", WAIT).into())
+}
