@@ -19,6 +19,7 @@ mod loopback;
 mod many;
 mod memory;
 mod metadata;
+mod once;
 mod reading;
 mod readme;
 mod register_many;
