@@ -14,6 +14,7 @@ mod contract;
 mod costs;
 mod damage;
 mod examples;
+mod file_store;
 mod generated;
 mod loopback;
 mod many;

@@ -151,7 +151,8 @@ async fn a_secret_that_expires_within_the_margin_is_renewed() {
     );
 
     // A caller with another margin.
-    let careful = s.server.client_builder().renewal_margin(Duration::from_secs(90)).build().unwrap();
+    let careful =
+        s.server.client_builder().renewal_margin(Duration::from_secs(90)).build().unwrap();
     let third = careful.register_once(&metadata(), &s.store).await.unwrap();
     assert_ne!(third.client_id, second.client_id);
     assert_eq!(s.posts(), 3);
