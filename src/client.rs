@@ -1,10 +1,11 @@
 //! The client: its configuration, and the one call it makes.
 
-mod base_url;
 mod builder;
 mod environment;
+mod http_client;
 mod register_all;
 mod register_once;
+pub(crate) mod urls;
 
 pub use builder::ClientBuilder;
 

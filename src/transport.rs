@@ -35,7 +35,7 @@ const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 /// The settings of a client that bear on how it sends.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    /// Where the generated client sends to.
+    /// Where registrations are sent to.
     pub(crate) endpoint: Url,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) user_agent: HeaderValue,
@@ -112,9 +112,11 @@ impl fmt::Debug for Exchange {
 impl ClientHooks<Exchange> for generated::Client {
     /// Sends the request that was built and keeps the answer for the façade, which reads it. The
     /// generated client gets none to read: its errors would show whole bodies.
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+    async fn exec(&self, mut request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
         let Exchange { transport, deadline, .. } = &self.inner;
-        let result = transport.attempt(&self.client, request, *deadline).await;
+        transport.address(&mut request);
+        let endpoint = &transport.endpoint;
+        let result = transport.attempt(&self.client, request, endpoint, *deadline).await;
         self.inner.put(result);
         // The cheapest error there is, and nobody looks at it: that of a URL that is none.
         let nothing = self.client.get("").build();
@@ -170,21 +172,27 @@ impl Transport {
         }
     }
 
-    fn finish_headers(&self, headers: &mut HeaderMap) {
+    /// Makes the generated client's request one for this endpoint, with this caller's token.
+    fn address(&self, request: &mut Request) {
+        if *request.url() != self.endpoint {
+            request.url_mut().clone_from(&self.endpoint);
+        }
+        let headers = request.headers_mut();
         headers.remove(API_VERSION);
-        headers.insert(USER_AGENT, self.user_agent.clone());
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
     }
 
-    async fn attempt(
+    /// Sends a request to `endpoint`, which is its URL, until the deadline.
+    pub(crate) async fn attempt(
         &self,
         http: &reqwest::Client,
         mut request: Request,
+        endpoint: &Url,
         deadline: Option<Instant>,
     ) -> Result<Answer, Failure> {
-        self.finish_headers(request.headers_mut());
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
         let mark = body::mark(&mut request);
         let fail = |kind, source| {
             let sent = mark.is_sent();
@@ -197,7 +205,7 @@ impl Transport {
             Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
             Some(Ok(response)) => response,
         };
-        if *response.url() != self.endpoint {
+        if response.url() != endpoint {
             return Err(fail(FailureKind::Redirected, None));
         }
         let (status, headers) = (response.status(), mem::take(response.headers_mut()));

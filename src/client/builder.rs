@@ -2,12 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use reqwest::{Url, header::HeaderValue};
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Client, Shared,
-    base_url::{self, BaseUrl},
+    Client, Shared, http_client,
+    urls::{self, BaseUrl},
 };
 use crate::{
     ConfigError, Error,
@@ -40,6 +40,7 @@ use crate::{
 pub struct ClientBuilder {
     pub(super) base_url: Setting<String>,
     pub(super) auth_token: Option<Setting<SecretString>>,
+    registration_endpoint: Option<String>,
     app_info: Option<(String, String)>,
     timeout: Duration,
     connect_timeout: Duration,
@@ -62,8 +63,9 @@ const AUTH_TOKEN: &str = "auth_token";
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
-            base_url: Setting { by: BASE_URL, value: base_url::DEFAULT.to_owned() },
+            base_url: Setting { by: BASE_URL, value: urls::DEFAULT.to_owned() },
             auth_token: None,
+            registration_endpoint: None,
             app_info: None,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
@@ -83,6 +85,14 @@ impl ClientBuilder {
     /// client given to [`http_client`](Self::http_client) has one.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Setting { by: BASE_URL, value: url.into() };
+        self
+    }
+
+    /// Sets the URL to register at, in place of the one below the base URL: one that was
+    /// discovered, such as that of a later version of the API. Default: the base URL with
+    /// `/v1/oauth/register`.
+    pub fn registration_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.registration_endpoint = Some(url.into());
         self
     }
 
@@ -161,7 +171,7 @@ impl ClientBuilder {
     ///
     /// [`Error::Config`] that names the setting and what is wrong with it.
     pub fn build(self) -> Result<Client, Error> {
-        let base_url = base_url::parse(&self.base_url.value)
+        let base_url = urls::parse(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.by, problem))?;
         let token = self.auth_token.as_ref().map(|token| {
             let parsed = BearerToken::parse(token.value.expose_secret());
@@ -169,13 +179,12 @@ impl ClientBuilder {
         });
         let token = token.transpose()?;
         self.check_limits()?;
-        let endpoint = format!("{}{}", base_url.text, base_url::REGISTRATION_PATH);
+        let endpoint = self.endpoint(&base_url)?;
+        let is_https = base_url.is_https || endpoint.scheme() == "https";
         let transport = Transport {
-            // As the generated client will parse it.
-            endpoint: Url::parse(&endpoint)
-                .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))?,
+            endpoint,
             authorization: token.as_ref().and_then(BearerToken::header),
-            user_agent: self.user_agent()?,
+            user_agent: http_client::user_agent(self.app_info.as_ref())?,
             timeout: self.timeout,
             max_retries: self.max_retries,
             max_response_bytes: self.max_response_bytes,
@@ -183,7 +192,7 @@ impl ClientBuilder {
         // Last: the one setting that costs time to check.
         let http = match &self.http_client {
             Some(client) => client.clone(),
-            None => self.http(&base_url)?,
+            None => http_client::client(is_https, self.connect_timeout)?,
         };
         let shared = Shared {
             base_url: base_url.text,
@@ -193,6 +202,15 @@ impl ClientBuilder {
             renewal_margin: self.renewal_margin,
         };
         Ok(Client { http, shared: Arc::new(shared) })
+    }
+
+    fn endpoint(&self, base_url: &BaseUrl) -> Result<Url, ConfigError> {
+        if let Some(url) = &self.registration_endpoint {
+            return urls::endpoint(url)
+                .map_err(|problem| ConfigError::new("registration_endpoint", problem));
+        }
+        Url::parse(&format!("{}{}", base_url.text, urls::REGISTRATION_PATH))
+            .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
@@ -208,79 +226,17 @@ impl ClientBuilder {
             None => Ok(()),
         }
     }
-
-    fn user_agent(&self) -> Result<HeaderValue, ConfigError> {
-        let own = format!(
-            "poggio/{} ({}; {})",
-            env!("CARGO_PKG_VERSION"),
-            std::env::consts::OS,
-            std::env::consts::ARCH,
-        );
-        let text = match &self.app_info {
-            None => own,
-            Some((name, version)) if is_token(name) && is_token(version) => {
-                format!("{name}/{version} {own}")
-            }
-            Some(_) => {
-                return Err(ConfigError::new(
-                    "app_info",
-                    "the name or the version is empty or has a character other than letters, \
-                     digits and !#$%&'*+-.^_`|~ in it; write it like acme-sync, 1.2.0",
-                ));
-            }
-        };
-        HeaderValue::from_str(&text)
-            .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
-    }
-
-    fn http(&self, base_url: &BaseUrl) -> Result<reqwest::Client, ConfigError> {
-        let builder = reqwest::Client::builder()
-            .connect_timeout(self.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false);
-        let builder = if base_url.is_https {
-            tls(builder)?
-        } else {
-            // A proxy would carry to another machine what is in the clear for this one.
-            builder.no_proxy()
-        };
-        builder.build().map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            let cause = cause.unwrap_or_else(|| error.to_string());
-            ConfigError::new("http_client", format!("cannot be set up: {cause}"))
-        })
-    }
-}
-
-/// Sets TLS up by the features this crate was built with.
-#[allow(clippy::unnecessary_wraps, reason = "fails where no TLS feature is on")]
-fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
-    #[cfg(feature = "rustls")]
-    return Ok(builder.tls_backend_rustls().tls_version_min(reqwest::tls::Version::TLS_1_2));
-    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
-    return Ok(builder.tls_backend_native().tls_version_min(reqwest::tls::Version::TLS_1_2));
-    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-    {
-        drop(builder);
-        Err(ConfigError::new(
-            "base_url",
-            "https needs the feature `rustls` or `native-tls` of this crate; turn one on, or \
-             pass a client with TLS to http_client",
-        ))
-    }
-}
-
-/// RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
 }
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             // Not yet checked: it may hold a password.
-            .field("base_url", &base_url::parse(&self.base_url.value).map(|url| url.text))
+            .field("base_url", &urls::parse(&self.base_url.value).map(|url| url.text))
+            .field(
+                "registration_endpoint",
+                &self.registration_endpoint.as_deref().map(urls::endpoint),
+            )
             .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
             .field("app_info", &self.app_info)
             .field("timeout", &self.timeout)

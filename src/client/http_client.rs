@@ -1,0 +1,77 @@
+//! The HTTP client of this crate's own making, and how it names itself.
+
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+
+use crate::ConfigError;
+
+pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderValue, ConfigError> {
+    let own = format!(
+        "poggio/{} ({}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+    );
+    let text = match app_info {
+        None => own,
+        Some((name, version)) if is_token(name) && is_token(version) => {
+            format!("{name}/{version} {own}")
+        }
+        Some(_) => {
+            return Err(ConfigError::new(
+                "app_info",
+                "the name or the version is empty or has a character other than letters, \
+                     digits and !#$%&'*+-.^_`|~ in it; write it like acme-sync, 1.2.0",
+            ));
+        }
+    };
+    HeaderValue::from_str(&text)
+        .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
+}
+
+/// An HTTP client that leaves redirects, retries and cookies alone.
+pub(super) fn client(
+    is_https: bool,
+    connect_timeout: Duration,
+) -> Result<reqwest::Client, ConfigError> {
+    let builder = reqwest::Client::builder()
+        .connect_timeout(connect_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false);
+    let builder = if is_https {
+        tls(builder)?
+    } else {
+        // A proxy would carry to another machine what is in the clear for this one.
+        builder.no_proxy()
+    };
+    builder.build().map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let cause = cause.unwrap_or_else(|| error.to_string());
+        ConfigError::new("http_client", format!("cannot be set up: {cause}"))
+    })
+}
+
+/// Sets TLS up by the features this crate was built with.
+#[allow(clippy::unnecessary_wraps, reason = "fails where no TLS feature is on")]
+fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
+    #[cfg(feature = "rustls")]
+    return Ok(builder.tls_backend_rustls().tls_version_min(reqwest::tls::Version::TLS_1_2));
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    return Ok(builder.tls_backend_native().tls_version_min(reqwest::tls::Version::TLS_1_2));
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    {
+        drop(builder);
+        Err(ConfigError::new(
+            "base_url",
+            "https needs the feature `rustls` or `native-tls` of this crate; turn one on, or \
+             pass a client with TLS to http_client",
+        ))
+    }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
