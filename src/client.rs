@@ -213,6 +213,16 @@ impl Client {
         Ok(information)
     }
 
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
+    }
+
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     fn transport_error(&self, failure: Failure) -> Error {
         let timeout = self.shared.transport.timeout;
         Error::Transport(TransportError::new(

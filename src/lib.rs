@@ -16,6 +16,9 @@ mod generated;
 mod information;
 mod loopback;
 mod metadata;
+#[cfg(feature = "oauth2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
+pub mod oauth;
 #[cfg(any(fuzzing, feature = "testing"))]
 #[doc(hidden)]
 pub mod parts;

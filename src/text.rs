@@ -15,13 +15,17 @@ const LABELS: &[&str] = &["secret", "token", "password", "key", "credential", "c
 
 /// Cleans text, knowing which credentials must not show in it.
 pub(crate) struct Cleaner<'a> {
-    known: [Option<&'a str>; 2],
+    known: [Option<&'a str>; 4],
 }
 
 impl<'a> Cleaner<'a> {
-    /// A cleaner that also masks these wherever they stand; less than four bytes are no secret.
+    /// A cleaner that also masks these wherever they stand.
     pub(crate) fn new(token: Option<&'a str>, secret: Option<&'a ClientSecret>) -> Self {
-        let known = [token, secret.map(ClientSecret::expose)];
+        Self::knowing([token, secret.map(ClientSecret::expose), None, None])
+    }
+
+    /// A cleaner that also masks these wherever they stand; less than four bytes are no secret.
+    pub(crate) fn knowing(known: [Option<&'a str>; 4]) -> Self {
         Self { known: known.map(|text| text.filter(|text| text.len() >= 4)) }
     }
 

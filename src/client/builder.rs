@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Client, Shared, http_client,
-    urls::{self, BaseUrl},
-};
+use super::{Client, Shared, http_client, urls};
 use crate::{
     ConfigError, Error,
     secret::{self, BearerToken},
@@ -180,7 +177,7 @@ impl ClientBuilder {
         let token = token.transpose()?;
         self.check_limits()?;
         let endpoint = self.endpoint(&base_url)?;
-        let is_https = base_url.is_https || endpoint.scheme() == "https";
+        let is_https = endpoint.scheme() == "https";
         let transport = Transport {
             endpoint,
             authorization: token.as_ref().and_then(BearerToken::header),
@@ -195,7 +192,7 @@ impl ClientBuilder {
             None => http_client::client(is_https, self.connect_timeout)?,
         };
         let shared = Shared {
-            base_url: base_url.text,
+            base_url,
             token,
             transport: Arc::new(transport),
             local_validation: self.local_validation,
@@ -204,12 +201,12 @@ impl ClientBuilder {
         Ok(Client { http, shared: Arc::new(shared) })
     }
 
-    fn endpoint(&self, base_url: &BaseUrl) -> Result<Url, ConfigError> {
+    fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {
         if let Some(url) = &self.registration_endpoint {
             return urls::endpoint(url)
                 .map_err(|problem| ConfigError::new("registration_endpoint", problem));
         }
-        Url::parse(&format!("{}{}", base_url.text, urls::REGISTRATION_PATH))
+        Url::parse(&format!("{base_url}{}", urls::REGISTRATION_PATH))
             .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))
     }
 
@@ -232,7 +229,7 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             // Not yet checked: it may hold a password.
-            .field("base_url", &urls::parse(&self.base_url.value).map(|url| url.text))
+            .field("base_url", &urls::parse(&self.base_url.value))
             .field(
                 "registration_endpoint",
                 &self.registration_endpoint.as_deref().map(urls::endpoint),

@@ -7,15 +7,9 @@ use crate::loopback::is_loopback;
 pub(super) const DEFAULT: &str = "https://api.poggio.io";
 pub(super) const REGISTRATION_PATH: &str = "/v1/oauth/register";
 
-/// A base URL in its normal form, without a slash at the end.
-pub(super) struct BaseUrl {
-    pub(super) text: String,
-    pub(super) is_https: bool,
-}
-
 /// Takes a base URL, or says in a sentence why it cannot be one; never repeats what may be a
-/// password.
-pub(super) fn parse(text: &str) -> Result<BaseUrl, String> {
+/// password. Returns it in its normal form, without a slash at the end.
+pub(super) fn parse(text: &str) -> Result<String, String> {
     let url = Url::parse(text.trim())
         .map_err(|error| format!("not a URL ({error}); write it whole, like {DEFAULT}"))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -27,19 +21,19 @@ pub(super) fn parse(text: &str) -> Result<BaseUrl, String> {
     if !text.contains("://") {
         return Err(format!("has no scheme; write it whole, like {DEFAULT}"));
     }
-    let is_https = is_https(&url)?;
+    check_scheme(&url)?;
     let text = url.as_str().trim_end_matches('/');
     if text.ends_with(REGISTRATION_PATH) {
         return Err(format!("ends with {REGISTRATION_PATH}; leave that out, it is added"));
     }
-    Ok(BaseUrl { text: text.to_owned(), is_https })
+    Ok(text.to_owned())
 }
 
-/// Whether a URL is https; else it has to be http to this machine.
-pub(crate) fn is_https(url: &Url) -> Result<bool, String> {
+/// A URL is https, or http to this machine.
+fn check_scheme(url: &Url) -> Result<(), String> {
     match url.scheme() {
-        "https" => Ok(true),
-        "http" if url.host_str().is_some_and(is_loopback) => Ok(false),
+        "https" => Ok(()),
+        "http" if url.host_str().is_some_and(is_loopback) => Ok(()),
         "http" => Err(format!(
             "http to {}, which is not this machine, would show credentials to the network; use \
              https",
@@ -58,6 +52,6 @@ pub(crate) fn endpoint(text: &str) -> Result<Url, String> {
     if url.fragment().is_some() {
         return Err("has a #; leave out what follows it".into());
     }
-    is_https(&url)?;
+    check_scheme(&url)?;
     Ok(url)
 }

@@ -23,9 +23,15 @@ pub(crate) fn error(answer: &Answer, sent: &ClientMetadata, token: Option<&str>)
     {
         return ValidationErrors::server(errors, head).into();
     }
-    let challenge = Challenge::read(answer, &cleaner);
+    Error::Api(refusal(answer, &cleaner))
+}
+
+/// What an answer says that is neither a success nor a list of the metadata's problems.
+pub(crate) fn refusal(answer: &Answer, cleaner: &Cleaner<'_>) -> ApiError {
+    let body: Option<Value> = serde_json::from_slice(without_bom(&answer.body)).ok();
+    let challenge = Challenge::read(answer, cleaner);
     let (code, description) = match &body {
-        Some(body) => (code(body, &cleaner), description(body, &cleaner)),
+        Some(body) => (code(body, cleaner), description(body, cleaner)),
         None => (None, cleaner.excerpt(&answer.body)),
     };
     // A page says less than a challenge does, a JSON body more.
@@ -33,7 +39,7 @@ pub(crate) fn error(answer: &Answer, sent: &ClientMetadata, token: Option<&str>)
         Some(_) => description.or(challenge.description),
         None => challenge.description.or(description),
     };
-    Error::Api(ApiError::new(head, code.or(challenge.code), description))
+    ApiError::new(ResponseHead::of(answer, cleaner), code.or(challenge.code), description)
 }
 
 /// A body without the byte order mark that some servers put before it.

@@ -43,6 +43,16 @@ codes! {
     INVALID_TOKEN "invalid_token",
     /// The bearer token does not allow this (RFC 6750).
     INSUFFICIENT_SCOPE "insufficient_scope",
+    /// The client is unknown, or did not authenticate (RFC 6749).
+    INVALID_CLIENT "invalid_client",
+    /// The code or refresh token is expired, used or another client's (RFC 6749).
+    INVALID_GRANT "invalid_grant",
+    /// The scope is unknown or more than was granted (RFC 6749).
+    INVALID_SCOPE "invalid_scope",
+    /// The client may not use this grant type (RFC 6749).
+    UNAUTHORIZED_CLIENT "unauthorized_client",
+    /// The server does not know this grant type (RFC 6749).
+    UNSUPPORTED_GRANT_TYPE "unsupported_grant_type",
     /// The request is malformed (RFC 6749, RFC 6750).
     INVALID_REQUEST "invalid_request",
     /// The caller may not do this (RFC 6749).

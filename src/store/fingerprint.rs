@@ -1,8 +1,6 @@
 //! What was asked, in a form that two askings for the same client share.
 
-use fluent_uri::Uri;
-
-use crate::{ClientMetadata, MetadataField, loopback::is_loopback};
+use crate::{ClientMetadata, MetadataField, loopback};
 
 /// The values of every field, where their order does not matter.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,23 +15,11 @@ impl Fingerprint {
 fn values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
     let given = field.values(metadata).into_iter().filter(|value| !value.is_empty());
     let mut values: Vec<_> = match field {
-        MetadataField::RedirectUris => given.map(without_loopback_port).collect(),
+        MetadataField::RedirectUris => given.map(loopback::without_port).collect(),
         _ => given.map(str::to_owned).collect(),
     };
     values.sort_unstable();
     values
-}
-
-/// A redirect URI as it counts: the port of a loopback one is free (RFC 8252 section 7.3).
-pub(super) fn without_loopback_port(uri: &str) -> String {
-    let Ok(parsed) = Uri::parse(uri) else { return uri.to_owned() };
-    let Some(authority) = parsed.authority() else { return uri.to_owned() };
-    let is_http = parsed.scheme().as_str().eq_ignore_ascii_case("http");
-    if !is_http || !is_loopback(authority.host()) || authority.has_userinfo() {
-        return uri.to_owned();
-    }
-    let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("http://{}{}{query}", authority.host().to_ascii_lowercase(), parsed.path())
 }
 
 #[cfg(test)]

@@ -4,12 +4,8 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    RetiredReason, StoredRegistration,
-    document::Document,
-    fingerprint::{Fingerprint, without_loopback_port},
-};
-use crate::{ClientInformation, ClientMetadata, SecretExpiry, StoreError};
+use super::{RetiredReason, StoredRegistration, document::Document, fingerprint::Fingerprint};
+use crate::{ClientInformation, ClientMetadata, SecretExpiry, StoreError, loopback};
 
 /// What is looked for: a client of this endpoint, registered for this.
 #[derive(Clone, Debug)]
@@ -138,9 +134,9 @@ impl Asked {
     /// A redirect URI that is asked for and that `client`, which states some, does not have.
     fn missing_redirect(&self, client: &ClientInformation) -> Option<&str> {
         let stated = &client.metadata.redirect_uris;
-        let stated: Vec<_> = stated.iter().map(|uri| without_loopback_port(uri)).collect();
+        let stated: Vec<_> = stated.iter().map(|uri| loopback::without_port(uri)).collect();
         let mut asked = self.metadata.redirect_uris.iter();
-        let missing = asked.find(|uri| !stated.contains(&without_loopback_port(uri)))?;
+        let missing = asked.find(|uri| !stated.contains(&loopback::without_port(uri)))?;
         (!stated.is_empty()).then_some(missing)
     }
 

@@ -1,0 +1,149 @@
+//! Sending a user to log in, and reading what comes back.
+
+use std::fmt;
+
+use oauth2::{
+    AuthorizationCode, CodeTokenRequest, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, Scope,
+    basic::{BasicErrorResponse, BasicTokenResponse},
+};
+use reqwest::Url;
+
+use super::{AuthorizationServer, OAuth2Client, OAuthError, TokenError};
+use crate::{ErrorCode, text::Cleaner};
+
+/// A user's authorization that is under way: the URL to open, and what its answer has to match.
+///
+/// Always with PKCE by S256 (RFC 7636) and a state; the issuer is checked where it is known
+/// (RFC 9207). `Debug` shows none of them.
+///
+/// # Examples
+///
+/// See [`oauth`](crate::oauth).
+pub struct Authorization {
+    url: Url,
+    state: CsrfToken,
+    verifier: PkceCodeVerifier,
+    issuer: Option<String>,
+    states_issuer: bool,
+}
+
+impl Authorization {
+    /// Begins an authorization of `client` at `server` for these scopes; none leaves the choice to
+    /// the server.
+    pub fn new<S: Into<String>>(
+        client: &OAuth2Client,
+        server: &AuthorizationServer,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (url, state) = client
+            .authorize_url(CsrfToken::new_random)
+            .set_pkce_challenge(challenge)
+            .add_scopes(scopes.into_iter().map(|scope| Scope::new(scope.into())))
+            .url();
+        let (issuer, states_issuer) = (server.issuer.clone(), server.states_issuer);
+        Self { url, state, verifier, issuer, states_issuer }
+    }
+
+    /// Adds a parameter to the URL, such as RFC 8707's `resource`.
+    ///
+    /// The token request takes the same one by its `add_extra_param`.
+    #[must_use]
+    pub fn with_param(mut self, name: &str, value: &str) -> Self {
+        self.url.query_pairs_mut().append_pair(name, value);
+        self
+    }
+
+    /// Returns the URL to open in the user's browser. It holds the state: keep it out of logs.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns whether a request to the redirect URI carries this authorization's state, and so is
+    /// its answer; all else is to be ignored, whoever sent it.
+    #[must_use]
+    pub fn is_answer(&self, callback: &str) -> bool {
+        let state = Parameters::of(callback).and_then(|parameters| parameters.one("state"));
+        matches!(state, Ok(Some(state)) if state == *self.state.secret())
+    }
+
+    /// Reads the answer, the URL that the browser was sent back to or its query; returns the
+    /// request for the token.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthError::Callback`] where state or issuer are not those of this authorization, or where
+    /// there is no code; [`OAuthError::Refused`] where the user or the server said no.
+    pub fn code<'a>(
+        self,
+        client: &'a OAuth2Client,
+        callback: &str,
+    ) -> Result<CodeTokenRequest<'a, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
+        let parameters = Parameters::of(callback)?;
+        self.check(&parameters)?;
+        if let Some(error) = parameters.one("error")? {
+            let cleaner = Cleaner::new(None, None);
+            let description = parameters.one("error_description")?;
+            let description = description.map(|text| cleaner.clean(&text));
+            let code = ErrorCode::read(&cleaner.clean(&error));
+            return Err(OAuthError::Refused(TokenError::new(code, description)));
+        }
+        let code = parameters.one("code")?.filter(|code| !code.is_empty());
+        let code = code.ok_or_else(|| OAuthError::Callback("it has no code".to_owned()))?;
+        let request = client.exchange_code(AuthorizationCode::new(code));
+        Ok(request.set_pkce_verifier(self.verifier))
+    }
+
+    fn check(&self, parameters: &Parameters) -> Result<(), OAuthError> {
+        let wrong = |problem: &str| Err(OAuthError::Callback(problem.to_owned()));
+        match parameters.one("state")? {
+            None => return wrong("it has no state"),
+            Some(state) if state != *self.state.secret() => {
+                return wrong("its state is not the one that was sent");
+            }
+            Some(_) => {}
+        }
+        match (parameters.one("iss")?, &self.issuer) {
+            (None, _) if self.states_issuer => wrong("it has no iss, which this server states"),
+            (Some(stated), Some(issuer)) if stated != *issuer => {
+                wrong("its iss is not the server that was asked")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = self.url.as_str().split('?').next();
+        f.debug_struct("Authorization")
+            .field("endpoint", &endpoint)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parameters of a callback's query.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// From a whole URL, a path with a query, or a query alone.
+    fn of(callback: &str) -> Result<Self, OAuthError> {
+        let query = callback.split_once('?').map_or(callback, |(_, query)| query);
+        let query = query.split('#').next().unwrap_or_default();
+        let url = Url::parse(&format!("http://localhost/?{query}"))
+            .map_err(|_| OAuthError::Callback("it is no URL".to_owned()))?;
+        Ok(Self(url.query_pairs().into_owned().collect()))
+    }
+
+    /// The value of a parameter, which may be there once (RFC 6749 section 3.1).
+    fn one(&self, name: &str) -> Result<Option<String>, OAuthError> {
+        let mut values = self.0.iter().filter(|(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value.clone());
+        match values.next() {
+            Some(_) => Err(OAuthError::Callback(format!("it has {name} more than once"))),
+            None => Ok(value),
+        }
+    }
+}

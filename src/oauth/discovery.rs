@@ -1,0 +1,253 @@
+//! Finding the endpoints: RFC 8414 from an authorization server, RFC 9728 from a resource.
+//!
+//! Strict: everything is https (or on this machine), the metadata names the very server or
+//! resource that was asked, no redirect is followed. One exception is made, for Poggio, whose
+//! metadata lies at `https://api.poggio.io` and names an issuer that is not this host, against
+//! RFC 8414 section 3.3: there an https issuer at `poggio.io` or below is accepted, and that issuer
+//! alone is then expected in its answers. Any other server that names another is refused.
+
+use http_auth::ChallengeParser;
+use reqwest::{
+    Method, StatusCode, Url,
+    header::{ACCEPT, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{AuthorizationServer, OAuthError, server::endpoint};
+use crate::{Client, error::answer::without_bom};
+
+/// RFC 8414 section 2, as far as it is used.
+#[derive(Deserialize)]
+struct ServerMetadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    #[serde(default)]
+    registration_endpoint: Option<String>,
+    #[serde(default)]
+    code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+/// RFC 9728 section 2, as far as it is used.
+#[derive(Deserialize)]
+struct ResourceMetadata {
+    resource: String,
+    #[serde(default)]
+    authorization_servers: Vec<String>,
+}
+
+impl Client {
+    /// Finds the endpoints of the authorization server of that issuer, such as
+    /// `https://api.poggio.io` (RFC 8414).
+    ///
+    /// The metadata has to name this issuer, and https endpoints alone. For `https://api.poggio.io`
+    /// it may name an issuer at `poggio.io` or below, as it does.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthError::Endpoint`] for an issuer that is no https URL, [`OAuthError::Discovery`] for
+    /// metadata that is not there or does not hold, [`OAuthError::Transport`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use poggio::Client;
+    ///
+    /// # async fn find() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Client::new()?.discover("https://api.poggio.io").await?;
+    /// // Register where the server says, version 2 of the API included.
+    /// let mut poggio = Client::builder();
+    /// if let Some(url) = &server.registration_endpoint {
+    ///     poggio = poggio.registration_endpoint(url);
+    /// }
+    /// let poggio = poggio.build()?;
+    /// # let _ = poggio;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
+        let asked = endpoint("issuer", issuer)?;
+        if asked.query().is_some() {
+            return Err(OAuthError::Endpoint("issuer: has a ?, which no issuer has".to_owned()));
+        }
+        let at = well_known(&asked, "oauth-authorization-server");
+        let metadata: ServerMetadata = self.metadata(&at).await?;
+        check_issuer(&asked, issuer, &metadata.issuer)?;
+        server(metadata)
+    }
+
+    /// Finds the authorization server of a resource, such as `https://mcp.poggio.io/mcp` (RFC 9728):
+    /// by the challenge that the resource answers without a token, else where its metadata lies by
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// As [`discover`](Self::discover).
+    pub async fn discover_for(&self, resource: &str) -> Result<AuthorizationServer, OAuthError> {
+        let asked = endpoint("resource", resource)?;
+        let at = self.challenged(&asked).await?;
+        let metadata: ResourceMetadata = self.metadata(&at).await?;
+        if metadata.resource.trim_end_matches('/') != resource.trim_end_matches('/') {
+            return Err(wrong(&at, "it is of another resource than was asked"));
+        }
+        let Some(issuer) = metadata.authorization_servers.first() else {
+            return Err(wrong(&at, "it names no authorization server"));
+        };
+        self.discover(issuer).await
+    }
+
+    /// Where the metadata of a resource is, which has to be at its own host.
+    async fn challenged(&self, resource: &Url) -> Result<Url, OAuthError> {
+        let answer = self.get(resource).await?;
+        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
+        let texts: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+        let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
+        let mut params = challenges.flat_map(|challenge| challenge.params);
+        let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
+        let Some((_, stated)) = stated.filter(|_| answer.status == StatusCode::UNAUTHORIZED) else {
+            return Ok(well_known(resource, "oauth-protected-resource"));
+        };
+        let at = endpoint("resource_metadata", &stated.to_unescaped())?;
+        if at.origin() != resource.origin() {
+            return Err(wrong(&at, "it is not at the host of the resource"));
+        }
+        Ok(at)
+    }
+
+    async fn metadata<T: DeserializeOwned>(&self, at: &Url) -> Result<T, OAuthError> {
+        let answer = self.get(at).await?;
+        if answer.status != StatusCode::OK {
+            return Err(wrong(at, &format!("the server answered {}", answer.status)));
+        }
+        if answer.cut.is_some() {
+            return Err(wrong(at, "it did not arrive whole"));
+        }
+        serde_json::from_slice(without_bom(&answer.body))
+            .map_err(|_| wrong(at, "it is not JSON with the members that it must have"))
+    }
+
+    async fn get(&self, at: &Url) -> Result<crate::transport::Answer, OAuthError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        self.send(Method::GET, at.clone(), headers, &[]).await
+    }
+}
+
+/// RFC 8414 section 3.1, RFC 9728 section 3.1: between the host and the path.
+fn well_known(of: &Url, suffix: &str) -> Url {
+    let path = of.path().trim_end_matches('/');
+    let mut url = of.clone();
+    url.set_path(&format!("/.well-known/{suffix}{path}"));
+    url
+}
+
+/// RFC 8414 section 3.3, and the exception for Poggio.
+fn check_issuer(asked: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError> {
+    let is_same = stated.trim_end_matches('/') == issuer.trim_end_matches('/');
+    if is_same || (is_poggio(asked) && is_of_poggio(stated)) {
+        return Ok(());
+    }
+    let problem = format!("it names the issuer {stated:?}, which was not asked");
+    Err(wrong(&well_known(asked, "oauth-authorization-server"), &problem))
+}
+
+fn is_poggio(asked: &Url) -> bool {
+    asked.as_str() == "https://api.poggio.io/"
+}
+
+fn is_of_poggio(stated: &str) -> bool {
+    let Ok(url) = endpoint("issuer", stated) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let is_there = host == "poggio.io" || host.ends_with(".poggio.io");
+    is_there && url.scheme() == "https" && url.port().is_none() && url.query().is_none()
+}
+
+fn server(metadata: ServerMetadata) -> Result<AuthorizationServer, OAuthError> {
+    for (name, url) in [
+        ("authorization_endpoint", Some(&metadata.authorization_endpoint)),
+        ("token_endpoint", Some(&metadata.token_endpoint)),
+        ("registration_endpoint", metadata.registration_endpoint.as_ref()),
+    ] {
+        url.map(|url| endpoint(name, url)).transpose()?;
+    }
+    let methods = metadata.code_challenge_methods_supported;
+    if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
+        let problem = "the server does not take S256 for PKCE, which is all that is used here";
+        return Err(OAuthError::Discovery(problem.to_owned()));
+    }
+    Ok(AuthorizationServer {
+        issuer: Some(metadata.issuer),
+        authorization_endpoint: metadata.authorization_endpoint,
+        token_endpoint: metadata.token_endpoint,
+        registration_endpoint: metadata.registration_endpoint,
+        states_issuer: metadata.authorization_response_iss_parameter_supported == Some(true),
+    })
+}
+
+fn wrong(at: &Url, problem: &str) -> OAuthError {
+    OAuthError::Discovery(format!("the metadata at {at}: {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(asked: &str, stated: &str) -> bool {
+        check_issuer(&Url::parse(asked).unwrap(), asked, stated).is_ok()
+    }
+
+    #[test]
+    fn metadata_names_the_server_that_was_asked() {
+        assert!(accepted("https://as.example", "https://as.example"));
+        assert!(accepted("https://as.example/", "https://as.example"));
+        assert!(accepted("https://as.example/tenant", "https://as.example/tenant"));
+        for stated in [
+            "https://other.example",
+            "https://as.example.evil.example",
+            "https://as.example/tenant",
+            "http://as.example",
+            "https://poggio.io",
+            "",
+        ] {
+            assert!(!accepted("https://as.example", stated), "{stated}");
+        }
+    }
+
+    #[test]
+    fn poggio_may_name_an_issuer_of_its_own_and_no_one_else_may() {
+        for stated in ["https://poggio.io", "https://app.poggio.io/oauth", "https://api.poggio.io"]
+        {
+            assert!(accepted("https://api.poggio.io", stated), "{stated}");
+        }
+        for stated in [
+            "http://poggio.io",
+            "https://poggio.io.evil.example",
+            "https://evilpoggio.io",
+            "https://poggio.io:8443",
+            "https://user@poggio.io",
+            "https://poggio.io/?x=1",
+            "https://evil.example/poggio.io",
+            "poggio.io",
+        ] {
+            assert!(!accepted("https://api.poggio.io", stated), "{stated}");
+        }
+        for asked in [
+            "https://poggio.io",
+            "https://api.poggio.io:8443",
+            "https://api.poggio.io/tenant",
+            "https://mcp.poggio.io",
+            "https://api.poggio.io.evil.example",
+        ] {
+            assert!(!accepted(asked, "https://app.poggio.io"), "{asked}");
+        }
+    }
+
+    #[test]
+    fn metadata_lies_between_host_and_path() {
+        let at = |url: &str| well_known(&Url::parse(url).unwrap(), "x").to_string();
+        assert_eq!(at("https://a.example"), "https://a.example/.well-known/x");
+        assert_eq!(at("https://a.example/b/"), "https://a.example/.well-known/x/b");
+    }
+}

@@ -1,0 +1,150 @@
+//! Token requests, sent by the rules of a registration: no redirect, one deadline, a size cap,
+//! https alone, nothing secret in an error.
+
+use std::pin::Pin;
+
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::{
+    Method, Request, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use secrecy::zeroize::Zeroizing;
+use serde_json::{Map, Value, json};
+
+use super::{OAuthError, TokenError, server::endpoint};
+use crate::{
+    Client, TransportError,
+    error::answer::{refusal, without_bom},
+    text::Cleaner,
+    transport::{Answer, Cut},
+};
+
+impl<'c> AsyncHttpClient<'c> for Client {
+    type Error = OAuthError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
+
+    /// Sends a token request. It is sent again by itself only where the server cannot have acted
+    /// on it: a code is good once, and a refresh token may be.
+    ///
+    /// What comes back is what the [`oauth2`] crate can read: a token answer with the members it
+    /// needs, or an OAuth error. Anything else is an error of this crate.
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let url = endpoint("token_endpoint", &parts.uri.to_string())?;
+            let mut headers = parts.headers;
+            headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
+            let sent = Zeroizing::new(body);
+            let answer = self.send(parts.method, url, headers, &sent).await?;
+            token_answer(&answer, &sent)
+        })
+    }
+}
+
+impl Client {
+    /// Sends a request that is no registration, by the same rules.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, OAuthError> {
+        let transport = self.transport();
+        // For https, a proxy may be in use, which would carry what is in the clear elsewhere.
+        if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
+            let problem = "http to this machine is for a client that registers there, too";
+            return Err(OAuthError::Endpoint(format!("{url}: {problem}")));
+        }
+        let attempt = |deadline| {
+            let mut request = Request::new(method.clone(), url.clone());
+            request.headers_mut().clone_from(&headers);
+            if !body.is_empty() {
+                *request.body_mut() = Some(body.to_vec().into());
+            }
+            transport.attempt(self.http(), request, &url, deadline)
+        };
+        transport.send(None, attempt).await.map_err(|failure| {
+            let endpoint = url.to_string();
+            OAuthError::Transport(TransportError::new(failure, endpoint, transport.timeout))
+        })
+    }
+}
+
+/// An answer of the token endpoint in the form that the `oauth2` crate reads.
+fn token_answer(answer: &Answer, sent: &[u8]) -> Result<HttpResponse, OAuthError> {
+    if !answer.status.is_success() {
+        let refused = refused(answer, sent);
+        let Some(code) = refused.code().filter(|_| is_oauth_error(answer)) else {
+            return Err(OAuthError::Refused(refused));
+        };
+        let json = json!({"error": code.as_str(), "error_description": refused.description()});
+        return Ok(response(answer.status.as_u16(), &json));
+    }
+    let unreadable = |problem: &str| OAuthError::Unreadable(problem.to_owned());
+    match &answer.cut {
+        Some(Cut::TooLarge(cap)) => {
+            return Err(unreadable(&format!("it is larger than max_response_bytes ({cap})")));
+        }
+        Some(Cut::Timeout) => return Err(unreadable("time ran out in the middle of it")),
+        Some(Cut::Broken(_)) => return Err(unreadable("the connection broke in the middle of it")),
+        None => {}
+    }
+    let Ok(Value::Object(members)) = serde_json::from_slice(without_bom(&answer.body)) else {
+        return Err(unreadable("it is no JSON object"));
+    };
+    let members = token_members(members).ok_or_else(|| unreadable("it has no access_token"))?;
+    // RFC 6749 section 5.1 has 200; a server that says 201 has issued a token all the same.
+    Ok(response(200, &Value::Object(members)))
+}
+
+/// What the server says, without what it may quote of the request.
+fn refused(answer: &Answer, sent: &[u8]) -> TokenError {
+    let form: Vec<_> = form_urlencoded::parse(sent).collect();
+    let value = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, v)| &**v);
+    let secrets = ["client_secret", "code", "refresh_token", "code_verifier"].map(value);
+    TokenError::from(refusal(answer, &Cleaner::knowing(secrets)))
+}
+
+fn is_oauth_error(answer: &Answer) -> bool {
+    let body: Option<Value> = serde_json::from_slice(without_bom(&answer.body)).ok();
+    body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
+}
+
+/// The members of a token answer, read as leniently as a registration: what was issued must not
+/// be lost for a slip in another member. `None` without an access token.
+fn token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
+    members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
+    if !members.get("token_type").is_some_and(Value::is_string) {
+        members.insert("token_type".to_owned(), "bearer".into());
+    }
+    if let Some(value) = members.remove("expires_in") {
+        let seconds = match &value {
+            Value::String(text) => text.trim().parse::<f64>().ok(),
+            number => number.as_f64(),
+        };
+        if let Some(seconds) = seconds.filter(|seconds| (0.0..9e15).contains(seconds)) {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            members.insert("expires_in".to_owned(), (seconds as u64).into());
+        }
+    }
+    if let Some(Value::Array(scopes)) = members.get("scope") {
+        let scopes: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+        members.insert("scope".to_owned(), scopes.join(" ").into());
+    }
+    for name in ["refresh_token", "scope"] {
+        let text = members.get(name).and_then(Value::as_str);
+        if text.is_none_or(str::is_empty) {
+            members.remove(name);
+        }
+    }
+    Some(members)
+}
+
+fn response(status: u16, json: &Value) -> HttpResponse {
+    let mut response = HttpResponse::new(json.to_string().into_bytes());
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,53 @@
+//! Using a registration that the server may no longer accept.
+
+use super::OAuthError;
+use crate::{Client, ClientInformation, ClientMetadata, RegistrationStore};
+
+impl Client {
+    /// Does `work` with the registered client; where the server answers `invalid_client`, registers
+    /// anew and does it once more.
+    ///
+    /// The client comes from [`register_once`](Self::register_once). One that was registered in this
+    /// very call is not replaced, since the next would fare no better; one that a person entered is
+    /// never replaced.
+    ///
+    /// # Errors
+    ///
+    /// That of `work`, or [`OAuthError::Registration`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     Client, ClientMetadata, FileStore,
+    ///     oauth::{AuthorizationServer, OAuthError, oauth2::basic::BasicTokenResponse},
+    /// };
+    ///
+    /// async fn token(poggio: &Client, store: &FileStore) -> Result<BasicTokenResponse, OAuthError> {
+    ///     let metadata = ClientMetadata::client_credentials().with_client_name("nightly export");
+    ///     let server = AuthorizationServer::poggio();
+    ///     poggio
+    ///         .with_registered(&metadata, store, async |client| {
+    ///             let oauth = client.oauth2_client(&server, None)?;
+    ///             Ok(oauth.exchange_client_credentials().request_async(poggio).await?)
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    pub async fn with_registered<T>(
+        &self,
+        metadata: &ClientMetadata,
+        store: &dyn RegistrationStore,
+        mut work: impl AsyncFnMut(&ClientInformation) -> Result<T, OAuthError>,
+    ) -> Result<T, OAuthError> {
+        let client = self.register_once(metadata, store).await?;
+        let is_new = client.attempts() > 0;
+        match work(&client).await {
+            Err(error) if error.is_invalid_client() && !is_new => {
+                store.forget(&client.client_id).await?;
+                work(&self.register_once(metadata, store).await?).await
+            }
+            result => result,
+        }
+    }
+}
