@@ -42,8 +42,8 @@ impl Client {
     /// [`attempts`](ClientInformation::attempts) is 0 for a client that was kept, else the number
     /// of requests this call sent.
     ///
-    /// To wait for others takes [`timeout`](super::ClientBuilder::timeout) at most, to register as
-    /// long again. A future that is dropped before it is done leaves the outcome
+    /// To wait for others takes [`timeout`](super::ClientBuilder::timeout) at most, or where a
+    /// claim has to run out, twice that and ten seconds; to register, as long again. A future that is dropped before it is done leaves the outcome
     /// [`Unknown`](crate::Outcome::Unknown), and others need not wait for it.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ impl Waits {
             return Ok(true);
         }
         // What was read may be nonsense: the bound is one's own.
-        let bound = Claim::new(self.timeout).term() + self.timeout;
+        let bound = Claim::new(self.timeout).term().saturating_add(self.timeout);
         if now.duration_since(*self.first.get_or_insert(now)) >= bound {
             let who = format!("{} has claimed it", claim.owner);
             return Err(StoreError::busy(place, who, bound));

@@ -144,7 +144,8 @@ impl FileStore {
     }
 
     async fn locked(&self, wait: Duration) -> Result<Arc<Held>, StoreError> {
-        let end = Instant::now() + wait;
+        // What a clock cannot hold is no bound.
+        let end = Instant::now().checked_add(wait);
         let mut pause = Duration::from_millis(1);
         loop {
             if let Some(held) = self.blocking(lock::try_take).await? {
@@ -153,12 +154,13 @@ impl FileStore {
                 *known = Arc::downgrade(&held);
                 return Ok(held);
             }
-            if Instant::now() >= end {
+            if end.is_some_and(|end| Instant::now() >= end) {
                 let who = format!("another process holds {}", self.paths.lock.display());
                 return Err(StoreError::busy(&self.place(), who, wait));
             }
             let jitter = fastrand::f64().mul_add(0.5, 0.75);
-            tokio::time::sleep_until((Instant::now() + pause.mul_f64(jitter)).min(end)).await;
+            let next = Instant::now() + pause.mul_f64(jitter);
+            tokio::time::sleep_until(end.map_or(next, |end| next.min(end))).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }

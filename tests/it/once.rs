@@ -485,3 +485,26 @@ async fn a_lock_that_cannot_be_taken_is_an_error_before_anything_is_sent() {
     );
     assert!(server.requests().is_empty());
 }
+
+#[tokio::test]
+async fn the_largest_limits_hold() {
+    let s = Setting::new().await;
+    let builder = s.server.client_builder().timeout(Duration::MAX).renewal_margin(Duration::MAX);
+    let poggio = builder.build().unwrap();
+    s.server.script([expiring_in(3600)]);
+    let first = poggio.register_once(&metadata(), &s.store).await.unwrap();
+    // Nothing that ends lies beyond such a margin; what has no end does.
+    let second = poggio.register_once(&metadata(), &s.store).await.unwrap();
+    assert_ne!(second.client_id, first.client_id);
+    let again = poggio.register_once(&metadata(), &s.store).await.unwrap();
+    assert_eq!(again.client_id, second.client_id);
+
+    // A store without a lock, claimed by another for as long as a number can say.
+    let store = Failing { fails_from: usize::MAX, ..Failing::default() };
+    let claim = json!({"owner": "another", "term_seconds": u64::MAX});
+    let text = json!({"format": 1, "claim": claim, "registrations": []}).to_string();
+    *store.text.lock().unwrap() = Some(text);
+    let asked = metadata();
+    let waiting = poggio.register_once(&asked, &store);
+    assert!(tokio::time::timeout(Duration::from_millis(300), waiting).await.is_err());
+}
