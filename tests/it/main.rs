@@ -20,6 +20,7 @@ mod loopback;
 mod many;
 mod memory;
 mod metadata;
+mod oauth_login;
 mod oauth_tokens;
 mod once;
 mod reading;
