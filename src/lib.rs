@@ -44,6 +44,12 @@ pub use secret::ClientSecret;
 pub use store::{FileStore, RegistrationStore};
 pub use validation::{FieldError, Origin, ValidationErrors};
 
+/// The library of keyrings other than the system's, for
+/// [`KeyringStore::with_keyring`](store::KeyringStore::with_keyring).
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
+pub use keyring_core;
+
 /// The HTTP library whose types stand in this crate's signatures.
 pub use reqwest;
 

@@ -3,6 +3,7 @@
 //! [`Client::register_once`](crate::Client::register_once) keeps its registrations in a store:
 //!
 //! * [`FileStore`], a file on this machine, for what runs here;
+//! * `KeyringStore`, such a file whose secrets are in the system keyring (feature `keyring`);
 //! * `SharedStore`, an object in S3, Google Cloud Storage, Azure or what speaks their protocols,
 //!   for many hosts (feature `object-store`);
 //! * one of your own, such as a row of a database or an entry of a vault: see
@@ -15,11 +16,16 @@
 pub(crate) mod document;
 mod file;
 mod fingerprint;
+#[cfg(feature = "keyring")]
+mod keyring;
 pub(crate) mod lookup;
 pub(crate) mod protocol;
 mod registration;
 pub(crate) mod update;
 
+#[cfg(feature = "keyring")]
+#[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
+pub use self::keyring::KeyringStore;
 pub use file::FileStore;
 pub(crate) use registration::now;
 pub use registration::{Retired, RetiredReason, StoredRegistration};

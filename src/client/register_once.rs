@@ -94,7 +94,7 @@ impl Client {
         match self.asked(metadata).find(&document, now()) {
             Found::Usable(client) => Ok(Some(*client)),
             Found::Nothing(_) => Ok(None),
-            Found::Imported(problem) => Err(problem.at(&store.place()).into()),
+            Found::Refused(problem) => Err(problem.at(&store.place()).into()),
         }
     }
 

@@ -49,10 +49,13 @@ pub enum StoreErrorKind {
     Unprotected,
     /// What is in it cannot be read. It is left as it is.
     Damaged,
-    /// A version of this crate that is not known here has written it. It is left as it is.
+    /// A version of this crate that is not known here has written it, or its secrets are in a
+    /// keyring, which this store does not read. It is left as it is.
     UnknownFormat,
     /// A person entered these credentials; they cannot be used, and are not replaced.
     Imported,
+    /// The keyring no longer has the secret of a client in use.
+    SecretLost,
 }
 
 impl StoreError {
@@ -101,9 +104,14 @@ impl StoreError {
         Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
     }
 
-    pub(crate) fn imported(place: &str, problem: &impl fmt::Display) -> Self {
-        let problem = format!("cannot be used as it is: {problem}");
-        Self::new(problem).with_kind(StoreErrorKind::Imported).at(place)
+    pub(crate) fn unusable(place: &str, problem: &impl fmt::Display) -> Self {
+        Self::new(format!("cannot be used as it is: {problem}")).at(place)
+    }
+
+    pub(crate) fn in_keyring(place: &str) -> Self {
+        let problem = "keeps its secrets in the system keyring: open it with KeyringStore (feature \
+             keyring); it is untouched";
+        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
     }
 
     pub(crate) fn busy(place: &str, who: impl fmt::Display, waited: Duration) -> Self {
@@ -161,6 +169,9 @@ impl StoreError {
             }
             StoreErrorKind::UnknownFormat => "update this program, or name another store",
             StoreErrorKind::Imported => "import other credentials, or remove these",
+            StoreErrorKind::SecretLost => {
+                "restore the keyring, or remove the client from the store to register anew"
+            }
         }
     }
 }

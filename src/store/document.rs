@@ -66,7 +66,11 @@ impl Document {
         if format != FORMAT {
             return Err(StoreError::unknown_format(place, format, FORMAT));
         }
-        serde_json::from_str(stored.expose()).map_err(damaged)
+        let document: Self = serde_json::from_str(stored.expose()).map_err(damaged)?;
+        if document.registrations.iter().any(StoredRegistration::is_in_keyring) {
+            return Err(StoreError::in_keyring(place));
+        }
+        Ok(document)
     }
 
     /// The document as text, with secrets in the clear.

@@ -143,6 +143,13 @@ impl FileStore {
         }
     }
 
+    /// The lock, where a caller of this store has it: for a write that goes on when its caller has
+    /// gone.
+    pub(super) fn held(&self) -> Option<StoreLock> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        held.map(|held| Box::new(held) as StoreLock)
+    }
+
     async fn locked(&self, wait: Duration) -> Result<Arc<Held>, StoreError> {
         // What a clock cannot hold is no bound.
         let end = Instant::now().checked_add(wait);
@@ -178,7 +185,7 @@ impl RegistrationStore for FileStore {
     ) -> StoreFuture<'a, Written> {
         let text = Stored::new(text.to_owned(), "");
         let expected = expected.cloned();
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let held = self.held();
         Box::pin(self.blocking(move |paths| {
             let written = replace::replace(paths, text.expose(), expected.as_ref());
             drop(held);

@@ -5,7 +5,9 @@ use std::{fmt, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{RetiredReason, StoredRegistration, document::Document, fingerprint::Fingerprint};
-use crate::{ClientInformation, ClientMetadata, SecretExpiry, StoreError, loopback};
+use crate::{
+    ClientInformation, ClientMetadata, SecretExpiry, StoreError, StoreErrorKind, loopback,
+};
 
 /// What is looked for: a client of this endpoint, registered for this.
 #[derive(Clone, Debug)]
@@ -22,8 +24,8 @@ pub(crate) enum Found {
     Usable(Box<ClientInformation>),
     /// Nothing; a new client has to be registered.
     Nothing(Need),
-    /// A person's credentials that cannot be used, and that nothing may replace.
-    Imported(Problem),
+    /// A client that cannot be used, and that nothing replaces by itself.
+    Refused(Problem),
 }
 
 /// Why a client has to be registered.
@@ -35,12 +37,20 @@ pub(crate) enum Need {
     Rejected,
 }
 
-/// Why imported credentials cannot be used.
+/// Why a client cannot be used: one that a person entered, but for the last.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     Expired(String),
     Rejected(String),
-    Redirect { client_id: String, uri: String },
+    Redirect {
+        client_id: String,
+        uri: String,
+    },
+    /// Its secrets are not in the entry of the keyring where they were put.
+    Lost {
+        client_id: String,
+        entry: String,
+    },
 }
 
 impl Asked {
@@ -48,7 +58,7 @@ impl Asked {
     pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>) -> Found {
         match self.imported(document, now) {
             Some(Ok(client)) => return Found::Usable(Box::new(client.clone())),
-            Some(Err(problem)) => return Found::Imported(problem),
+            Some(Err(problem)) => return Found::Refused(problem),
             None => {}
         }
         let fingerprint = Fingerprint::of(&self.metadata);
@@ -56,6 +66,9 @@ impl Asked {
         let mut same = here().filter(|kept| is_for(kept, &fingerprint));
         match same.next() {
             Some(newest) if newest.is_live() => {
+                if let Some(lost) = Problem::lost(newest) {
+                    return Found::Refused(lost);
+                }
                 if self.is_expired(newest, same.next(), now) {
                     return Found::Nothing(Need::Expired);
                 }
@@ -121,6 +134,9 @@ impl Asked {
             }
             Some(_) => return None,
         }
+        if let Some(lost) = Problem::lost(newest) {
+            return Some(Err(lost));
+        }
         if expires_within(client, self.margin, now) {
             return Some(Err(Problem::Expired(client.client_id.clone())));
         }
@@ -180,19 +196,42 @@ impl Need {
 }
 
 impl Problem {
+    /// Whether the secrets of a client are lost.
+    pub(super) fn lost(kept: &StoredRegistration) -> Option<Self> {
+        let entry = kept.lost_secrets()?.to_owned();
+        Some(Self::Lost { client_id: kept.client.client_id.clone(), entry })
+    }
+
     pub(crate) fn at(self, place: &str) -> StoreError {
-        StoreError::imported(place, &self)
+        let kind = match self {
+            Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
+                StoreErrorKind::Imported
+            }
+            Self::Lost { .. } => StoreErrorKind::SecretLost,
+        };
+        StoreError::unusable(place, &self).with_kind(kind)
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Expired(id) | Self::Rejected(id) | Self::Redirect { client_id: id, .. }) = self;
-        write!(f, "the client {id:?} was entered by a person and is not replaced by itself: ")?;
+        let entered =
+            |id| format!("the client {id:?} was entered by a person and is not replaced by itself");
         match self {
-            Self::Expired(_) => f.write_str("its secret has expired, or is about to"),
-            Self::Rejected(_) => f.write_str("the server does not accept it any more"),
-            Self::Redirect { uri, .. } => write!(f, "it has no redirect URI {uri:?}"),
+            Self::Expired(id) => {
+                write!(f, "{}: its secret has expired, or is about to", entered(id))
+            }
+            Self::Rejected(id) => {
+                write!(f, "{}: the server does not accept it any more", entered(id))
+            }
+            Self::Redirect { client_id, uri } => {
+                write!(f, "{}: it has no redirect URI {uri:?}", entered(client_id))
+            }
+            Self::Lost { client_id, entry } => write!(
+                f,
+                "the secret of the client {client_id:?} is not in the system keyring any more, \
+                 where it was the entry {entry:?} of the service \"poggio\""
+            ),
         }
     }
 }

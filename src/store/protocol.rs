@@ -141,7 +141,7 @@ impl Protocol {
     fn look(&mut self, mut document: Document, place: &str, now: DateTime<Utc>) -> Step {
         let need = match self.asked.find(&document, now) {
             Found::Usable(client) => return Step::Done(client),
-            Found::Imported(problem) => return Step::Refused(problem.at(place)),
+            Found::Refused(problem) => return Step::Refused(problem.at(place)),
             Found::Nothing(need) => need,
         };
         match document.claim.take() {
@@ -168,7 +168,7 @@ impl Protocol {
     ) -> Step {
         let others = match self.asked.find(&document, now) {
             Found::Usable(kept) => Some(kept),
-            Found::Nothing(_) | Found::Imported(_) => None,
+            Found::Nothing(_) | Found::Refused(_) => None,
         };
         if self.asked.has(&document, &client.client_id) {
             // An earlier write took effect after all.

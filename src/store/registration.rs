@@ -20,8 +20,22 @@ pub struct StoredRegistration {
     pub(super) saved_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retired: Option<Retired>,
+    /// Where its secrets are, when they are not in `client`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secrets: Option<Elsewhere>,
     #[serde(serialize_with = "exposed", deserialize_with = "read_back")]
     pub(super) client: ClientInformation,
+}
+
+/// Where the secrets of a client are that are not in the document; `KeyringStore` writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Elsewhere {
+    /// In this entry of the system keyring. Only a file says so; what was read from there is put
+    /// in before the document is.
+    Keyring(String),
+    /// They were in this entry, and are not any more.
+    Lost(String),
 }
 
 /// Why and when a registration became history.
@@ -66,6 +80,7 @@ impl StoredRegistration {
             requested: requested.cloned(),
             saved_at: now(),
             retired: None,
+            secrets: None,
             client,
         }
     }
@@ -105,6 +120,20 @@ impl StoredRegistration {
     #[must_use]
     pub fn retired(&self) -> Option<Retired> {
         self.retired
+    }
+
+    /// Returns the entry of the system keyring that had this client's secrets and does not have
+    /// them any more; `None` where they are in [`client`](Self::client), or where it has none.
+    #[must_use]
+    pub fn lost_secrets(&self) -> Option<&str> {
+        match &self.secrets {
+            Some(Elsewhere::Lost(entry)) => Some(entry),
+            Some(Elsewhere::Keyring(_)) | None => None,
+        }
+    }
+
+    pub(super) fn is_in_keyring(&self) -> bool {
+        matches!(self.secrets, Some(Elsewhere::Keyring(_)))
     }
 
     pub(super) fn is_live(&self) -> bool {

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     RegistrationStore, RetiredReason, Stored, StoredRegistration, Written, document::Document,
+    lookup::Problem,
 };
 use crate::{ClientInformation, Error, StoreError};
 
@@ -43,6 +44,9 @@ pub(super) async fn export<S: RegistrationStore + ?Sized>(
 ) -> Result<Option<Value>, Error> {
     let mut registrations = list(store).await?.into_iter().rev();
     let found = registrations.find(|kept| kept.client.client_id == client_id);
+    if let Some(lost) = found.as_ref().and_then(Problem::lost) {
+        return Err(lost.at(&store.place()).into());
+    }
     Ok(found.map(|kept| kept.client.expose_json()))
 }
 
