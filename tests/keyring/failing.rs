@@ -300,3 +300,25 @@ async fn eight_at_once_register_once() {
     assert_eq!(case.registered(), 1);
     case.entry();
 }
+
+#[tokio::test]
+async fn secrets_go_into_the_keyring_all_or_none() {
+    let case = Case::new().await;
+    for client_id in ["7", "8"] {
+        let endpoint = format!("https://{client_id}.example/register");
+        case.file().import(&endpoint, &entered(client_id, "s3cr3t")).await.unwrap();
+    }
+    let raw = case.raw();
+    let mut puts = 0;
+    case.keyring.before(move |call| {
+        puts += usize::from(call == Call::Put);
+        if call == Call::Put && puts == 2 { Err(locked()) } else { Ok(()) }
+    });
+    let (error, said) = store_error(case.store().remove("7").await.unwrap_err());
+    assert!(said.contains("is locked") && error.client().is_none(), "{said}");
+    assert_eq!(case.raw(), raw);
+    case.keyring.works();
+    assert!(case.keyring.entries().is_empty());
+    assert!(case.store().remove("7").await.unwrap());
+    assert_eq!(case.keyring.entries().len(), 2);
+}
