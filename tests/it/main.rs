@@ -21,6 +21,10 @@ mod many;
 mod memory;
 mod metadata;
 mod once;
+mod once_example;
+#[cfg(unix)]
+mod once_killed;
+mod once_processes;
 mod reading;
 mod readme;
 mod register_many;
