@@ -70,7 +70,8 @@ async fn start(count: u16, configure: impl Fn(&mut Command)) -> io::Result<Vec<O
     for _ in 0..count {
         let mut command = Command::new(env::current_exe()?);
         configure(command.arg("--member"));
-        command.stdin(Stdio::from(gate.try_clone()?)).stdout(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::from(gate.try_clone()?)).kill_on_drop(true);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         copies.push(Copy::of(command.spawn()?)?);
     }
     for copy in &mut copies {
@@ -82,8 +83,10 @@ async fn start(count: u16, configure: impl Fn(&mut Command)) -> io::Result<Vec<O
     for mut copy in copies {
         let mut row = String::new();
         copy.output.read_to_string(&mut row).await?;
-        let has_succeeded = copy.process.wait().await?.success();
-        rows.push(has_succeeded.then(|| row.trim_end().to_owned()));
+        let end = copy.process.wait_with_output().await?;
+        // One after the other, so that their lines stay whole.
+        eprint!("{}", String::from_utf8_lossy(&end.stderr));
+        rows.push(end.status.success().then(|| row.trim_end().to_owned()));
     }
     Ok(rows)
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::process::ExitStatusExt,
-    process::Child,
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
@@ -12,10 +12,7 @@ use std::{
 use poggio::{FileStore, RegistrationStore, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
-use crate::{
-    examples::text,
-    once_processes::{Case, secret},
-};
+use crate::{examples::text, once_processes::Case};
 
 const KILLS: usize = 500;
 /// Rounds that go on side by side.
@@ -44,39 +41,19 @@ struct Durations {
     after_the_request: Duration,
 }
 
+/// When a run is killed.
+#[derive(Clone, Copy)]
+enum Kill {
+    AfterTheStart(Duration),
+    AfterTheRequest(Duration),
+}
+
 struct Lane<'a> {
     runtime: &'a Runtime,
     random: fastrand::Rng,
-    durations: Durations,
+    /// Of the last run that registered and came to its end: how busy the machine is changes.
+    durations: Option<Durations>,
     hits: Hits,
-}
-
-fn start(case: &Case) -> Child {
-    case.command(&[]).stdin(std::process::Stdio::null()).spawn().unwrap()
-}
-
-/// Waits until the server has one request more, or the process is done.
-fn wait_for_the_request(case: &Case, child: &mut Child, before: usize) {
-    while case.server.requests().len() == before && child.try_wait().unwrap().is_none() {
-        thread::sleep(Duration::from_micros(100));
-    }
-}
-
-/// The middle one of some runs.
-fn measure(runtime: &Runtime) -> Durations {
-    let mut runs: Vec<_> = (0..5)
-        .map(|_| {
-            let case = runtime.block_on(Case::new());
-            let begin = Instant::now();
-            let mut child = start(&case);
-            wait_for_the_request(&case, &mut child, 0);
-            let request = Instant::now();
-            assert!(child.wait().unwrap().success());
-            (begin.elapsed(), request.elapsed())
-        })
-        .collect();
-    runs.sort();
-    Durations { whole: runs[2].0, after_the_request: runs[2].1 }
 }
 
 impl Lane<'_> {
@@ -85,54 +62,82 @@ impl Lane<'_> {
         let case = self.runtime.block_on(Case::new());
         let planned = self.random.usize(1..=6).min(most);
         let mut kills = 0;
-        while kills < planned && self.is_killed(&case) {
+        while kills < planned
+            && let Some(kill) = self.kill()
+            && self.is_killed(&case, Some(kill))
+        {
             kills += 1;
             self.look_after_a_kill(&case);
         }
+        assert!(!self.is_killed(&case, None));
 
-        let export = tempfile::tempdir().unwrap();
-        let file = export.path().join("exported.json");
-        let last = case.command(&["--export", file.to_str().unwrap()]).output().unwrap();
-        assert!(last.status.success(), "{}", text(&last.stdout));
         let requests = case.server.requests().len();
         assert!(requests <= kills + 1, "{requests} requests for {kills} kills");
         let kept = self.kept(&case);
         assert_eq!(kept.len(), 1, "what a killed run saved is found");
         assert_eq!(kept[0].retired(), None);
-        let exported = fs::read_to_string(&file).unwrap();
-        assert!(exported.contains(&secret(kept[0].client())));
         assert_eq!(case.files(), ["client.json", "client.json.lock"].map(str::to_owned).into());
     }
 
-    /// Starts a run and kills it; `false` where it was done before.
-    fn is_killed(&mut self, case: &Case) -> bool {
-        let before = case.server.requests().len();
-        let mut child = start(case);
-        // Half of them anywhere, half of them in the short time that matters most.
-        let most = if self.random.bool() {
-            self.durations.whole
+    /// Half of them anywhere, half of them in the short time that matters most.
+    fn kill(&mut self) -> Option<Kill> {
+        let durations = self.durations?;
+        let moment = self.random.f64();
+        Some(if self.random.bool() {
+            Kill::AfterTheStart(durations.whole.mul_f64(moment))
         } else {
-            wait_for_the_request(case, &mut child, before);
-            self.durations.after_the_request
-        };
-        thread::sleep(most.mul_f64(self.random.f64()));
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
-        let is_killed = status.signal() == Some(9);
-        assert!(is_killed || status.success(), "{status}");
-        if is_killed {
-            let is_saved = !self.kept(case).is_empty();
-            if is_saved {
-                self.hits.after_the_save += 1;
-            } else if case.server.requests().len() > before {
-                self.hits.before_the_save += 1;
-                let new = fs::read(case.store().with_extension("json.new")).unwrap_or_default();
-                self.hits.within_the_save += usize::from(new.starts_with(b"{"));
-            } else {
-                self.hits.before_the_request += 1;
+            Kill::AfterTheRequest(durations.after_the_request.mul_f64(moment))
+        })
+    }
+
+    /// Starts a run; returns whether it was killed, or was done before that.
+    fn is_killed(&mut self, case: &Case, kill: Option<Kill>) -> bool {
+        let before = case.server.requests().len();
+        let start = Instant::now();
+        let mut request = None;
+        let mut child = case.command(&[]).stdin(Stdio::null()).spawn().unwrap();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                if status.signal() == Some(9) {
+                    self.look_where(case, before);
+                    return true;
+                }
+                assert!(status.success(), "{status}");
+                let shown = text(&child.wait_with_output().unwrap().stdout);
+                let kept = self.kept(case);
+                assert!(shown.contains(&kept[0].client().client_id), "{shown}");
+                if let Some(request) = request {
+                    let (whole, after_the_request) = (start.elapsed(), Instant::elapsed(&request));
+                    self.durations = Some(Durations { whole, after_the_request });
+                }
+                return false;
             }
+            if request.is_none() && case.server.requests().len() > before {
+                request = Some(Instant::now());
+            }
+            let is_due = match kill {
+                Some(Kill::AfterTheStart(wait)) => start.elapsed() >= wait,
+                Some(Kill::AfterTheRequest(wait)) => request.is_some_and(|at| at.elapsed() >= wait),
+                None => false,
+            };
+            if is_due {
+                child.kill().unwrap();
+            }
+            thread::sleep(Duration::from_micros(100));
         }
-        is_killed
+    }
+
+    /// Notes where a kill hit.
+    fn look_where(&mut self, case: &Case, requests_before: usize) {
+        if !self.kept(case).is_empty() {
+            self.hits.after_the_save += 1;
+        } else if case.server.requests().len() > requests_before {
+            self.hits.before_the_save += 1;
+            let new = fs::read(case.store().with_extension("json.new")).unwrap_or_default();
+            self.hits.within_the_save += usize::from(new.starts_with(b"{"));
+        } else {
+            self.hits.before_the_request += 1;
+        }
     }
 
     /// A fresh process reads the store, and nothing lies beside it that is not its own.
@@ -157,13 +162,11 @@ impl Lane<'_> {
 #[test]
 fn killed_at_any_moment_it_reads_and_registers_no_more_than_once_a_kill() {
     let runtime = Runtime::new().unwrap();
-    let durations = measure(&runtime);
     let hits: Vec<_> = thread::scope(|scope| {
         let lanes: Vec<_> = (0..LANES)
             .map(|lane| {
-                let hits = Hits::default();
-                let random = fastrand::Rng::new();
-                let mut running = Lane { runtime: &runtime, random, durations, hits };
+                let (random, hits) = (fastrand::Rng::new(), Hits::default());
+                let mut running = Lane { runtime: &runtime, random, durations: None, hits };
                 let share = (KILLS + lane) / LANES;
                 scope.spawn(move || {
                     while running.hits.total() < share {
