@@ -25,10 +25,11 @@ pub use reply::Reply;
 
 use std::{
     collections::VecDeque,
+    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
+use wiremock::{Mock, MockServer, MockServerBuilder, Request, ResponseTemplate, matchers::any};
 
 use self::{fastapi::Credentials, reply::Kind};
 use crate::{Client, ClientBuilder};
@@ -76,7 +77,33 @@ struct State {
 impl Server {
     /// Starts a server; any number can run side by side.
     pub async fn start() -> Self {
-        let http = MockServer::builder().disable_request_recording().start().await;
+        Self::start_with(MockServer::builder()).await
+    }
+
+    /// Starts a server on a listener that is bound to an address of 127.0.0.1, such as one that is
+    /// the same on every run: what a store keeps belongs to its server's address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::TcpListener;
+    /// use poggio::testing::Server;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?; // or a port of your choice
+    /// let address = listener.local_addr()?;
+    /// let server = Server::start_on(listener).await;
+    /// assert_eq!(server.base_url(), format!("http://{address}"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start_on(listener: TcpListener) -> Self {
+        Self::start_with(MockServer::builder().listener(listener)).await
+    }
+
+    async fn start_with(builder: MockServerBuilder) -> Self {
+        let http = builder.disable_request_recording().start().await;
         let state = Arc::new(Mutex::new(State::default()));
 
         let scripted = Arc::clone(&state);

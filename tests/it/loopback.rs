@@ -192,3 +192,13 @@ async fn a_reply_is_what_it_says() {
 fn a_reply_that_no_server_gives_is_refused_where_it_is_asked_for() {
     let _ = Reply::status(199);
 }
+
+#[tokio::test]
+async fn it_starts_on_a_listener_of_choice() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::start_on(listener).await;
+    assert_eq!(server.base_url(), format!("http://{address}"));
+    server.client().register(&metadata()).await.unwrap();
+    assert_eq!(server.registrations().len(), 1);
+}

@@ -23,6 +23,10 @@ mod metadata;
 mod oauth_login;
 mod oauth_tokens;
 mod once;
+mod once_example;
+#[cfg(unix)]
+mod once_killed;
+mod once_processes;
 mod reading;
 mod readme;
 mod register_many;

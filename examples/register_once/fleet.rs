@@ -1,0 +1,124 @@
+//! Many copies of this program at once, on one store.
+
+use std::{
+    env,
+    io::{self, Read, Write},
+    path::Path,
+    process::Stdio,
+    time::Instant,
+};
+
+use poggio::{Client, ClientInformation, ClientMetadata, Error, FileStore, testing::Server};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::{
+    NOT_REGISTERED,
+    show::{Refusal, print},
+};
+
+/// Starts the copies, shows what each did, and asks the server how often it was asked.
+pub(crate) async fn run(
+    count: u16,
+    store: Option<&Path>,
+    redirect_uris: &[String],
+) -> Result<(), u8> {
+    let failed = |error: io::Error| {
+        let problem = error.to_string();
+        let help = "make sure that this program can start others, and can write temporary files";
+        Refusal {
+            what: "the fleet cannot be run",
+            place: format!("--fleet {count}"),
+            problem,
+            help,
+        }
+        .report()
+    };
+    // Removed when this is done, with secrets of no value elsewhere.
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let temporary = folder.path().join("client.json");
+    let store = store.unwrap_or(&temporary);
+    let server = Server::start().await;
+    server.randomize();
+
+    print(&format!("starting {count} at once on {}\n\n", store.display()));
+    let rows = start(count, |command| {
+        command.arg("--base-url").arg(server.base_url()).arg("--store").arg(store);
+        for uri in redirect_uris {
+            command.arg("--redirect-uri").arg(uri);
+        }
+    });
+    let mut is_whole = true;
+    print("process  result          time  client_id\n");
+    for (i, row) in rows.await.map_err(failed)?.iter().enumerate() {
+        is_whole &= row.is_some();
+        print(&format!("{:<7}  {}\n", i + 1, row.as_deref().unwrap_or("failed")));
+    }
+    let requests = server.requests().len();
+    let times = if requests == 1 { "request" } else { "requests" };
+    print(&format!("\nthe server counted {requests} {times}\n"));
+    if requests == 1 && is_whole { Ok(()) } else { Err(NOT_REGISTERED) }
+}
+
+/// Runs the copies; returns a line of each, or `None` of one that failed and has said why.
+async fn start(count: u16, configure: impl Fn(&mut Command)) -> io::Result<Vec<Option<String>>> {
+    // All of them wait for the one pipe to end, and so begin in the same moment.
+    let (gate, holder) = io::pipe()?;
+    let mut copies = Vec::new();
+    for _ in 0..count {
+        let mut command = Command::new(env::current_exe()?);
+        configure(command.arg("--member"));
+        command.stdin(Stdio::from(gate.try_clone()?)).kill_on_drop(true);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        copies.push(Copy::of(command.spawn()?)?);
+    }
+    for copy in &mut copies {
+        // "ready", or the end of one that failed before.
+        copy.output.read_line(&mut String::new()).await?;
+    }
+    drop(holder);
+    let mut rows = Vec::new();
+    for mut copy in copies {
+        let mut row = String::new();
+        copy.output.read_to_string(&mut row).await?;
+        let end = copy.process.wait_with_output().await?;
+        // One after the other, so that their lines stay whole.
+        eprint!("{}", String::from_utf8_lossy(&end.stderr));
+        rows.push(end.status.success().then(|| row.trim_end().to_owned()));
+    }
+    Ok(rows)
+}
+
+/// A copy that runs.
+struct Copy {
+    process: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Copy {
+    fn of(mut process: Child) -> io::Result<Self> {
+        let output = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self { process, output: BufReader::new(output) })
+    }
+}
+
+/// One copy's part: waits for the start, registers or waits for who does, prints a line.
+pub(crate) async fn member(
+    poggio: &Client,
+    metadata: &ClientMetadata,
+    store: &FileStore,
+) -> Result<ClientInformation, Error> {
+    print("ready\n");
+    let _ = io::stdout().flush();
+    // Blocks, and nothing else is to run before the start.
+    let _ = io::stdin().read_to_end(&mut Vec::new());
+
+    let start = Instant::now();
+    let client = poggio.register_once(metadata, store).await?;
+    let what = if client.attempts() > 0 { "registered" } else { "waited" };
+    let (elapsed, id) = (start.elapsed().as_millis(), client.client_id.escape_debug());
+    print(&format!("{what:<10}  {elapsed:>5} ms  {id}\n"));
+    Ok(client)
+}

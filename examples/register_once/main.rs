@@ -1,0 +1,269 @@
+//! Registers an OAuth client once: run it twice, see one registration.
+//!
+//! By itself it talks to an embedded loopback server, at the same address on each run, and keeps
+//! the client in this user's configuration folder. `--live` talks to Poggio:
+//!
+//! ```text
+//! cargo run --example register_once -- --live --store client.json
+//! ```
+//!
+//! `--fleet 8` starts eight copies of itself at once on one store, and shows who registered and who
+//! waited. The other flags look into the store and change it.
+//!
+//! Exit codes: 0 done; 1 not done, and no client was registered; 2 wrong arguments; 3 a client may
+//! have been registered; 4 a client was registered, but not all of it could be read or saved.
+
+mod fleet;
+mod rescue;
+mod show;
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Write},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use poggio::{
+    Client, ClientInformation, ClientMetadata, Error, FileStore, RegistrationStore, testing::Server,
+};
+use tempfile::NamedTempFile;
+
+use self::show::{Refusal, print};
+
+/// Register an OAuth client at Poggio (RFC 7591), once.
+#[derive(Parser)]
+#[command(after_help = "Exit codes: 0 done; 1 not done, and no client was registered; 2 wrong \
+    arguments; 3 a client may have been registered; 4 a client was registered, but not all of it \
+    could be read or saved.")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct Args {
+    /// Register at Poggio instead of at the embedded server; a token is read from
+    /// `POGGIO_AUTH_TOKEN`, another address from `POGGIO_BASE_URL`.
+    #[arg(long)]
+    live: bool,
+    /// Register at this address, https or loopback; with the token of `POGGIO_AUTH_TOKEN`, too.
+    #[arg(long, value_name = "URL", conflicts_with = "live")]
+    base_url: Option<String>,
+    /// Where the embedded server listens. A kept client belongs to its server's address: another
+    /// port, another client.
+    #[arg(long, value_name = "PORT", default_value_t = 8911,
+        value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["live", "base_url"])]
+    port: u16,
+    /// Keep the client in this file; without it, in this user's configuration folder.
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// Where users are sent back to; can be given several times. What is asked is a part of what is
+    /// kept: for another URI, another client is registered.
+    #[arg(long, value_name = "URI", default_value = "http://127.0.0.1:8910/callback")]
+    redirect_uri: Vec<String>,
+    /// Write the client as RFC 7591 JSON, its secret in the clear, to a new file that only you can
+    /// read.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// Look for the client, and register none.
+    #[arg(long, group = "action")]
+    look: bool,
+    /// Show every client of the store, in use or history.
+    #[arg(long, group = "action", conflicts_with = "export")]
+    list: bool,
+    /// Note that the server no longer accepts this client: the next run registers another.
+    #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
+    forget: Option<String>,
+    /// Take this client out of use, an imported one too.
+    #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
+    remove: Option<String>,
+    /// Use the credentials in this file, RFC 7591 JSON, from now on; they are never replaced.
+    #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
+    import: Option<PathBuf>,
+    /// Start N copies of this program at once, on one store and one embedded server.
+    #[arg(long, value_name = "N", group = "action", value_parser = clap::value_parser!(u16).range(1..=256),
+        conflicts_with_all = ["live", "base_url", "port", "export"])]
+    fleet: Option<u16>,
+    /// Be one of a fleet: print "ready", wait until standard input ends, print one line.
+    #[arg(long, group = "action", hide = true)]
+    member: bool,
+}
+
+const NOT_REGISTERED: u8 = 1;
+const UNKNOWN: u8 = 3;
+const REGISTERED: u8 = 4;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(code) => ExitCode::from(code),
+    }
+}
+
+async fn run(args: Args) -> Result<(), u8> {
+    if let Some(count) = args.fleet {
+        return fleet::run(count, args.store.as_deref(), &args.redirect_uri).await;
+    }
+    let failed = |error: Error| show::report(&error);
+    let store = args.open_store().map_err(failed)?;
+    if !args.member {
+        print(&format!("store     {}\n", store.path().display()));
+    }
+    if args.list {
+        show::list(&store.list().await.map_err(failed)?);
+        return Ok(());
+    }
+    if let Some(client_id) = &args.forget {
+        let was_in_use = store.forget(client_id).await.map_err(failed)?;
+        return show::changed(client_id, was_in_use, "forgotten: the next run registers another");
+    }
+    if let Some(client_id) = &args.remove {
+        let was_there = store.remove(client_id).await.map_err(failed)?;
+        return show::changed(client_id, was_there, "removed");
+    }
+
+    let poggio = args.client().map_err(failed)?;
+    if !args.member {
+        let embedded = args.is_embedded().then_some("the embedded server (--live for Poggio)");
+        let place = embedded.unwrap_or(poggio.base_url());
+        print(&format!("server    {place}\n\n"));
+    }
+    if let Some(path) = &args.import {
+        let client = read_credentials(path)?;
+        store.import(poggio.registration_endpoint(), &client).await.map_err(failed)?;
+        print(&format!("imported  {}\n", client.client_id.escape_debug()));
+        return Ok(());
+    }
+
+    // Before anything is registered, so that a name that is taken costs nothing.
+    let export = args.export.as_deref().map(Export::prepare).transpose()?;
+    let metadata = args.metadata();
+    let client = if args.look {
+        let found = poggio.registered(&metadata, &store).await.map_err(failed)?;
+        let Some(client) = found else {
+            print("no client is kept for this; a run without --look registers one\n");
+            return Err(NOT_REGISTERED);
+        };
+        client
+    } else {
+        // Kept until the end, for the client to talk to.
+        let _embedded = if args.is_embedded() { Some(serve(args.port).await?) } else { None };
+        let result = if args.member {
+            fleet::member(&poggio, &metadata, &store).await
+        } else {
+            poggio.register_once(&metadata, &store).await
+        };
+        result.map_err(|error| rescue::report(error, &store))?
+    };
+    if !args.member {
+        show::client(&client, &store.list().await.map_err(failed)?);
+    }
+    match export {
+        Some(export) => export.write(&client, &store).await,
+        None => Ok(()),
+    }
+}
+
+impl Args {
+    fn is_embedded(&self) -> bool {
+        self.base_url.is_none() && !self.live
+    }
+
+    fn open_store(&self) -> Result<FileStore, Error> {
+        match &self.store {
+            Some(path) => FileStore::new(path),
+            None => FileStore::for_app("poggio-example"),
+        }
+    }
+
+    fn client(&self) -> Result<Client, Error> {
+        let builder = match &self.base_url {
+            Some(url) => Client::builder().from_env()?.base_url(url),
+            None if self.live => Client::builder().from_env()?,
+            None => Client::builder().base_url(format!("http://127.0.0.1:{}", self.port)),
+        };
+        builder.app_info("poggio-example", env!("CARGO_PKG_VERSION")).build()
+    }
+
+    fn metadata(&self) -> ClientMetadata {
+        let mut metadata = ClientMetadata::new()
+            .with_grant_types(["authorization_code", "refresh_token"])
+            .with_client_name("Poggio example");
+        metadata.redirect_uris.clone_from(&self.redirect_uri);
+        metadata
+    }
+}
+
+/// Starts the embedded server, at the same address on each run.
+async fn serve(port: u16) -> Result<Server, u8> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+        Refusal {
+            what: "the embedded server cannot listen there",
+            place: format!("127.0.0.1:{port}"),
+            problem: error.to_string(),
+            help: "name a free port with --port, the same on each run: what is kept belongs to it",
+        }
+        .report()
+    })?;
+    let server = Server::start_on(listener).await;
+    // As a real one does: what was kept of an earlier run is not given out a second time.
+    server.randomize();
+    Ok(server)
+}
+
+fn read_credentials(path: &Path) -> Result<ClientInformation, u8> {
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    let client = read.and_then(|text| {
+        ClientInformation::from_json(&text)
+            .map_err(|_| "it is not the JSON of a client with a client_id".to_owned())
+    });
+    client.map_err(|problem| {
+        let what = "the credentials cannot be imported";
+        let help = "name a file in RFC 7591's JSON, such as --export writes";
+        Refusal { what, place: path.display().to_string(), problem, help }.report()
+    })
+}
+
+/// A new file for a client's credentials, that appears whole or not at all.
+struct Export<'a> {
+    path: &'a Path,
+    /// Mode 0600 from its first moment.
+    file: NamedTempFile,
+}
+
+impl<'a> Export<'a> {
+    fn prepare(path: &'a Path) -> Result<Self, u8> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let prepared = match fs::symlink_metadata(path) {
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => NamedTempFile::new_in(folder.unwrap_or(Path::new("."))),
+        };
+        match prepared {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(Self::refusal(path, &error).report()),
+        }
+    }
+
+    async fn write(mut self, client: &ClientInformation, store: &FileStore) -> Result<(), u8> {
+        let exported = store.export(&client.client_id).await;
+        let exported = exported.map_err(|error| show::report(&error))?.unwrap_or_default();
+        let written =
+            writeln!(self.file, "{exported:#}").and_then(|()| self.file.as_file().sync_all());
+        let persisted =
+            written.and_then(|()| Ok(self.file.persist_noclobber(self.path).map(drop)?));
+        persisted.map_err(|error| {
+            Self::refusal(self.path, &error).report();
+            // The store has it.
+            if client.attempts() > 0 { REGISTERED } else { NOT_REGISTERED }
+        })
+    }
+
+    fn refusal(path: &Path, error: &io::Error) -> Refusal {
+        let problem = match error.kind() {
+            ErrorKind::AlreadyExists => "it exists already, and is not overwritten".to_owned(),
+            _ => error.to_string(),
+        };
+        let help = "name a new file in a folder that you can write to";
+        let place = path.display().to_string();
+        Refusal { what: "the credentials cannot be exported there", place, problem, help }
+    }
+}
