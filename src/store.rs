@@ -122,8 +122,7 @@ pub trait RegistrationStore: Send + Sync {
     /// Takes the store for this caller alone, waiting at most `wait`; `None` where the store has no
     /// such lock, which is what this returns by itself.
     ///
-    /// The lock is to be freed by the system when its holder dies. Whoever gives one has made sure
-    /// that a write will find its place: the folder is there, there is room on the disk.
+    /// The lock is to be freed by the system when its holder dies.
     ///
     /// # Errors
     ///
@@ -132,6 +131,19 @@ pub trait RegistrationStore: Send + Sync {
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
         let _ = wait;
         Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Makes as sure as can be that the next write will succeed, and fails where it would not; called
+    /// under the lock, before a client is registered. A person who has to allow it is waited for at
+    /// most `wait`. By itself this does nothing: where there is no lock, the claim that is written
+    /// has proven as much.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where nothing could be saved now, as on a full disk.
+    fn prepare(&self, wait: Duration) -> StoreFuture<'_, ()> {
+        let _ = wait;
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Returns the name of the place, for errors: a path, a URL without credentials.

@@ -127,6 +127,8 @@ impl Client {
                 Step::Done(client) => return Ok(*client),
                 Step::Refused(error) => return Err(error.into()),
                 Step::Register(need) => {
+                    let prepared = store.prepare(timeout).await;
+                    prepared.map_err(|error| error.at(&store.place()))?;
                     tracing::debug!(reason = need.as_str(), "registering");
                     match self.register_at(metadata, None).await {
                         Ok(client) => once.protocol.registered(client),

@@ -2,7 +2,8 @@
 //!
 //! * Reading needs no lock: the file is replaced whole, by a rename.
 //! * Writing is under a lock of the operating system, on a file of its own beside it, which is
-//!   freed when its holder dies. Where the lock is taken, the room for the next write is, too.
+//!   freed when its holder dies.
+//! * Before a registration, room on the disk is taken for what will be written after it.
 //! * What can be read by others, is no plain file, or cannot be read is refused and left alone.
 
 mod access;
@@ -195,6 +196,15 @@ impl RegistrationStore for FileStore {
 
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
         Box::pin(async move { Ok(Some(Box::new(self.locked(wait).await?) as StoreLock)) })
+    }
+
+    fn prepare(&self, _: Duration) -> StoreFuture<'_, ()> {
+        let held = self.held();
+        Box::pin(self.blocking(move |paths| {
+            let reserved = replace::reserve(paths);
+            drop(held);
+            reserved
+        }))
     }
 
     fn place(&self) -> String {

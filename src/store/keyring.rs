@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use keyring_core::CredentialStore;
 
 use self::{
-    entries::{Keyring, PATIENCE},
+    entries::Keyring,
     secrets::{Entry, Filled, TakenOut},
 };
 use super::{FileStore, RegistrationStore, StoreFuture, StoreLock, Stored, Written};
@@ -160,11 +160,13 @@ impl RegistrationStore for KeyringStore {
     }
 
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
+        self.file.lock(wait)
+    }
+
+    fn prepare(&self, wait: Duration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let lock = self.file.lock(wait).await?;
-            let proven = self.keyring.prove(wait.min(PATIENCE)).await;
-            proven.map_err(|error| error.at(&self.place()))?;
-            Ok(lock)
+            self.file.prepare(wait).await?;
+            self.keyring.prove(wait).await.map_err(|error| error.at(&self.place()))
         })
     }
 

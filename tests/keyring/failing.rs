@@ -123,10 +123,12 @@ async fn an_error_of_the_keyring_shows_nothing_of_an_entry() {
         }),
         Box::new(move || Error::Invalid("secret".into(), content.clone())),
     ];
+    let other = metadata().with_scope("another");
     for (index, error) in errors.into_iter().enumerate() {
         // While it proves itself, no entry can have been lost.
         case.keyring.fail(Call::ProvingGet, error);
-        let error = case.store().forget(&client.client_id).await.unwrap_err();
+        let registered = case.server.client().register_once(&other, &case.store()).await;
+        let error = registered.unwrap_err();
         let shown = all_shown(&error);
         assert!(shown.contains("the system keyring failed: "), "{index}: {shown}");
         assert!(!shown.contains("loopback-secret"), "{index}: {shown}");

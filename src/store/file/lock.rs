@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    path::PathBuf,
 };
 
 use super::{Failure, Paths, access, replace};
@@ -11,10 +12,11 @@ use super::{Failure, Paths, access, replace};
 pub(super) struct Held {
     /// Open as long as the lock is held.
     _file: File,
-    reserve: replace::Reserve,
+    /// What its holder may leave.
+    new: PathBuf,
 }
 
-/// Takes the lock, and the room for the next write; `None` where another has it.
+/// Takes the lock; `None` where another has it.
 pub(super) fn try_take(paths: &Paths) -> Result<Option<Held>, Failure> {
     let path = &paths.lock;
     access::make_folder(&paths.folder).map_err(Failure::io("make the folder", &paths.folder))?;
@@ -29,8 +31,7 @@ pub(super) fn try_take(paths: &Paths) -> Result<Option<Held>, Failure> {
     if !is_at(&file, paths).unwrap_or(false) {
         return Ok(None);
     }
-    let reserve = replace::Reserve::take(paths)?;
-    Ok(Some(Held { _file: file, reserve }))
+    Ok(Some(Held { _file: file, new: paths.new.clone() }))
 }
 
 /// Whether the lock's path leads to this file.
@@ -51,7 +52,7 @@ fn is_at(file: &File, paths: &Paths) -> io::Result<bool> {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Before the lock is freed: the next holder makes its own.
-        self.reserve.give_up();
+        // Before the lock is freed: the next holder may make its own.
+        replace::give_up(&self.new);
     }
 }

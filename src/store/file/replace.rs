@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{Failure, Paths, access};
@@ -12,35 +12,25 @@ use crate::store::{Stored, Written};
 /// More than what one more registration needs.
 const ROOM: usize = 64 * 1024;
 
-/// Room on the disk for the next write, beside the file: where it cannot be had, nothing has been
-/// registered yet.
-pub(super) struct Reserve {
-    path: PathBuf,
+/// Takes room on the disk for the next write, beside the file: where it cannot be had, nothing has
+/// been registered yet.
+pub(super) fn reserve(paths: &Paths) -> Result<(), Failure> {
+    let length = fs::symlink_metadata(&paths.file).map_or(0, |metadata| metadata.len());
+    let blanks = vec![b' '; usize::try_from(length).unwrap_or(0).saturating_add(ROOM)];
+    let taken = make(&paths.new).and_then(|mut file| {
+        file.write_all(&blanks)?;
+        file.sync_all()
+    });
+    taken.map_err(|error| {
+        give_up(&paths.new);
+        Failure::io("write", &paths.new)(error)
+    })
 }
 
-impl Reserve {
-    pub(super) fn take(paths: &Paths) -> Result<Self, Failure> {
-        let length = fs::symlink_metadata(&paths.file).map_or(0, |metadata| metadata.len());
-        let blanks = vec![b' '; usize::try_from(length).unwrap_or(0).saturating_add(ROOM)];
-        // From here on the file is removed again, whatever happens.
-        let reserve = Self { path: paths.new.clone() };
-        let taken = make(&paths.new).and_then(|mut file| {
-            file.write_all(&blanks)?;
-            file.sync_all()
-        });
-        match taken {
-            Ok(()) => Ok(reserve),
-            Err(error) => {
-                reserve.give_up();
-                Err(Failure::io("write", &paths.new)(error))
-            }
-        }
-    }
-
-    pub(super) fn give_up(&self) {
-        // Not there where it was written and renamed; if it stays, the next holder replaces it.
-        let _ = fs::remove_file(&self.path);
-    }
+/// Removes what was reserved or half written.
+pub(super) fn give_up(new: &Path) {
+    // Not there where it was renamed; if it stays, the next to write replaces it.
+    let _ = fs::remove_file(new);
 }
 
 /// Puts `text` in the place of what was read. Under the lock.

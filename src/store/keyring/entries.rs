@@ -18,7 +18,7 @@ use crate::{StoreError, text::shown};
 const SERVICE: &str = "poggio";
 
 /// How long a person has to unlock the keyring.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The system's keyring, or a caller's.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Keyring {
 
     /// Makes sure that an entry can be written, and that it is kept.
     pub(super) async fn prove(&self, wait: Duration) -> Result<(), StoreError> {
-        let proof = self.call(wait, |keyring| {
+        let proof = self.call_within(wait.min(PATIENCE), |keyring| {
             let name = format!("can this be written ({:032x})", fastrand::u128(..));
             let content = name.as_bytes();
             keyring.build(SERVICE, &name, None)?.set_secret(content)?;
@@ -58,7 +58,7 @@ impl Keyring {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        self.call(PATIENCE, |keyring| {
+        self.call(|keyring| {
             let mut found = HashMap::new();
             for name in names.into_iter().collect::<HashSet<_>>() {
                 let content = keyring.build(SERVICE, &name, None)?.get_secret();
@@ -83,7 +83,7 @@ impl Keyring {
         if entries.is_empty() {
             return Ok(());
         }
-        self.call(PATIENCE, move |keyring| {
+        self.call(move |keyring| {
             let put = entries.iter().try_for_each(|entry| {
                 let content = Zeroizing::new(Value::Object(entry.members.clone()).to_string());
                 keyring.build(SERVICE, &entry.name, None)?.set_secret(content.as_bytes())
@@ -98,7 +98,7 @@ impl Keyring {
 
     /// Removes these, as far as that can be done.
     pub(super) async fn remove(&self, entries: Vec<Entry>) {
-        let removed = self.call(PATIENCE, move |keyring| {
+        let removed = self.call(move |keyring| {
             remove(keyring, &entries);
             Ok(())
         });
@@ -106,8 +106,15 @@ impl Keyring {
         let _ = removed.await;
     }
 
-    /// Does this with the keyring, where it does not hold up the runtime.
     async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&CredentialStore) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.call_within(PATIENCE, work).await
+    }
+
+    /// Does this with the keyring, where it does not hold up the runtime.
+    async fn call_within<T: Send + 'static>(
         &self,
         wait: Duration,
         work: impl FnOnce(&CredentialStore) -> Result<T, Error> + Send + 'static,
