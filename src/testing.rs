@@ -1,12 +1,16 @@
-//! A loopback Poggio, for the tests of programs that register (feature `testing`).
+//! A loopback Poggio, for the tests of programs that register and get tokens (feature `testing`).
 //!
 //! [`Server`] answers as a FastAPI server of Poggio's shape does: unset members come back as
 //! `null`, what is of the wrong type is refused with 422 and FastAPI's list of problems, the wrong
 //! method with 405. It keeps what it was sent. Where a test wants another answer, it is given a
 //! script of [`Reply`]s.
 //!
-//! Its ids, secrets and times are the same on every run, so that snapshots of a program's output
-//! are stable.
+//! It goes on to tokens: an authorization page for a person ([`Server::allow`] and
+//! [`Server::deny`] press its buttons where there is no browser), a token endpoint that holds a
+//! program to what it registered, the discovery documents, and an MCP server that wants a token.
+//!
+//! Its ids, secrets, codes, tokens and times are the same on every run, so that snapshots of a
+//! program's output are stable.
 //!
 //! In a program's `Cargo.toml`:
 //!
@@ -15,23 +19,36 @@
 //! poggio = { version = "0.1", features = ["testing"] }
 //! ```
 
+mod authenticate;
+mod authorize;
+mod credentials;
+mod discovery;
 mod fastapi;
+mod ledger;
+mod page;
+mod params;
+mod person;
 mod received;
 mod reply;
 mod scenarios;
+mod state;
+mod token;
 
 pub use received::Received;
 pub use reply::Reply;
 
 use std::{
-    collections::VecDeque,
     net::TcpListener,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use wiremock::{Mock, MockServer, MockServerBuilder, Request, ResponseTemplate, matchers::any};
+use wiremock::{Mock, MockServer, MockServerBuilder, Request, matchers::any};
 
-use self::{fastapi::Credentials, reply::Kind};
+use self::{
+    credentials::Credentials,
+    state::{State, lock},
+};
 use crate::{Client, ClientBuilder};
 
 /// A Poggio on 127.0.0.1, on a port of its own, that ends when it is dropped.
@@ -67,13 +84,6 @@ pub struct Server {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    script: VecDeque<Reply>,
-    received: Vec<Received>,
-    credentials: Credentials,
-}
-
 impl Server {
     /// Starts a server; any number can run side by side.
     pub async fn start() -> Self {
@@ -104,7 +114,8 @@ impl Server {
 
     async fn start_with(builder: MockServerBuilder) -> Self {
         let http = builder.disable_request_recording().start().await;
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = State::new(http.uri());
+        let state = Arc::new(Mutex::new(state));
 
         let scripted = Arc::clone(&state);
         Mock::given(move |request: &Request| lock(&scripted).drops_connection(request))
@@ -127,6 +138,87 @@ impl Server {
         self.http.uri()
     }
 
+    /// Returns the issuer, as discovery and the answers of the authorization page name it: the
+    /// base URL.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.base_url()
+    }
+
+    /// Returns the URL of the authorization page.
+    ///
+    /// It asks for what RFC 6749 asks for, and for PKCE with S256. Where it cannot be sure that
+    /// it would send the person to the program that asks, it says so and sends nobody anywhere.
+    #[must_use]
+    pub fn authorization_endpoint(&self) -> String {
+        format!("{}{}", self.base_url(), authorize::PATH)
+    }
+
+    /// Returns the URL of the token endpoint, which is there under `/v2` as well.
+    ///
+    /// Codes are good for 10 minutes and once, access tokens for an hour. Clients without a
+    /// secret get another refresh token with each refresh, the others keep theirs.
+    #[must_use]
+    pub fn token_endpoint(&self) -> String {
+        format!("{}{}", self.base_url(), token::PATHS[0])
+    }
+
+    /// Returns the URL of an MCP server that answers 401 with a challenge, unless a live access
+    /// token for it, as the `resource` of RFC 8707, is given: then JSON that says whose it is.
+    #[must_use]
+    pub fn mcp_url(&self) -> String {
+        format!("{}{}", self.base_url(), discovery::MCP)
+    }
+
+    /// Opens an authorization URL and presses "Allow", as a person would in a browser; returns
+    /// the URL that the browser would be sent to. An URL that is refused with an error to the
+    /// program gives that.
+    ///
+    /// # Panics
+    ///
+    /// If the server shows what is wrong instead of sending anyone anywhere: the client or its
+    /// redirect URI is unknown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{ClientMetadata, reqwest, testing::Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::start().await;
+    /// let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let client = server.client().register(&metadata).await?;
+    ///
+    /// let url = reqwest::Url::parse_with_params(&server.authorization_endpoint(), [
+    ///     ("response_type", "code"),
+    ///     ("client_id", &client.client_id),
+    ///     ("state", "xyz"),
+    ///     // Of the verifier in RFC 7636 appendix B.
+    ///     ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+    ///     ("code_challenge_method", "S256"),
+    /// ])?;
+    /// let sent_to = reqwest::Url::parse(&server.allow(url.as_str()).await)?;
+    ///
+    /// assert!(sent_to.as_str().starts_with("http://127.0.0.1:8910/callback?"));
+    /// let answer: Vec<_> = sent_to.query_pairs().map(|(name, _)| name).collect();
+    /// assert_eq!(answer, ["code", "state", "iss"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn allow(&self, authorization_url: &str) -> String {
+        sent_to(person::press(page::ALLOW, authorization_url).await)
+    }
+
+    /// Opens an authorization URL and presses "Deny"; returns as [`allow`](Self::allow) does.
+    ///
+    /// # Panics
+    ///
+    /// As [`allow`](Self::allow).
+    pub async fn deny(&self, authorization_url: &str) -> String {
+        sent_to(person::press(page::DENY, authorization_url).await)
+    }
+
     /// Returns a client for this server, with the defaults.
     ///
     /// # Panics
@@ -146,19 +238,39 @@ impl Server {
         Client::builder().base_url(self.base_url())
     }
 
-    /// Adds replies to the script: the next requests are answered with them, one each, in order;
-    /// after the last, the server answers as it does by itself.
+    /// Adds replies to the script: the next registrations are answered with them, one each, in
+    /// order; after the last, the server answers as it does by itself.
+    ///
+    /// A client is known from then on by what its answer grants it, changed members included.
     pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state).script.extend(replies);
     }
 
-    /// Gives out random ids and secrets and this machine's time from now on, as a real server
+    /// Adds replies to the script of the token endpoint, as [`script`](Self::script) does for
+    /// registrations.
+    pub fn script_token(&self, replies: impl IntoIterator<Item = Reply>) {
+        lock(&self.state).token_script.extend(replies);
+    }
+
+    /// Forgets a client: from now on it is unknown (`invalid_client`), and its codes and tokens
+    /// with it.
+    pub fn revoke_client(&self, client_id: &str) {
+        lock(&self.state).ledger.forget(client_id);
+    }
+
+    /// Sets this server's clock forward, so that codes, tokens and secrets expire.
+    pub fn advance(&self, by: Duration) {
+        lock(&self.state).ledger.ahead += by;
+    }
+
+    /// Gives out random ids, secrets, codes and tokens and this machine's time from now on, as a real server
     /// does.
     pub fn randomize(&self) {
         lock(&self.state).credentials = Credentials::Random;
     }
 
-    /// Returns everything received so far, in order, whatever was answered.
+    /// Returns every registration received so far, in order, whatever was answered, and what went
+    /// to paths where there is nothing.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         lock(&self.state).received.clone()
@@ -171,30 +283,19 @@ impl Server {
         let requests = self.requests().into_iter();
         requests.filter(|received| matches!(received.status(), Some(200..=299))).collect()
     }
-}
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl State {
-    /// Takes the next reply if it is to drop the connection.
-    fn drops_connection(&mut self, request: &Request) -> bool {
-        let is_next = matches!(self.script.front(), Some(Reply { kind: Kind::Disconnect, .. }));
-        if is_next {
-            self.script.pop_front();
-            self.received.push(Received::new(request, None));
-        }
-        is_next
+    /// Returns every request to the token endpoint so far, in order, whatever was answered; its
+    /// fields are in [`Received::field`].
+    #[must_use]
+    pub fn token_requests(&self) -> Vec<Received> {
+        lock(&self.state).token_received.clone()
     }
+}
 
-    fn answer(&mut self, request: &Request) -> ResponseTemplate {
-        let reply = self.script.pop_front().unwrap_or_else(Reply::registered);
-        let (status, template) = reply.template(|changes| {
-            let answer = fastapi::answer(request, &mut self.credentials);
-            answer.changed(changes)
-        });
-        self.received.push(Received::new(request, Some(status)));
-        template
+fn sent_to(outcome: Result<String, String>) -> String {
+    match outcome {
+        Ok(url) => url,
+        // A test that gets here asks for what no person could allow.
+        Err(shown) => panic!("the authorization page sent nobody anywhere: {shown}"),
     }
 }

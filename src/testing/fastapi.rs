@@ -3,50 +3,15 @@
 //! Held against a real one by a test that replays what that answered. Only the words and the
 //! position of a JSON syntax error differ.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Map, Value, json};
 use wiremock::Request;
 
+use super::credentials::Credentials;
 use crate::MetadataField;
 
-const PATH: &str = "/v1/oauth/register";
-/// 2026-01-01T00:00:00Z.
-const ISSUED_AT: u64 = 1_767_225_600;
+/// The documented endpoint, and the one that the discovery document names.
+pub(super) const PATHS: [&str; 2] = ["/v1/oauth/register", "/v2/oauth/register"];
 const GRANT_TYPES: [&str; 3] = ["authorization_code", "refresh_token", "client_credentials"];
-
-/// What the next client is given.
-#[derive(Debug)]
-pub(super) enum Credentials {
-    /// The same on every run: the number of the last client.
-    Counted(u64),
-    Random,
-}
-
-impl Default for Credentials {
-    fn default() -> Self {
-        Self::Counted(0)
-    }
-}
-
-impl Credentials {
-    fn next(&mut self) -> (String, String, u64) {
-        match self {
-            Self::Counted(count) => {
-                *count += 1;
-                let secret = format!("loopback-secret-{count}-of-no-value-elsewhere");
-                (format!("loopback-client-{count}"), secret, ISSUED_AT)
-            }
-            Self::Random => {
-                let random = |length| -> String {
-                    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
-                };
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                (random(16), random(43), now.as_secs())
-            }
-        }
-    }
-}
 
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -55,11 +20,25 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn new(status: u16, body: Value) -> Self {
+    pub(super) fn new(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Some(body) }
     }
 
-    /// With members of a registration set or left out.
+    pub(super) fn not_found() -> Self {
+        Self::new(404, json!({"detail": "Not Found"}))
+    }
+
+    pub(super) fn method_not_allowed(allow: &str) -> Self {
+        let answer = Self::new(405, json!({"detail": "Method Not Allowed"}));
+        answer.with_header("allow", allow.into())
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// With members of a success answer set or left out.
     pub(super) fn changed(mut self, changes: &[(String, Option<Value>)]) -> Self {
         if let (200, Some(Value::Object(members))) = (self.status, &mut self.body) {
             for (name, value) in changes {
@@ -74,18 +53,17 @@ impl Answer {
 }
 
 pub(super) fn answer(request: &Request, credentials: &mut Credentials) -> Answer {
-    match (request.url.path(), request.method.as_str()) {
-        (PATH, "POST") => register(request, credentials),
-        (PATH, _) => Answer {
-            headers: vec![("allow", "POST".into())],
-            ..Answer::new(405, json!({"detail": "Method Not Allowed"}))
-        },
-        (path, _) if path.strip_suffix('/') == Some(PATH) => {
+    let path = request.url.path();
+    let without_slash = path.strip_suffix('/').filter(|path| PATHS.contains(path));
+    match (without_slash, request.method.as_str()) {
+        (Some(path), _) => {
             let host = request.headers.get("host").and_then(|host| host.to_str().ok());
-            let location = format!("http://{}{PATH}", host.unwrap_or_default());
+            let location = format!("http://{}{path}", host.unwrap_or_default());
             Answer { status: 307, headers: vec![("location", location)], body: None }
         }
-        _ => Answer::new(404, json!({"detail": "Not Found"})),
+        (None, "POST") if PATHS.contains(&path) => register(request, credentials),
+        (None, _) if PATHS.contains(&path) => Answer::method_not_allowed("POST"),
+        _ => Answer::not_found(),
     }
 }
 
@@ -195,7 +173,7 @@ fn not_a_grant_type(location: &Value, value: &Value) -> Value {
     with_context(problem, "expected", &expected)
 }
 
-fn problem(kind: &str, location: &Value, message: &str, input: &Value) -> Value {
+pub(super) fn problem(kind: &str, location: &Value, message: &str, input: &Value) -> Value {
     json!({"type": kind, "loc": location, "msg": message, "input": input})
 }
 
@@ -206,13 +184,14 @@ fn with_context(mut problem: Value, name: &str, text: &str) -> Value {
     problem
 }
 
-fn refused(problems: &[Value]) -> Answer {
+pub(super) fn refused(problems: &[Value]) -> Answer {
     Answer::new(422, json!({"detail": problems}))
 }
 
 /// Every member comes back: as sent, else its default, else null.
 fn registered(body: &Map<String, Value>, credentials: &mut Credentials) -> Answer {
-    let (client_id, client_secret, issued_at) = credentials.next();
+    let (client_id, issued_at) = credentials.client_id();
+    let client_secret = credentials.secret("secret");
     let mut members = Map::new();
     for field in MetadataField::ALL {
         let default = match field {

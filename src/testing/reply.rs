@@ -31,7 +31,7 @@ pub struct Reply {
 
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// What the server answers by itself, with members of a registration set or left out.
+    /// What the server answers by itself, with members of a success answer set or left out.
     Registered(Vec<(String, Option<Value>)>),
     Fixed {
         status: u16,
@@ -50,6 +50,23 @@ impl Reply {
     #[must_use]
     pub fn registered() -> Self {
         Self::of(Kind::Registered(Vec::new()))
+    }
+
+    /// Replies as the token endpoint does by itself: issues a token, or refuses what it would
+    /// refuse.
+    ///
+    /// A member that is changed is told to the program; the server keeps its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use poggio::testing::Reply;
+    /// let without_refresh_token = Reply::issued().without_member("refresh_token");
+    /// # let _ = without_refresh_token;
+    /// ```
+    #[must_use]
+    pub fn issued() -> Self {
+        Self::registered()
     }
 
     /// Replies with a status and an empty body.
@@ -98,7 +115,7 @@ impl Reply {
         Self::of(Kind::Fixed { status, body, content_type })
     }
 
-    /// Sets a member of the registration, in place of what the server would answer; without
+    /// Sets a member of a registration or token, in place of what the server would answer; without
     /// effect on other replies.
     #[must_use]
     pub fn with_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -108,7 +125,7 @@ impl Reply {
         self
     }
 
-    /// Leaves a member of the registration out; without effect on other replies.
+    /// Leaves a member of a registration or token out; without effect on other replies.
     #[must_use]
     pub fn without_member(mut self, name: impl Into<String>) -> Self {
         if let Kind::Registered(changes) = &mut self.kind {
@@ -131,14 +148,15 @@ impl Reply {
         self
     }
 
+    /// What is sent, with its status and body beside it.
     pub(super) fn template(
         self,
-        by_itself: impl FnOnce(&[(String, Option<Value>)]) -> Answer,
-    ) -> (u16, ResponseTemplate) {
+        by_itself: impl FnOnce() -> Answer,
+    ) -> (u16, Vec<u8>, ResponseTemplate) {
         let mut content_type = None;
         let (status, headers, body) = match self.kind {
             Kind::Registered(changes) => {
-                let answer = by_itself(&changes);
+                let answer = by_itself().changed(&changes);
                 let body = answer.body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
                 content_type = (!body.is_empty()).then_some("application/json");
                 (answer.status, answer.headers, body)
@@ -154,8 +172,8 @@ impl Reply {
             self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let content_type = own_type.map(|(_, value)| value.as_str()).or(content_type);
 
-        let mut template =
-            ResponseTemplate::new(status).set_body_raw(body, content_type.unwrap_or_default());
+        let mut template = ResponseTemplate::new(status)
+            .set_body_raw(body.clone(), content_type.unwrap_or_default());
         for (name, value) in headers.iter().map(|(name, value)| (*name, value.as_str())) {
             template = template.append_header(name, value);
         }
@@ -167,6 +185,6 @@ impl Reply {
         if let Some(delay) = self.delay {
             template = template.set_delay(delay);
         }
-        (status, template)
+        (status, body, template)
     }
 }

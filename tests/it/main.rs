@@ -17,6 +17,7 @@ mod examples;
 mod file_store;
 mod generated;
 mod loopback;
+mod loopback_oauth;
 mod many;
 mod memory;
 mod metadata;
