@@ -105,7 +105,7 @@ async fn the_client_whose_secret_cannot_be_put_into_the_keyring_is_in_the_error(
 #[tokio::test]
 async fn an_error_of_the_keyring_shows_nothing_of_an_entry() {
     let case = Case::new().await;
-    let client = case.once().await.unwrap();
+    case.once().await.unwrap();
     let content = case.keyring.entries()[&case.entry()].clone();
     let errors: [Box<dyn Fn() -> Error + Send>; 4] = [
         Box::new({
