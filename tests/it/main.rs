@@ -24,6 +24,7 @@ mod metadata;
 mod oauth_login;
 mod oauth_tokens;
 mod once;
+mod once_disk;
 mod once_example;
 #[cfg(unix)]
 mod once_killed;

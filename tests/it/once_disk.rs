@@ -1,0 +1,149 @@
+//! `register_once` on disks that are full or may not be written, as a process of its own meets them.
+#![cfg(unix)]
+
+use std::{
+    fs,
+    os::unix::{fs as unix, fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use poggio::testing::Server;
+use tempfile::TempDir;
+
+use crate::examples::{command, text};
+
+/// None of these may take longer, however the file system behaves.
+const CAP: Duration = Duration::from_secs(10);
+
+/// A user that may write nothing here; where the tests run as root, no mode would hold them.
+const NOBODY: u32 = 65_534;
+
+struct Case {
+    folder: TempDir,
+    server: Server,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let case = Self { folder: tempfile::tempdir().unwrap(), server: Server::start().await };
+        fs::create_dir(case.folder.path().join("store")).unwrap();
+        set_mode(case.folder.path(), 0o755);
+        case
+    }
+
+    fn args(&self) -> [String; 4] {
+        let store = self.folder.path().join("store/client.json").display().to_string();
+        ["--store".to_owned(), store, "--base-url".to_owned(), self.server.base_url()]
+    }
+
+    fn run(&self, command: &mut Command) -> (i32, String) {
+        let started = Instant::now();
+        let Output { status, stdout, stderr } = command.args(self.args()).output().unwrap();
+        assert!(started.elapsed() < CAP);
+        let shown = text(&stdout) + &text(&stderr);
+        assert!(!shown.contains("loopback-secret"), "{shown}");
+        (status.code().unwrap(), shown)
+    }
+
+    /// Runs it as a user whom modes hold.
+    fn run_as_nobody(&self) -> (i32, String) {
+        let example = self.folder.path().join("register_once");
+        if !example.exists() {
+            fs::copy(command("register_once", &[]).get_program(), &example).unwrap();
+        }
+        let mut command = Command::new(example);
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        self.run(command.current_dir("/"))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path().join("store")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    text(&id.stdout).trim() == "0"
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_before_anything_is_sent() {
+    let case = Case::new().await;
+    // A file may not grow past 32 KiB, as if the disk were full then.
+    let limited = || {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", "trap '' XFSZ; ulimit -f 32; exec \"$@\"", "bash"]);
+        bash.arg(command("register_once", &[]).get_program());
+        bash
+    };
+    let (code, shown) = case.run(&mut limited());
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("client.json.new failed: File too large"), "{shown}");
+    assert!(shown.contains("no client was registered"), "{shown}");
+    assert!(case.server.requests().is_empty());
+    assert_eq!(case.names(), ["client.json.lock"]);
+
+    // With room again all is well, and what is kept needs none.
+    let (code, shown) = case.run(&mut command("register_once", &[]));
+    assert_eq!(code, 0, "{shown}");
+    let (code, shown) = case.run(&mut limited());
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("found: no request was sent"), "{shown}");
+    assert_eq!(case.server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_that_may_not_be_written_is_told_before_anything_is_sent() {
+    let case = Case::new().await;
+    let folder = case.folder.path().join("store");
+    set_mode(&folder, 0o555);
+    let (code, shown) = case.run_as_nobody();
+    assert_eq!(code, 1, "{shown}");
+    let tried = format!("to open {}/client.json.lock failed", folder.display());
+    assert!(shown.contains(&tried) && shown.contains("Permission denied"), "{shown}");
+    assert!(case.server.requests().is_empty());
+    assert!(case.names().is_empty());
+
+    // A store that was filled before is read there all the same.
+    set_mode(&folder, 0o755);
+    let (code, shown) = case.run(&mut command("register_once", &[]));
+    assert_eq!(code, 0, "{shown}");
+    if is_root() {
+        for name in case.names() {
+            unix::chown(folder.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    set_mode(&folder, 0o555);
+    let (code, shown) = case.run_as_nobody();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("found: no request was sent"), "{shown}");
+    assert_eq!(case.server.requests().len(), 1);
+    set_mode(&folder, 0o755);
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_be_read_is_told() {
+    let case = Case::new().await;
+    let file = case.folder.path().join("store/client.json");
+    fs::write(&file, "kept as it is").unwrap();
+    set_mode(&file, 0o000);
+    let (code, shown) = case.run_as_nobody();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains(&format!("to open {} failed", file.display())), "{shown}");
+    assert!(shown.contains("Permission denied"), "{shown}");
+    assert!(case.server.requests().is_empty());
+    set_mode(&file, 0o600);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "kept as it is");
+}
