@@ -19,9 +19,11 @@ mod fastapi;
 mod received;
 mod reply;
 mod scenarios;
+mod store;
 
 pub use received::Received;
 pub use reply::Reply;
+pub use store::check_store;
 
 use std::{
     collections::VecDeque,
