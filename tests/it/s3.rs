@@ -3,7 +3,7 @@
 use std::{
     env,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
@@ -35,13 +35,13 @@ struct Moto {
 impl Moto {
     /// Starts it, with a bucket; `None` where it is not installed.
     async fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            println!("skipped: no moto_server; install it: pip install 'moto[server]'");
+        let Some(python) = python() else {
+            println!("skipped: python3 has no moto; install it: pip install 'moto[server]'");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        let process = Command::new(python)
+            .args(["tests/fixtures/moto_one_at_a_time.py", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -50,7 +50,7 @@ impl Moto {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let start = Instant::now();
         while http.get(format!("{}/moto-api/data.json", moto.endpoint)).send().await.is_err() {
-            assert!(start.elapsed() < Duration::from_secs(60), "moto_server does not start");
+            assert!(start.elapsed() < Duration::from_secs(60), "moto does not start");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let bucket = http.put(format!("{}/bucket1", moto.endpoint)).header("content-length", "0");
@@ -83,17 +83,13 @@ impl Drop for Moto {
     }
 }
 
-/// The server that is named, else the first on the path that can be run.
-fn program() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("POGGIO_MOTO_SERVER") {
+/// The Python that has moto: the one that is named, else the first on the path.
+fn python() -> Option<PathBuf> {
+    if let Some(named) = env::var_os("POGGIO_MOTO_PYTHON") {
         return Some(PathBuf::from(named));
     }
-    let paths = env::var_os("PATH").unwrap_or_default();
-    let runs = |program: &Path| {
-        let help = Command::new(program).arg("--help").output();
-        help.is_ok_and(|help| help.status.success())
-    };
-    env::split_paths(&paths).map(|folder| folder.join("moto_server")).find(|program| runs(program))
+    let imports = Command::new("python3").args(["-c", "import flask, moto"]).output();
+    imports.is_ok_and(|output| output.status.success()).then(|| PathBuf::from("python3"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

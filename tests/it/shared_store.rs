@@ -408,7 +408,7 @@ enum Minds {
     NoTags,
     /// What exists, by tags that compare to nothing.
     WeakTags,
-    /// By a version of its own, as Google Cloud Storage does.
+    /// By a version alone; to replace what is not there is to find nothing.
     Versions,
 }
 
@@ -473,7 +473,15 @@ impl ObjectStore for Bucket {
             }
             _ => {}
         }
-        let result = self.inner.put_opts(location, payload, opts).await?;
+        let result =
+            self.inner.put_opts(location, payload, opts).await.map_err(|error| match error {
+                object_store::Error::Precondition { path, source }
+                    if self.minds == Minds::Versions =>
+                {
+                    object_store::Error::NotFound { path, source }
+                }
+                error => error,
+            })?;
         match fault {
             Some(Fault::LosesAnswer) => Err(out_of_order()),
             Some(Fault::MeetsItself) => Err(object_store::Error::Precondition {
