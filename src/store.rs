@@ -21,14 +21,23 @@ mod keyring;
 pub(crate) mod lookup;
 pub(crate) mod protocol;
 mod registration;
+#[cfg(feature = "object-store")]
+mod shared;
 pub(crate) mod update;
 
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
 pub use file::FileStore;
+/// The library that talks to the services of a shared store.
+#[cfg(feature = "object-store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
+pub use object_store;
 pub(crate) use registration::now;
 pub use registration::{Retired, RetiredReason, StoredRegistration};
+#[cfg(feature = "object-store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
+pub use shared::SharedStore;
 
 use std::{fmt, pin::Pin, time::Duration};
 

@@ -32,10 +32,12 @@ mod received;
 mod reply;
 mod scenarios;
 mod state;
+mod store;
 mod token;
 
 pub use received::Received;
 pub use reply::Reply;
+pub use store::check_store;
 
 use std::{
     net::TcpListener,

@@ -118,6 +118,7 @@ impl Client {
             read: None,
             lock: None,
             may_write: false,
+            conflicts_since: None,
             waits: Waits::new(timeout),
         };
         let mut refusal = None;
@@ -160,6 +161,8 @@ struct Once<'a> {
     /// Taken before the first write, where the store has one.
     lock: Option<StoreLock>,
     may_write: bool,
+    /// Since when no write has succeeded.
+    conflicts_since: Option<Instant>,
     waits: Waits,
 }
 
@@ -192,8 +195,16 @@ impl Once<'_> {
 
     async fn write(&mut self, document: &Document) -> Result<Step, StoreError> {
         match update::write(self.store, document, self.read.as_ref()).await? {
-            Written::Done => Ok(self.protocol.written()),
+            Written::Done => {
+                self.conflicts_since = None;
+                Ok(self.protocol.written())
+            }
             Written::Conflict => {
+                let since = *self.conflicts_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= self.waits.timeout {
+                    let (place, timeout) = (self.store.place(), self.waits.timeout);
+                    return Err(StoreError::busy(&place, "others keep changing it", timeout));
+                }
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
                 Ok(Step::Read)
             }

@@ -66,6 +66,11 @@ fn handle_errors_shows_every_kind_of_failure() {
 }
 
 #[test]
+fn own_store_registers_once() {
+    insta::assert_snapshot!(printed(&run("own_store", &[]), None));
+}
+
+#[test]
 fn register_takes_every_member_by_flag() {
     insta::assert_snapshot!(printed(
         &run(

@@ -9,6 +9,7 @@
 
 mod answers;
 mod changes;
+mod check_store;
 mod configuration;
 mod contract;
 mod costs;
@@ -34,8 +35,10 @@ mod readme;
 mod register_many;
 #[cfg(feature = "rustls")]
 mod reliability;
+mod s3;
 mod secrets;
 mod sending;
+mod shared_store;
 mod spans;
 mod support;
 #[cfg(feature = "rustls")]

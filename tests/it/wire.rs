@@ -373,7 +373,7 @@ impl Wire {
     }
 
     /// How many whole requests arrived.
-    fn arrived(&self) -> usize {
+    pub(crate) fn arrived(&self) -> usize {
         self.received.lock().unwrap().iter().filter(|bytes| is_whole(bytes)).count()
     }
 }
