@@ -79,7 +79,7 @@ async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
         v6 = RawServer::at("[::1]:0", answer).await;
         urls.push(v6.base_url.clone());
     } else {
-        println!("skipped: this machine has no IPv6 loopback");
+        crate::support::skipped("this machine has no IPv6 loopback");
     }
     for url in urls {
         let poggio = Client::builder().base_url(&url).build().unwrap();

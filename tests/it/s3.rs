@@ -21,7 +21,7 @@ use poggio::{
     testing::{Server, check_store},
 };
 
-use crate::support::metadata;
+use crate::support::{metadata, skipped};
 
 /// How many hosts start at once.
 const HOSTS: usize = 16;
@@ -36,7 +36,7 @@ impl Moto {
     /// Starts it, with a bucket; `None` where it is not installed.
     async fn start() -> Option<Self> {
         let Some(python) = python() else {
-            println!("skipped: python3 has no moto; install it: pip install 'moto[server]'");
+            skipped("the tests on S3: python3 has no moto; to have it: pip install 'moto[server]'");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -3,6 +3,7 @@
 use std::{
     error::Error as _,
     fmt::Debug,
+    io::{self, Write},
     sync::{Arc, Mutex},
 };
 
@@ -43,6 +44,11 @@ pub(crate) fn all_shown(error: &Error) -> String {
 
 pub(crate) fn debugged(value: &impl Debug) -> String {
     format!("{value:?}\n{value:#?}")
+}
+
+/// Says that a test was skipped, and why, past the harness, which keeps what a test prints.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(io::stderr(), "skipped: {why}");
 }
 
 /// A server that reads a request, writes given bytes and closes the connection.

@@ -4,6 +4,7 @@
 
 use std::{
     env, fs,
+    io::{self, Write},
     process::{Command, Output},
 };
 
@@ -30,7 +31,9 @@ fn is_installed(program: &str) -> bool {
 fn the_keyring_of_a_desktop_keeps_the_secrets() {
     for program in ["dbus-run-session", "gnome-keyring-daemon"] {
         if !is_installed(program) {
-            println!(
+            // Past the harness, which keeps what a test prints.
+            let _ = writeln!(
+                io::stderr(),
                 "skipped: {program} is not installed (apt-get install dbus-daemon gnome-keyring)"
             );
             return;
