@@ -9,13 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use http_body_util::BodyExt;
 use poggio::{
     reqwest,
     store::{
         RegistrationStore, SharedStore,
         object_store::{
-            RetryConfig,
+            self, ClientOptions, RetryConfig,
             aws::{AmazonS3, AmazonS3Builder},
+            client::{
+                HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+                HttpService,
+            },
         },
     },
     testing::{Server, check_store},
@@ -25,6 +30,39 @@ use crate::support::{metadata, skipped};
 
 /// How many hosts start at once.
 const HOSTS: usize = 16;
+
+/// Sends the requests of `object_store` over plain http, in a build that need not have any TLS.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainHttp(reqwest::Client);
+
+impl PlainHttp {
+    pub(crate) fn new() -> Self {
+        Self(reqwest::Client::builder().no_proxy().build().unwrap())
+    }
+}
+
+fn failed(error: reqwest::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, error.without_url())
+}
+
+#[async_trait::async_trait]
+impl HttpService for PlainHttp {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let request = http::Request::from_parts(parts, body.collect().await?.to_bytes());
+        let request = request.try_into().map_err(failed)?;
+        let response = http::Response::from(self.0.execute(request).await.map_err(failed)?);
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(failed)?.to_bytes();
+        Ok(HttpResponse::from_parts(parts, body.into()))
+    }
+}
+
+impl HttpConnector for PlainHttp {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
 
 /// A server of S3's protocol, on a port of its own, that ends when it is dropped.
 struct Moto {
@@ -67,6 +105,7 @@ impl Moto {
             .with_access_key_id("test")
             .with_secret_access_key("test")
             .with_allow_http(true)
+            .with_http_connector(PlainHttp::new())
             .with_retry(RetryConfig {
                 retry_timeout: Duration::from_secs(10),
                 ..Default::default()

@@ -26,6 +26,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
+    s3::PlainHttp,
     support::{RawServer, all_shown, debugged, metadata},
     wire::{Does, Wire},
 };
@@ -324,6 +325,7 @@ fn s3(endpoint: &str) -> SharedStore {
         .with_secret_access_key("hidden-key")
         .with_token("hidden-token")
         .with_allow_http(true)
+        .with_http_connector(PlainHttp::new())
         .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
     SharedStore::new(Arc::new(s3.build().unwrap()), PATH).unwrap()
 }
