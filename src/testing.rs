@@ -51,7 +51,7 @@ use self::{
     credentials::Credentials,
     state::{State, lock},
 };
-use crate::{Client, ClientBuilder};
+use crate::{Client, ClientBuilder, ClientInformation};
 
 /// A Poggio on 127.0.0.1, on a port of its own, that ends when it is dropped.
 ///
@@ -252,6 +252,32 @@ impl Server {
     /// registrations.
     pub fn script_token(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state).token_script.extend(replies);
+    }
+
+    /// Knows a client from now on, as one that a program kept from an earlier run: a server begins
+    /// with none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{ClientInformation, oauth::{AuthorizationServer, OAuthError}, testing::Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), OAuthError> {
+    /// let server = Server::start().await;
+    /// let kept = r#"{"client_id": "7", "client_secret": "s", "grant_types": ["client_credentials"]}"#;
+    /// let kept = ClientInformation::from_json(kept)?;
+    /// server.remember(&kept);
+    ///
+    /// let endpoints =
+    ///     AuthorizationServer::new(server.authorization_endpoint(), server.token_endpoint());
+    /// let oauth = kept.oauth2_client(&endpoints, None)?;
+    /// oauth.exchange_client_credentials().request_async(&server.client()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn remember(&self, client: &ClientInformation) {
+        lock(&self.state).ledger.remember(client.clone());
     }
 
     /// Forgets a client: from now on it is unknown (`invalid_client`), and its codes and tokens

@@ -34,7 +34,10 @@ pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
     match written {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
-            eprintln!("   = help: --import that file when the store works, then remove it");
+            eprintln!(
+                "   = help: register_once takes that file by --import when the store works; then \
+                 remove it"
+            );
         }
         Err(error) => eprintln!("   = note: they could not be written elsewhere either: {error}"),
     }

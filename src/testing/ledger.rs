@@ -85,11 +85,15 @@ impl Ledger {
     }
 
     /// Keeps a client as a success answer tells it, where one can be read from that.
-    pub(super) fn remember(&mut self, answer: &[u8]) {
+    pub(super) fn read(&mut self, answer: &[u8]) {
         let text = String::from_utf8_lossy(answer);
         if let Ok(client) = ClientInformation::from_json(&text) {
-            self.clients.insert(client.client_id.clone(), client);
+            self.remember(client);
         }
+    }
+
+    pub(super) fn remember(&mut self, client: ClientInformation) {
+        self.clients.insert(client.client_id.clone(), client);
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&ClientInformation> {

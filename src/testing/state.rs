@@ -87,7 +87,7 @@ impl State {
                     reply.template(|| fastapi::answer(request, &mut self.credentials));
                 self.received.push(Received::new(request, Some(status)));
                 if (200..=299).contains(&status) {
-                    self.ledger.remember(&body);
+                    self.ledger.read(&body);
                 }
                 return template;
             }

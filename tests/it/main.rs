@@ -17,6 +17,7 @@ mod damage;
 mod examples;
 mod file_store;
 mod generated;
+mod login;
 mod loopback;
 mod loopback_oauth;
 mod many;

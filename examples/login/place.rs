@@ -1,0 +1,97 @@
+//! Where the user logs in: which server, and its endpoints.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use poggio::{Client, ClientBuilder, Error, oauth::AuthorizationServer, testing::Server};
+
+use crate::{Args, end::End, listener::is_in_use};
+
+pub(crate) struct Place {
+    pub(crate) poggio: Client,
+    pub(crate) server: AuthorizationServer,
+    /// Kept until the end, to be talked to.
+    pub(crate) embedded: Option<Server>,
+    pub(crate) name: String,
+    /// An address that the token could be for.
+    pub(crate) api: String,
+}
+
+impl Place {
+    pub(crate) async fn find(args: &Args) -> Result<Self, End> {
+        if let Some(issuer) = &args.discover {
+            return Self::discovered(issuer).await;
+        }
+        if args.live || args.base_url.is_some() {
+            return Ok(Self::below_base_url(args)?);
+        }
+        Self::embedded(args.embedded_port).await
+    }
+
+    async fn discovered(issuer: &str) -> Result<Self, End> {
+        // The token is for the registration alone.
+        let finder = named(Client::builder().base_url(issuer)).build()?;
+        let server = finder.discover(issuer).await?;
+        let Some(endpoint) = server.registration_endpoint.clone() else {
+            return Err(End::NoRegistration(issuer.to_owned()));
+        };
+        let builder = Client::builder().from_env()?.registration_endpoint(endpoint);
+        Ok(Self {
+            poggio: named(builder).build()?,
+            server,
+            embedded: None,
+            name: issuer.to_owned(),
+            api: format!("{}/…", issuer.trim_end_matches('/')),
+        })
+    }
+
+    fn below_base_url(args: &Args) -> Result<Self, Error> {
+        let builder = Client::builder().from_env()?;
+        let builder = match &args.base_url {
+            Some(url) => builder.base_url(url),
+            None => builder,
+        };
+        let poggio = named(builder).build()?;
+        let base_url = poggio.base_url().to_owned();
+        let mut server = match base_url.as_str() {
+            "https://api.poggio.io" => AuthorizationServer::poggio(),
+            base_url => AuthorizationServer::new(
+                format!("{base_url}/app/oauth/authorize"),
+                format!("{base_url}/v1/oauth/token"),
+            ),
+        };
+        if let Some(url) = &args.authorization_endpoint {
+            server = server.with_authorization_endpoint(url);
+        }
+        Ok(Self {
+            poggio, server, embedded: None, api: format!("{base_url}/v1/…"), name: base_url
+        })
+    }
+
+    /// Starts the embedded server, at the same address on each run.
+    async fn embedded(port: u16) -> Result<Self, End> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
+            if is_in_use(&error) {
+                return End::PortInUse { port, flag: "--embedded-port" };
+            }
+            error.into()
+        })?;
+        let embedded = Server::start_on(listener).await;
+        // As a real one does: what was kept of an earlier run is not given out a second time.
+        embedded.randomize();
+        let mut server =
+            AuthorizationServer::new(embedded.authorization_endpoint(), embedded.token_endpoint())
+                .with_issuer(embedded.issuer());
+        server.states_issuer = true;
+        Ok(Self {
+            poggio: named(embedded.client_builder()).build()?,
+            server,
+            api: format!("{}/v1/…", embedded.base_url()),
+            embedded: Some(embedded),
+            name: "the embedded server (--live for Poggio)".to_owned(),
+        })
+    }
+}
+
+fn named(builder: ClientBuilder) -> ClientBuilder {
+    builder.app_info("poggio-example", env!("CARGO_PKG_VERSION"))
+}
