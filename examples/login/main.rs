@@ -143,31 +143,10 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
     let redirect_uri = format!("http://127.0.0.1:{port}{}", request::PATH);
     print(&format!("callback  {redirect_uri}\n"));
 
-    let login = Login { args, place: &place, redirect_uri: &redirect_uri, stage };
+    let login = Login { args, place: &place, redirect_uri: &redirect_uri, port, stage };
     let metadata = metadata(&redirect_uri);
     let mut listener = Some(listener);
-    let work = async |client: &ClientInformation| {
-        let listener = if let Some(listener) = listener.take() {
-            listener
-        } else {
-            print(
-                "\nthe server no longer accepts the client that was kept: another is registered, \
-                 and the login begins again\n",
-            );
-            match Listener::bind(port).await {
-                Ok(listener) => listener,
-                Err(error) => return Ok(Err(error.into())),
-            }
-        };
-        match login.run(client, listener).await {
-            // For `with_registered` to look at.
-            Err(End::NoToken(error)) => {
-                stage.set(Stage::Registering);
-                Err(error)
-            }
-            other => Ok(other),
-        }
-    };
+    let work = |client| login.begin(client, listener.take());
     place.poggio.with_registered(&metadata, store, work).await?
 }
 
@@ -176,10 +155,39 @@ struct Login<'a> {
     args: &'a Args,
     place: &'a Place,
     redirect_uri: &'a str,
+    port: u16,
     stage: &'a Cell<Stage>,
 }
 
 impl Login<'_> {
+    /// Runs it, the second time without a listener; an error without a token is for
+    /// `with_registered` to look at.
+    async fn begin(
+        &self,
+        client: ClientInformation,
+        listener: Option<Listener>,
+    ) -> Result<Result<(), End>, OAuthError> {
+        let listener = if let Some(listener) = listener {
+            listener
+        } else {
+            print(
+                "\nthe server no longer accepts the client that was kept: another is registered, \
+                 and the login begins again\n",
+            );
+            match Listener::bind(self.port).await {
+                Ok(listener) => listener,
+                Err(error) => return Ok(Err(error.into())),
+            }
+        };
+        match self.run(&client, listener).await {
+            Err(End::NoToken(error)) => {
+                self.stage.set(Stage::Registering);
+                Err(error)
+            }
+            other => Ok(other),
+        }
+    }
+
     async fn run(&self, client: &ClientInformation, listener: Listener) -> Result<(), End> {
         show::client(client);
         let server = &self.place.server;

@@ -27,25 +27,25 @@ impl Client {
     ///     let metadata = ClientMetadata::client_credentials().with_client_name("nightly export");
     ///     let server = AuthorizationServer::poggio();
     ///     poggio
-    ///         .with_registered(&metadata, store, async |client| {
-    ///             let oauth = client.oauth2_client(&server, None)?;
-    ///             Ok(oauth.exchange_client_credentials().request_async(poggio).await?)
+    ///         .with_registered(&metadata, store, |client| {
+    ///             let oauth = client.oauth2_client(&server, None);
+    ///             async { Ok(oauth?.exchange_client_credentials().request_async(poggio).await?) }
     ///         })
     ///         .await
     /// }
     /// ```
-    pub async fn with_registered<T>(
+    pub async fn with_registered<T, F: Future<Output = Result<T, OAuthError>>>(
         &self,
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
-        mut work: impl AsyncFnMut(&ClientInformation) -> Result<T, OAuthError>,
+        mut work: impl FnMut(ClientInformation) -> F,
     ) -> Result<T, OAuthError> {
         let client = self.register_once(metadata, store).await?;
-        let is_new = client.attempts() > 0;
-        match work(&client).await {
+        let (client_id, is_new) = (client.client_id.clone(), client.attempts() > 0);
+        match work(client).await {
             Err(error) if error.is_invalid_client() && !is_new => {
-                store.forget(&client.client_id).await?;
-                work(&self.register_once(metadata, store).await?).await
+                store.forget(&client_id).await?;
+                work(self.register_once(metadata, store).await?).await
             }
             result => result,
         }

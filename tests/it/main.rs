@@ -25,6 +25,7 @@ mod memory;
 mod metadata;
 mod oauth_login;
 mod oauth_tokens;
+mod oauth_whole;
 mod once;
 mod once_disk;
 mod once_example;
