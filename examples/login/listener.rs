@@ -5,7 +5,6 @@
 //! connection does can take more than a little memory and a few seconds.
 
 use std::{
-    convert::Infallible,
     io::{self, ErrorKind},
     net::{Ipv4Addr, Ipv6Addr},
     time::Duration,
@@ -139,10 +138,11 @@ async fn serve(stream: TcpStream, port: u16, asks: mpsc::Sender<Asked>) {
     let asks = &asks;
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let page = match request::query(&request, port) {
-            Ok(query) => ask(asks, query).await.unwrap_or_else(Page::not_the_answer),
+            // Where no one waits any more, no one answers either.
+            Ok(query) => ask(asks, query).await.ok_or(ErrorKind::ConnectionAborted)?,
             Err(refusal) => refusal,
         };
-        Ok::<_, Infallible>(page.response())
+        Ok::<_, io::Error>(page.response())
     });
     let mut http = http1::Builder::new();
     http.keep_alive(false)

@@ -135,7 +135,7 @@ async fn after_the_answer_nobody_is_there() {
         write!(early, "GET /callback?code=c&state=s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
     let mut nothing = Vec::new();
     let _ = early.read_to_end(&mut nothing);
-    assert!(nothing.is_empty());
+    assert!(nothing.is_empty(), "{}", String::from_utf8_lossy(&nothing));
     assert!(login.program.try_wait().unwrap().is_none());
     assert!(login.end(0).contains("\nallowed\n"));
 }
