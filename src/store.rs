@@ -204,7 +204,7 @@ pub trait RegistrationStore: Send + Sync {
     /// # }
     /// ```
     fn forget<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        Box::pin(update::retire(self, client_id, RetiredReason::Rejected))
+        Box::pin(update::retire(self, None, client_id, RetiredReason::Rejected))
     }
 
     /// Takes a client out of use at a person's word, an imported one too; it becomes history.
@@ -215,7 +215,7 @@ pub trait RegistrationStore: Send + Sync {
     ///
     /// [`Error::Store`] where the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        Box::pin(update::retire(self, client_id, RetiredReason::Removed))
+        Box::pin(update::retire(self, None, client_id, RetiredReason::Removed))
     }
 
     /// Takes credentials that a person entered, for a registration endpoint

@@ -13,9 +13,10 @@ use crate::{
         document::{Claim, Document},
         lookup::{Asked, Found},
         now,
-        protocol::{Protocol, Step},
+        protocol::{End, Protocol, Step},
         update,
     },
+    text::shown,
 };
 
 impl Client {
@@ -43,8 +44,13 @@ impl Client {
     /// of requests this call sent.
     ///
     /// To wait for others takes [`timeout`](super::ClientBuilder::timeout) at most, or where a
-    /// claim has to run out, twice that and ten seconds; to register, as long again. A future that is dropped before it is done leaves the outcome
-    /// [`Unknown`](crate::Outcome::Unknown), and others need not wait for it.
+    /// claim has to run out, twice that and ten seconds; to make sure of the store, and to register,
+    /// as long again each; and there is what the store itself takes. Where a request fails, its
+    /// caller gets the error, and the next caller sends one of its own.
+    ///
+    /// A future that is dropped before it is done leaves the outcome
+    /// [`Unknown`](crate::Outcome::Unknown). Others need not wait for it where the store has a lock;
+    /// else for the term of its claim.
     ///
     /// # Errors
     ///
@@ -91,11 +97,56 @@ impl Client {
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
         let (document, _) = update::read(store).await?;
-        match self.asked(metadata).find(&document, now()) {
+        match self.asked(metadata).find(&document, now(), usize::MAX) {
             Found::Usable(client) => Ok(Some(*client)),
             Found::Nothing(_) => Ok(None),
             Found::Refused(problem) => Err(problem.at(&store.place()).into()),
         }
+    }
+
+    /// Puts a client into the store that [`register_once`](Self::register_once) has registered and
+    /// could not save, so that it is used from now on; where another has been registered since, it
+    /// becomes history.
+    ///
+    /// Unlike credentials that a person [imported](RegistrationStore::import), it is renewed like any
+    /// other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{Client, ClientInformation, ClientMetadata, Error, FileStore};
+    ///
+    /// async fn client(
+    ///     poggio: &Client,
+    ///     metadata: &ClientMetadata,
+    ///     store: &FileStore,
+    /// ) -> Result<ClientInformation, Error> {
+    ///     match poggio.register_once(metadata, store).await {
+    ///         // The disk filled up after the registration.
+    ///         Err(Error::Store(error)) if error.client().is_some() => {
+    ///             eprintln!("{error}");
+    ///             let client = error.into_client().expect("it is there");
+    ///             // Once there is room again:
+    ///             poggio.keep(metadata, store, &client).await?;
+    ///             Ok(client)
+    ///         }
+    ///         result => result,
+    ///     }
+    /// }
+    /// ```
+    pub async fn keep(
+        &self,
+        metadata: &ClientMetadata,
+        store: &dyn RegistrationStore,
+        client: &ClientInformation,
+    ) -> Result<(), Error> {
+        let asked = self.asked(metadata);
+        update::change(store, |document| asked.keep(document, client, now())).await?;
+        Ok(())
     }
 
     fn asked(&self, metadata: &ClientMetadata) -> Asked {
@@ -112,41 +163,32 @@ impl Client {
         store: &dyn RegistrationStore,
     ) -> Result<ClientInformation, Error> {
         let timeout = self.shared.transport.timeout;
-        let mut once = Once {
-            protocol: Protocol::new(self.asked(metadata), Claim::new(timeout)),
-            store,
-            read: None,
-            lock: None,
-            may_write: false,
-            conflicts_since: None,
-            waits: Waits::new(timeout),
-        };
+        let mut once = Once::new(store, self.asked(metadata), timeout);
+        // Why no client came of the request.
         let mut refusal = None;
         let mut step = Step::Read;
         loop {
             step = match step {
-                Step::Done(client) => return Ok(*client),
-                Step::Refused(error) => return Err(error.into()),
+                Step::End(end) => return once.result(end, refusal),
+                Step::Register(_) if once.is_claim_old() => once.claim_again()?,
                 Step::Register(need) => {
-                    let prepared = store.prepare(timeout).await;
-                    prepared.map_err(|error| error.at(&store.place()))?;
                     tracing::debug!(reason = need.as_str(), "registering");
-                    match self.register_at(metadata, None).await {
-                        Ok(client) => once.protocol.registered(client),
+                    let result = match store.prepare(timeout).await {
+                        Ok(()) => self.register_at(metadata, None).await,
+                        Err(error) => Err(error.at(&store.place()).into()),
+                    };
+                    match result {
+                        // Nothing is waited for between the answer and its write.
+                        Ok(client) => once.protocol.registered(client, now()),
                         Err(error) => {
                             refusal = Some(error);
                             once.protocol.not_registered()
                         }
                     }
                 }
-                Step::Released => match refusal {
-                    Some(error) => return Err(error),
-                    // Not reached: nothing is released before a request.
-                    None => Step::Read,
-                },
                 step => match once.store_step(step).await {
                     Ok(step) => step,
-                    Err(error) => return Err(once.error(error, refusal)),
+                    Err(error) => return once.failed(error, refusal),
                 },
             };
         }
@@ -163,10 +205,46 @@ struct Once<'a> {
     may_write: bool,
     /// Since when no write has succeeded.
     conflicts_since: Option<Instant>,
+    /// When the last write began, that of the own claim, and how often one was written because this took too long.
+    claimed: Option<Instant>,
+    claims: u32,
     waits: Waits,
 }
 
-impl Once<'_> {
+/// How often a claim is written anew by a caller whose store is slow.
+const MAX_CLAIMS: u32 = 3;
+
+impl<'a> Once<'a> {
+    fn new(store: &'a dyn RegistrationStore, asked: Asked, timeout: Duration) -> Self {
+        Self {
+            protocol: Protocol::new(asked, Claim::new(timeout)),
+            store,
+            read: None,
+            lock: None,
+            may_write: false,
+            conflicts_since: None,
+            claimed: None,
+            claims: 0,
+            waits: Waits::new(timeout),
+        }
+    }
+
+    /// Whether the own claim could run out before a request that is sent now is answered.
+    fn is_claim_old(&self) -> bool {
+        self.lock.is_none() && self.claimed.is_some_and(|at| at.elapsed() > Claim::SPARE)
+    }
+
+    fn claim_again(&mut self) -> Result<Step, Error> {
+        self.claims += 1;
+        if self.claims >= MAX_CLAIMS {
+            let problem = "answers too slowly for a registration under its claim";
+            return Err(StoreError::new(problem).at(&self.store.place()).into());
+        }
+        self.protocol.claim_again(Claim::new(self.waits.timeout));
+        self.claimed = None;
+        Ok(Step::Read)
+    }
+
     async fn store_step(&mut self, step: Step) -> Result<Step, StoreError> {
         // A kept client needs no lock; all else does.
         if !matches!(step, Step::Read) && !self.may_write {
@@ -188,12 +266,13 @@ impl Once<'_> {
             _ => {
                 let (document, read) = update::read(self.store).await?;
                 self.read = read;
-                Ok(self.protocol.read(document, &self.store.place(), now()))
+                Ok(self.protocol.read(document, now()))
             }
         }
     }
 
     async fn write(&mut self, document: &Document) -> Result<Step, StoreError> {
+        self.claimed = Some(Instant::now());
         match update::write(self.store, document, self.read.as_ref()).await? {
             Written::Done => {
                 self.conflicts_since = None;
@@ -211,10 +290,28 @@ impl Once<'_> {
         }
     }
 
-    /// What the caller has to know: the client that could not be saved, or why none was registered.
-    fn error(self, error: StoreError, refusal: Option<Error>) -> Error {
-        let error = error.at(&self.store.place()).with_client(self.protocol.unsaved().cloned());
-        refusal.unwrap_or(Error::Store(error))
+    fn result(&self, end: End, refusal: Option<Error>) -> Result<ClientInformation, Error> {
+        match (end, refusal) {
+            (End::Done(client), _) => Ok(*client),
+            (End::Refused(problem), _) => Err(problem.at(&self.store.place()).into()),
+            (End::NotRegistered, Some(error)) => Err(error),
+            // Not reached: without a request, it ends otherwise.
+            (End::NotRegistered, None) => Err(StoreError::new("was left").into()),
+        }
+    }
+
+    /// What a failure of the store comes to: the client that could not be saved; nothing, where all
+    /// was done but to drop the own claim, which will run out.
+    fn failed(
+        &self,
+        error: StoreError,
+        refusal: Option<Error>,
+    ) -> Result<ClientInformation, Error> {
+        if let Some(end) = self.protocol.end() {
+            return self.result(end.clone(), refusal);
+        }
+        let unsaved = self.protocol.unsaved().cloned();
+        Err(error.at(&self.store.place()).with_client(unsaved).into())
     }
 }
 
@@ -247,7 +344,7 @@ impl Waits {
         // What was read may be nonsense: the bound is one's own.
         let bound = Claim::new(self.timeout).term().saturating_add(self.timeout);
         if now.duration_since(*self.first.get_or_insert(now)) >= bound {
-            let who = format!("{} has claimed it", claim.owner);
+            let who = format!("{} has claimed it", shown(&claim.owner));
             return Err(StoreError::busy(place, who, bound));
         }
         tokio::time::sleep(self.pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75))).await;

@@ -12,19 +12,20 @@ use crate::ClientInformation;
 /// # Examples
 ///
 /// ```
-/// use poggio::{Client, ClientInformation, ClientMetadata, Error, FileStore};
+/// use poggio::{Error, FileStore, StoreErrorKind, RegistrationStore};
 ///
-/// # fn keep(_: ClientInformation) {}
-/// async fn client(poggio: &Client, metadata: &ClientMetadata, store: &FileStore) {
-///     match poggio.register_once(metadata, store).await {
-///         // The disk filled up in between.
-///         Err(Error::Store(error)) if error.client().is_some() => {
-///             eprintln!("{error}");
-///             error.into_client().map(keep);
-///         }
-///         other => drop(other),
-///     }
-/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("client.json");
+/// std::fs::write(&path, "not a store").unwrap();
+/// # #[cfg(unix)]
+/// # std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+/// let Err(Error::Store(error)) = FileStore::new(&path)?.list().await else { panic!() };
+/// assert_eq!(error.kind(), StoreErrorKind::Damaged);
+/// assert!(error.client().is_none());
+/// # Ok(())
+/// # }
 /// ```
 pub struct StoreError(Box<Inner>);
 
@@ -94,13 +95,14 @@ impl StoreError {
 
     pub(crate) fn damaged(place: &str, how: impl fmt::Display) -> Self {
         let problem =
-            format!("is damaged, or not a store of registrations: {how}; it is untouched");
+            format!("is damaged, or not a store of registrations: {how}; it was not changed");
         Self::new(problem).with_kind(StoreErrorKind::Damaged).at(place)
     }
 
     pub(crate) fn unknown_format(place: &str, found: u64, known: u64) -> Self {
-        let problem =
-            format!("has format {found}, and this program reads format {known}; it is untouched");
+        let problem = format!(
+            "has format {found}, and this program reads format {known}; it was not changed"
+        );
         Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
     }
 
@@ -110,12 +112,12 @@ impl StoreError {
 
     pub(crate) fn in_keyring(place: &str) -> Self {
         let problem = "keeps its secrets in the system keyring: open it with KeyringStore (feature \
-             keyring); it is untouched";
+             keyring); it was not changed";
         Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
     }
 
     pub(crate) fn busy(place: &str, who: impl fmt::Display, waited: Duration) -> Self {
-        let problem = format!("was not to be had within {waited:?}: {who}");
+        let problem = format!("could not be locked within {waited:?}: {who}");
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(place)
     }
 
@@ -157,10 +159,10 @@ impl StoreError {
 
     pub(crate) fn help(&self) -> &'static str {
         if self.0.client.is_some() {
-            return "keep the client that this error holds, and import it when the store works";
+            return "save the client that this error holds, with Client::keep when the store works";
         }
         match self.0.kind {
-            StoreErrorKind::Failed => "mend the store, then call again",
+            StoreErrorKind::Failed => "put the store right, then call again",
             StoreErrorKind::Busy => "wait for the others, or end them, then call again",
             StoreErrorKind::Unprotected => "do as it says, then call again",
             StoreErrorKind::Damaged => {

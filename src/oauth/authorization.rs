@@ -76,7 +76,7 @@ impl Authorization {
     /// [`OAuthError::Callback`] where state or issuer are not those of this authorization, or where
     /// there is no code; [`OAuthError::Refused`] where the user or the server said no.
     pub fn code<'a>(
-        self,
+        &self,
         client: &'a OAuth2Client,
         callback: &str,
     ) -> Result<CodeTokenRequest<'a, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
@@ -92,7 +92,7 @@ impl Authorization {
         let code = parameters.one("code")?.filter(|code| !code.is_empty());
         let code = code.ok_or_else(|| OAuthError::Callback("it has no code".to_owned()))?;
         let request = client.exchange_code(AuthorizationCode::new(code));
-        Ok(request.set_pkce_verifier(self.verifier))
+        Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
     }
 
     fn check(&self, parameters: &Parameters) -> Result<(), OAuthError> {

@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::{
     Method, Request, Url,
@@ -35,8 +36,8 @@ impl<'c> AsyncHttpClient<'c> for Client {
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let sent = Zeroizing::new(body);
-            let answer = self.send(parts.method, url, headers, &sent).await?;
-            token_answer(&answer, &sent)
+            let answer = self.send(parts.method, url, headers.clone(), &sent).await?;
+            token_answer(&answer, &sent, &headers)
         })
     }
 }
@@ -72,9 +73,13 @@ impl Client {
 }
 
 /// An answer of the token endpoint in the form that the `oauth2` crate reads.
-fn token_answer(answer: &Answer, sent: &[u8]) -> Result<HttpResponse, OAuthError> {
+fn token_answer(
+    answer: &Answer,
+    sent: &[u8],
+    headers: &HeaderMap,
+) -> Result<HttpResponse, OAuthError> {
     if !answer.status.is_success() {
-        let refused = refused(answer, sent);
+        let refused = refused(answer, sent, headers);
         let Some(code) = refused.code().filter(|_| is_oauth_error(answer)) else {
             return Err(OAuthError::Refused(refused));
         };
@@ -99,11 +104,25 @@ fn token_answer(answer: &Answer, sent: &[u8]) -> Result<HttpResponse, OAuthError
 }
 
 /// What the server says, without what it may quote of the request.
-fn refused(answer: &Answer, sent: &[u8]) -> TokenError {
+fn refused(answer: &Answer, sent: &[u8], headers: &HeaderMap) -> TokenError {
+    let basic = basic_secret(headers);
     let form: Vec<_> = form_urlencoded::parse(sent).collect();
     let value = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, v)| &**v);
-    let secrets = ["client_secret", "code", "refresh_token", "code_verifier"].map(value);
+    let [secret, verifier] = ["client_secret", "code_verifier"].map(value);
+    // One of them: a request has a code or a refresh token.
+    let grant = value("code").or_else(|| value("refresh_token"));
+    let secrets = [secret, basic.as_deref(), grant, verifier];
     TokenError::from(refusal(answer, &Cleaner::knowing(secrets)))
+}
+
+/// The client secret in an Authorization header (RFC 6749 section 2.3.1).
+fn basic_secret(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(header).ok()?).ok()?;
+    let (_, secret) = decoded.split_once(':')?;
+    // In front of a `=`, it is the name of a parameter.
+    let (secret, _) = form_urlencoded::parse(secret.as_bytes()).next()?;
+    Some(secret.into_owned())
 }
 
 fn is_oauth_error(answer: &Answer) -> bool {

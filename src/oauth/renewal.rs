@@ -1,7 +1,10 @@
 //! Using a registration that the server may no longer accept.
 
 use super::OAuthError;
-use crate::{Client, ClientInformation, ClientMetadata, RegistrationStore};
+use crate::{
+    Client, ClientInformation, ClientMetadata, RegistrationStore,
+    store::{RetiredReason, update},
+};
 
 impl Client {
     /// Does `work` with the registered client; where the server answers `invalid_client`, registers
@@ -44,7 +47,8 @@ impl Client {
         let (client_id, is_new) = (client.client_id.clone(), client.attempts() > 0);
         match work(client).await {
             Err(error) if error.is_invalid_client() && !is_new => {
-                store.forget(&client_id).await?;
+                let endpoint = Some(self.registration_endpoint());
+                update::retire(store, endpoint, &client_id, RetiredReason::Rejected).await?;
                 work(self.register_once(metadata, store).await?).await
             }
             result => result,

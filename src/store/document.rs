@@ -31,15 +31,28 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
+    /// What is left of a term when a request has taken as long as it may.
+    pub(crate) const SPARE: Duration = Duration::from_secs(10);
+
     /// Makes a claim for as long as a call may last, and what it takes to save its result.
     pub(crate) fn new(timeout: Duration) -> Self {
-        let owner = format!("process {} ({:032x})", std::process::id(), fastrand::u128(..));
-        Self { owner, term_seconds: timeout.as_secs().saturating_add(10) }
+        let owner = format!("process {} ({})", std::process::id(), unique());
+        Self { owner, term_seconds: timeout.saturating_add(Self::SPARE).as_secs() }
     }
 
     pub(crate) fn term(&self) -> Duration {
         Duration::from_secs(self.term_seconds)
     }
+}
+
+/// A name that no one else has made or will make, not even a copy of this machine.
+pub(crate) fn unique() -> String {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        // No worse than nothing, where the system has no randomness to give.
+        bytes = fastrand::u128(..).to_ne_bytes();
+    }
+    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 #[derive(Deserialize)]

@@ -26,8 +26,9 @@ use crate::{ConfigError, Error, StoreError};
 /// Keeps the registrations of an application in a file: for threads, processes and containers
 /// that share its folder.
 ///
-/// The file has mode 0600, its folder 0700 where this makes it. Beside it lies its lock,
-/// `<file>.lock`, and while it is written `<file>.new`.
+/// On Unix the file has mode 0600, its folder 0700 where this makes it, and a file that others can
+/// use is refused; elsewhere they have what their folder gives them, and nothing is checked. Beside
+/// the file lies its lock, `<file>.lock`, and while it is written `<file>.new`.
 ///
 /// # Examples
 ///
@@ -109,7 +110,8 @@ impl FileStore {
     }
 
     fn at(path: &Path) -> Result<Self, String> {
-        let named = path.file_name().filter(|_| !path.as_os_str().to_string_lossy().ends_with('/'));
+        let ends_in_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        let named = path.file_name().filter(|_| !ends_in_folder);
         let Some(name) = named else {
             return Err(format!("{:?} names no file; add a file's name to it", path.display()));
         };
@@ -138,17 +140,20 @@ impl FileStore {
         let paths = Arc::clone(&self.paths);
         match tokio::task::spawn_blocking(move || work(&paths)).await {
             Ok(done) => done.map_err(|failure| failure.at(&self.place())),
-            Err(_) => {
-                Err(StoreError::new("was left: the runtime is shutting down").at(&self.place()))
-            }
+            Err(_) => Err(StoreError::new("was left in the middle: the runtime is shutting down")
+                .at(&self.place())),
         }
     }
 
     /// The lock, where a caller of this store has it: for a write that goes on when its caller has
     /// gone.
+    #[cfg(feature = "keyring")]
     pub(super) fn held(&self) -> Option<StoreLock> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        held.map(|held| Box::new(held) as StoreLock)
+        self.held_lock().map(|held| Box::new(held) as StoreLock)
+    }
+
+    fn held_lock(&self) -> Option<Arc<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     async fn locked(&self, wait: Duration) -> Result<Arc<Held>, StoreError> {
@@ -163,7 +168,7 @@ impl FileStore {
                 return Ok(held);
             }
             if end.is_some_and(|end| Instant::now() >= end) {
-                let who = format!("another process holds {}", self.paths.lock.display());
+                let who = format!("another process or task holds {}", self.paths.lock.display());
                 return Err(StoreError::busy(&self.place(), who, wait));
             }
             let jitter = fastrand::f64().mul_add(0.5, 0.75);
@@ -186,9 +191,13 @@ impl RegistrationStore for FileStore {
     ) -> StoreFuture<'a, Written> {
         let text = Stored::new(text.to_owned(), "");
         let expected = expected.cloned();
-        let held = self.held();
+        let held = self.held_lock();
         Box::pin(self.blocking(move |paths| {
-            let written = replace::replace(paths, text.expose(), expected.as_ref());
+            let reserve = held.as_ref().and_then(|held| {
+                held.reserve.lock().unwrap_or_else(PoisonError::into_inner).take()
+            });
+            let written = replace::replace(paths, reserve, text.expose(), expected.as_ref());
+            // Not before: the lock is kept where the caller has gone.
             drop(held);
             written
         }))
@@ -199,11 +208,13 @@ impl RegistrationStore for FileStore {
     }
 
     fn prepare(&self, _: Duration) -> StoreFuture<'_, ()> {
-        let held = self.held();
+        let held = self.held_lock();
         Box::pin(self.blocking(move |paths| {
-            let reserved = replace::reserve(paths);
-            drop(held);
-            reserved
+            let file = replace::reserve(paths)?;
+            if let Some(held) = &held {
+                *held.reserve.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            }
+            Ok(())
         }))
     }
 

@@ -38,7 +38,7 @@ pub(crate) enum Need {
 }
 
 /// Why a client cannot be used: one that a person entered, but for the last.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     Expired(String),
     Rejected(String),
@@ -54,33 +54,57 @@ pub(crate) enum Problem {
 }
 
 impl Asked {
-    /// Looks for a client in `document`, as of `now`.
-    pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>) -> Found {
+    /// Looks for a client in `document`, as of `now`. Of its registrations, those from `known` on
+    /// are new: registered while this caller waited, and so as good as its own would be.
+    pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>, known: usize) -> Found {
         match self.imported(document, now) {
             Some(Ok(client)) => return Found::Usable(Box::new(client.clone())),
             Some(Err(problem)) => return Found::Refused(problem),
             None => {}
         }
         let fingerprint = Fingerprint::of(&self.metadata);
-        let here = || document.registrations.iter().rev().filter(|kept| self.is_here(kept));
-        let mut same = here().filter(|kept| is_for(kept, &fingerprint));
-        match same.next() {
-            Some(newest) if newest.is_live() => {
-                if let Some(lost) = Problem::lost(newest) {
-                    return Found::Refused(lost);
-                }
-                if self.is_expired(newest, same.next(), now) {
-                    return Found::Nothing(Need::Expired);
-                }
-                Found::Usable(Box::new(newest.client.clone()))
-            }
-            Some(newest) => Found::Nothing(match newest.retired.map(|retired| retired.reason) {
-                Some(RetiredReason::Rejected) => Need::Rejected,
-                _ => Need::NoRecord,
-            }),
-            None if here().any(|kept| !kept.is_imported()) => Found::Nothing(Need::Changed),
-            None => Found::Nothing(Need::NoRecord),
+        let kept = document.registrations.iter().enumerate().rev();
+        let here = || kept.clone().filter(|(_, kept)| self.is_here(kept));
+        let mut same = here().filter(|(_, kept)| is_for(kept, &fingerprint));
+        let Some((index, newest)) = same.next() else {
+            let is_asked_otherwise = here().any(|(_, kept)| !kept.is_imported());
+            return Found::Nothing(if is_asked_otherwise { Need::Changed } else { Need::NoRecord });
+        };
+        match newest.retired.map(|retired| retired.reason) {
+            None => {}
+            Some(RetiredReason::Rejected) => return Found::Nothing(Need::Rejected),
+            Some(_) => return Found::Nothing(Need::NoRecord),
         }
+        if let Some(lost) = Problem::lost(newest) {
+            return Found::Refused(lost);
+        }
+        let margin = if index < known { self.margin } else { Duration::ZERO };
+        if is_expired(newest, same.next().map(|(_, before)| before), margin, now) {
+            return Found::Nothing(Need::Expired);
+        }
+        let mut client = newest.client.clone();
+        // What the server did not state is what was asked, as far as anyone knows.
+        if let (true, Some(asked)) = (client.metadata.redirect_uris.is_empty(), &newest.requested) {
+            client.metadata.redirect_uris.clone_from(&asked.redirect_uris);
+        }
+        Found::Usable(Box::new(client))
+    }
+
+    /// Puts in a client that was registered earlier; returns whether it was not there yet.
+    pub(crate) fn keep(
+        &self,
+        document: &mut Document,
+        client: &ClientInformation,
+        now: DateTime<Utc>,
+    ) -> bool {
+        if self.has(document, client) {
+            return false;
+        }
+        match self.find(document, now, usize::MAX) {
+            Found::Usable(_) => self.put_superseded(document, client.clone()),
+            Found::Nothing(_) | Found::Refused(_) => self.put(document, client.clone()),
+        }
+        true
     }
 
     /// Puts a new client in, in use from now on; what it replaces becomes history.
@@ -88,6 +112,9 @@ impl Asked {
         for kept in document.registrations.iter_mut().filter(|kept| kept.is_live()) {
             if self.answers(kept) {
                 kept.retire(RetiredReason::Expired);
+            } else if self.is_here(kept) && kept.client.client_id == client.client_id {
+                // The server gave the same client a new secret.
+                kept.retire(RetiredReason::Replaced);
             }
         }
         let kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
@@ -104,10 +131,14 @@ impl Asked {
         document.registrations.insert(place, kept);
     }
 
-    /// Whether this client is in there, in use or not.
-    pub(super) fn has(&self, document: &Document, client_id: &str) -> bool {
-        let mut kept = document.registrations.iter().filter(|kept| self.is_here(kept));
-        kept.any(|kept| kept.client.client_id == client_id)
+    /// Whether this very client is in there, in use or not.
+    pub(super) fn has(&self, document: &Document, client: &ClientInformation) -> bool {
+        let secret = |client: &ClientInformation| {
+            client.client_secret.as_ref().map(|secret| secret.expose().to_owned())
+        };
+        document.registrations.iter().filter(|kept| self.is_here(kept)).any(|kept| {
+            kept.client.client_id == client.client_id && secret(&kept.client) == secret(client)
+        })
     }
 
     fn is_here(&self, kept: &StoredRegistration) -> bool {
@@ -155,22 +186,24 @@ impl Asked {
         let missing = asked.find(|uri| !stated.contains(&loopback::without_port(uri)))?;
         (!stated.is_empty()).then_some(missing)
     }
+}
 
-    /// Whether a client's secret has to be renewed.
-    ///
-    /// One that had expired when it came, as the one before it had, does not: this machine's clock
-    /// is ahead, and to renew would be to register at every call.
-    fn is_expired(
-        &self,
-        kept: &StoredRegistration,
-        before: Option<&StoredRegistration>,
-        now: DateTime<Utc>,
-    ) -> bool {
-        let came_expired =
-            |kept: &StoredRegistration| expires_within(&kept.client, Duration::ZERO, kept.saved_at);
-        expires_within(&kept.client, self.margin, now)
-            && !(came_expired(kept) && before.is_some_and(came_expired))
-    }
+/// Whether a client's secret has to be renewed.
+///
+/// One that had expired when it came, as the one before it had, does not: this machine's clock is
+/// ahead, and to renew would be to register at every call. Where the clock has been put right since,
+/// they came in the future, and what came then is renewed as ever.
+fn is_expired(
+    kept: &StoredRegistration,
+    before: Option<&StoredRegistration>,
+    margin: Duration,
+    now: DateTime<Utc>,
+) -> bool {
+    let came_expired = |kept: &StoredRegistration| {
+        kept.saved_at <= now && expires_within(&kept.client, Duration::ZERO, kept.saved_at)
+    };
+    expires_within(&kept.client, margin, now)
+        && !(came_expired(kept) && before.is_some_and(came_expired))
 }
 
 fn is_for(kept: &StoredRegistration, fingerprint: &Fingerprint) -> bool {

@@ -1,25 +1,25 @@
 //! How any number of callers of one store come to one registration.
 //!
 //! A store holds one document, which is replaced only from the state it was read in. A caller is
-//! in one of four states, and every step begins with a read:
+//! in one of three states:
 //!
 //! ```text
-//!            usable ──► done                       ┌── not acted on ──► Releasing ──► failed
-//! Looking ── claimed by another ──► wait, look     │
-//!            free ──► write a claim ──► Registering┤
-//!                                                  └── registered ──► Saving ──► done
+//!          usable ─────────────────────────────────────────────► Leaving
+//! Looking ─ claimed by another ─► wait, look                       ▲
+//!          free ─► write a claim ─► look again ─► one request ─────┤ not acted on
+//!                                                     └─► Saving ──┘ registered
 //! ```
 //!
 //! * **Looking.** Where a usable client is kept, it is the answer. Where another has claimed the
 //!   store, wait and look again. A claim that stays the same for its whole term, by the clock of
-//!   the one who waits, counts as free: its owner has died, or is very slow. Else write a claim.
-//! * **Registering.** The claim was written, so the store can be. Send the one request.
-//! * **Saving.** Read, put the new client in, drop the own claim, write. Where another was faster
-//!   (the claim had run out, and its new owner has saved), the new client goes into the history and
-//!   the other's is the answer: the first to save wins, and no secret is lost.
-//! * **Releasing.** Nothing was registered: drop the own claim, so that the next need not wait.
+//!   the one who waits, counts as free: its owner has died, or is very slow. Else write a claim;
+//!   where a look finds it there, the store can be written, and the one request is sent.
+//! * **Saving.** Put the new client in, drop the own claim, write. Where another was faster (the
+//!   claim had run out, and its new owner has saved), the new client goes into the history and the
+//!   other's is the answer: the first to save wins, and no secret is lost.
+//! * **Leaving.** The own claim, if it is there, is dropped, so that the next need not wait for it.
 //!
-//! A conflict leads back to the read. So does a write that took effect though its answer was lost:
+//! A conflict leads back to a read. So does a write that took effect though its answer was lost:
 //! the read finds the own claim, or the own client.
 //!
 //! With a lock that dies with its holder no claim is needed, and one that is found is dead.
@@ -34,32 +34,44 @@ use chrono::{DateTime, Utc};
 
 use super::{
     document::{Claim, Document},
-    lookup::{Asked, Found, Need},
+    lookup::{Asked, Found, Need, Problem},
 };
-use crate::{ClientInformation, StoreError};
+use crate::ClientInformation;
 
 /// One caller's part.
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
     asked: Asked,
     claim: Claim,
-    /// A claim of another that has outlived its term.
+    /// A claim that has outlived its term.
     dead: Option<Claim>,
     has_lock: bool,
+    /// What the store held when it was last read.
+    held: Document,
+    /// How many registrations there were at first: later ones are new since this call began.
+    known: Option<usize>,
     state: State,
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Looking,
-    Registering,
-    Saving(Box<ClientInformation>),
-    /// Saved, once the write is done; the answer.
-    Saved {
+    Saving {
         registered: Box<ClientInformation>,
-        answer: Box<ClientInformation>,
+        /// Known once a write was tried.
+        answer: Option<Box<ClientInformation>>,
     },
-    Releasing,
+    Leaving(End),
+}
+
+/// What a call comes to.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    Done(Box<ClientInformation>),
+    /// A client is kept that cannot be used and is not replaced.
+    Refused(Problem),
+    /// No client came of the request.
+    NotRegistered,
 }
 
 /// What to do next.
@@ -70,15 +82,20 @@ pub(crate) enum Step {
     /// Wait for the owner of this claim, then read.
     Wait(Claim),
     Register(Need),
-    Done(Box<ClientInformation>),
-    Refused(StoreError),
-    /// Nothing was registered, and the claim is dropped.
-    Released,
+    End(End),
 }
 
 impl Protocol {
     pub(crate) fn new(asked: Asked, claim: Claim) -> Self {
-        Self { asked, claim, dead: None, has_lock: false, state: State::Looking }
+        Self {
+            asked,
+            claim,
+            dead: None,
+            has_lock: false,
+            held: Document::default(),
+            known: None,
+            state: State::Looking,
+        }
     }
 
     /// The store is this caller's alone, until the lock is dropped.
@@ -91,107 +108,120 @@ impl Protocol {
         self.dead = Some(claim);
     }
 
+    /// The own claim may have outlived its term; it is to be replaced by this one.
+    pub(crate) fn claim_again(&mut self, claim: Claim) {
+        self.dead = Some(std::mem::replace(&mut self.claim, claim));
+    }
+
     /// The client that was registered, until it is saved.
     pub(crate) fn unsaved(&self) -> Option<&ClientInformation> {
         match &self.state {
-            State::Saving(client) | State::Saved { registered: client, .. } => Some(client),
-            State::Looking | State::Registering | State::Releasing => None,
+            State::Saving { registered, .. } => Some(registered),
+            State::Looking | State::Leaving(_) => None,
+        }
+    }
+
+    /// What the call comes to, where only the own claim was left to be dropped.
+    pub(crate) fn end(&self) -> Option<&End> {
+        match &self.state {
+            State::Leaving(end) => Some(end),
+            State::Looking | State::Saving { .. } => None,
         }
     }
 
     /// Goes on from what the store holds.
-    pub(crate) fn read(&mut self, document: Document, place: &str, now: DateTime<Utc>) -> Step {
-        match std::mem::replace(&mut self.state, State::Looking) {
-            State::Looking | State::Registering => self.look(document, place, now),
-            State::Saving(client) | State::Saved { registered: client, .. } => {
-                self.save(document, client, now)
-            }
-            State::Releasing => self.release(document),
-        }
+    pub(crate) fn read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
+        self.known.get_or_insert(document.registrations.len());
+        self.held = document;
+        self.go_on(now)
     }
 
     /// Goes on after the write took effect.
     pub(crate) fn written(&mut self) -> Step {
-        match std::mem::replace(&mut self.state, State::Looking) {
-            State::Saved { answer, .. } => Step::Done(answer),
-            State::Releasing => Step::Released,
+        match &self.state {
             // The claim.
-            state => {
-                self.state = state;
-                Step::Read
-            }
+            State::Looking | State::Saving { answer: None, .. } => Step::Read,
+            State::Saving { answer: Some(answer), .. } => Step::End(End::Done(answer.clone())),
+            State::Leaving(end) => Step::End(end.clone()),
         }
     }
 
-    /// Goes on after the request was answered with a client.
-    pub(crate) fn registered(&mut self, client: ClientInformation) -> Step {
-        self.state = State::Saving(Box::new(client));
-        Step::Read
+    /// Goes on after the request was answered with a client, at once: it is not safe yet.
+    pub(crate) fn registered(&mut self, client: ClientInformation, now: DateTime<Utc>) -> Step {
+        self.state = State::Saving { registered: Box::new(client), answer: None };
+        self.go_on(now)
     }
 
     /// Goes on after no client came of the request.
     pub(crate) fn not_registered(&mut self) -> Step {
-        if self.has_lock {
-            return Step::Released;
-        }
-        self.state = State::Releasing;
-        Step::Read
+        self.leave(End::NotRegistered)
     }
 
-    fn look(&mut self, mut document: Document, place: &str, now: DateTime<Utc>) -> Step {
-        let need = match self.asked.find(&document, now) {
-            Found::Usable(client) => return Step::Done(client),
-            Found::Refused(problem) => return Step::Refused(problem.at(place)),
+    fn go_on(&mut self, now: DateTime<Utc>) -> Step {
+        match std::mem::replace(&mut self.state, State::Looking) {
+            State::Looking => self.look(now),
+            State::Saving { registered, answer } => self.save(registered, answer.is_some(), now),
+            State::Leaving(end) => self.leave(end),
+        }
+    }
+
+    fn look(&mut self, now: DateTime<Utc>) -> Step {
+        let need = match self.find(now) {
+            Found::Usable(client) => return self.leave(End::Done(client)),
+            Found::Refused(problem) => return self.leave(End::Refused(problem)),
             Found::Nothing(need) => need,
         };
-        match document.claim.take() {
-            _ if self.has_lock => self.register(need),
-            Some(claim) if claim == self.claim => self.register(need),
-            Some(claim) if self.dead.as_ref() != Some(&claim) => Step::Wait(claim),
+        match &self.held.claim {
+            _ if self.has_lock => Step::Register(need),
+            Some(claim) if *claim == self.claim => Step::Register(need),
+            Some(claim) if self.dead.as_ref() != Some(claim) => Step::Wait(claim.clone()),
             _ => {
+                let mut document = self.held.clone();
                 document.claim = Some(self.claim.clone());
                 Step::Write(document)
             }
         }
     }
 
-    fn register(&mut self, need: Need) -> Step {
-        self.state = State::Registering;
-        Step::Register(need)
-    }
-
     fn save(
         &mut self,
-        mut document: Document,
-        client: Box<ClientInformation>,
+        registered: Box<ClientInformation>,
+        was_tried: bool,
         now: DateTime<Utc>,
     ) -> Step {
-        let others = match self.asked.find(&document, now) {
+        let others = match self.find(now) {
             Found::Usable(kept) => Some(kept),
             Found::Nothing(_) | Found::Refused(_) => None,
         };
-        if self.asked.has(&document, &client.client_id) {
+        if was_tried && self.asked.has(&self.held, &registered) {
             // An earlier write took effect after all.
-            return Step::Done(others.unwrap_or(client));
+            return self.leave(End::Done(others.unwrap_or(registered)));
         }
+        let mut document = self.held.clone();
         let answer = if let Some(kept) = others {
-            self.asked.put_superseded(&mut document, (*client).clone());
+            self.asked.put_superseded(&mut document, (*registered).clone());
             kept
         } else {
-            self.asked.put(&mut document, (*client).clone());
-            client.clone()
+            self.asked.put(&mut document, (*registered).clone());
+            registered.clone()
         };
         self.drop_claim(&mut document);
-        self.state = State::Saved { registered: client, answer };
+        self.state = State::Saving { registered, answer: Some(answer) };
         Step::Write(document)
     }
 
-    fn release(&mut self, mut document: Document) -> Step {
-        if !self.drop_claim(&mut document) {
-            return Step::Released;
+    fn leave(&mut self, end: End) -> Step {
+        let mut document = self.held.clone();
+        // With a lock, a claim stands in no one's way.
+        if self.has_lock || !self.drop_claim(&mut document) {
+            return Step::End(end);
         }
-        self.state = State::Releasing;
+        self.state = State::Leaving(end);
         Step::Write(document)
+    }
+
+    fn find(&self, now: DateTime<Utc>) -> Found {
+        self.asked.find(&self.held, now, self.known.unwrap_or(usize::MAX))
     }
 
     fn drop_claim(&self, document: &mut Document) -> bool {

@@ -62,7 +62,8 @@ pub enum RetiredReason {
     Rejected,
     /// A person [removed](crate::RegistrationStore::remove) it.
     Removed,
-    /// Another was [imported](crate::RegistrationStore::import) in its place.
+    /// Another was [imported](crate::RegistrationStore::import) in its place, or the server gave the
+    /// same client a new secret.
     Replaced,
     /// Another host had registered in the meantime, and that client is used.
     Superseded,

@@ -50,13 +50,18 @@ pub(super) async fn export<S: RegistrationStore + ?Sized>(
     Ok(found.map(|kept| kept.client.expose_json()))
 }
 
-pub(super) async fn retire<S: RegistrationStore + ?Sized>(
+/// Takes a client out of use: of this endpoint, or wherever it is.
+pub(crate) async fn retire<S: RegistrationStore + ?Sized>(
     store: &S,
+    endpoint: Option<&str>,
     client_id: &str,
     reason: RetiredReason,
 ) -> Result<bool, Error> {
     change(store, |document| {
-        let of_client = |kept: &&mut StoredRegistration| kept.client.client_id == client_id;
+        let of_client = |kept: &&mut StoredRegistration| {
+            kept.client.client_id == client_id
+                && endpoint.is_none_or(|endpoint| kept.endpoint == endpoint)
+        };
         let mut has_changed = false;
         for kept in document.registrations.iter_mut().filter(of_client) {
             // A person's word also ends what was only rejected.
@@ -91,7 +96,7 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
 
 /// Changes the document, however often others change it in the meantime; `change` says whether it
 /// did.
-async fn change<S: RegistrationStore + ?Sized>(
+pub(crate) async fn change<S: RegistrationStore + ?Sized>(
     store: &S,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, Error> {

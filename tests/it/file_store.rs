@@ -161,7 +161,7 @@ async fn a_format_that_is_not_known_is_left_as_it_is() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} has format 7, and this program reads format 1; it is untouched; no client was \
+            "{} has format 7, and this program reads format 1; it was not changed; no client was \
              registered: update this program, or name another store",
             s.file().display()
         )
@@ -208,7 +208,10 @@ async fn a_folder_that_cannot_be_made_is_named() {
     s.store = FileStore::new(blocker.join("client.json")).unwrap();
     let text = refusal(&s).await.to_string();
     assert!(text.contains(&*blocker.display().to_string()), "{text}");
-    assert!(text.ends_with("no client was registered: mend the store, then call again"), "{text}");
+    assert!(
+        text.ends_with("no client was registered: put the store right, then call again"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -216,7 +219,9 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     let s = Setting::new().await;
     s.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
     let vanish = async {
+        let started = Instant::now();
         while s.posts() == 0 {
+            assert!(started.elapsed() < CAP);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         fs::remove_dir_all(s.folder.path()).unwrap();
@@ -230,8 +235,8 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     assert!(text.contains("No such file or directory"), "{text}");
     assert!(
         text.ends_with(
-            "a client was registered: keep the client that this error holds, and import it when \
-             the store works"
+            "a client was registered: save the client that this error holds, with Client::keep \
+             when the store works"
         ),
         "{text}"
     );
@@ -239,7 +244,7 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     let client = error.into_client().unwrap();
 
     // As it says.
-    s.store.import(s.poggio.registration_endpoint(), &client).await.unwrap();
+    s.poggio.keep(&metadata(), &s.store, &client).await.unwrap();
     let again = s.once(&metadata()).await.unwrap();
     assert_eq!(again.expose_json(), client.expose_json());
     assert_eq!(s.posts(), 1);
@@ -260,7 +265,7 @@ async fn a_lock_that_is_held_for_ever_is_waited_for_as_long_as_a_call_may_take()
     assert_eq!(
         error.to_string(),
         format!(
-            "{} was not to be had within 300ms: another process holds {}.lock; no client was \
+            "{} could not be locked within 300ms: another process or task holds {}.lock; no client was \
              registered: wait for the others, or end them, then call again",
             s.file().display(),
             s.file().display(),
@@ -302,6 +307,54 @@ async fn what_a_killed_process_left_is_in_no_ones_way() {
     fs::write(&new, "half a fi").unwrap();
     s.once(&metadata()).await.unwrap();
     assert_eq!(names(s.folder.path()), ["client.json", "client.json.lock"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_lies_where_the_new_file_is_written_is_not_followed() {
+    use std::os::unix::{
+        fs::{FileTypeExt, PermissionsExt, symlink},
+        net::UnixListener,
+    };
+
+    let endpoint = "https://a.example/register";
+    let client = poggio::ClientInformation::from_json(r#"{"client_id": "7"}"#).unwrap();
+    for what in ["link", "socket", "open to all"] {
+        let s = Setting::new().await;
+        let there = s.folder.path().join("there");
+        fs::write(&there, "kept as it is").unwrap();
+        let new = s.folder.path().join("client.json.new");
+        match what {
+            "link" => symlink(&there, &new).unwrap(),
+            "socket" => drop(UnixListener::bind(&new).unwrap()),
+            _ => {
+                fs::write(&new, "another's").unwrap();
+                fs::set_permissions(&new, fs::Permissions::from_mode(0o666)).unwrap();
+            }
+        }
+        tokio::time::timeout(CAP, s.store.import(endpoint, &client)).await.unwrap().unwrap();
+        assert_eq!(s.store.list().await.unwrap().len(), 1, "{what}");
+        let kept = fs::symlink_metadata(s.file()).unwrap();
+        assert!(kept.is_file() && !kept.file_type().is_socket());
+        assert_eq!(kept.permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&there).unwrap(), "kept as it is");
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_done_under_the_lock_though_its_caller_has_gone() {
+    let s = Setting::new().await;
+    let large = "x".repeat(40_000_000);
+    let lock = s.store.lock(Duration::ZERO).await.unwrap();
+    let mut write = s.store.write(&large, None);
+    assert!(futures_util::poll!(&mut write).is_pending());
+    drop((write, lock));
+
+    let other = FileStore::new(s.file()).unwrap();
+    let error = other.lock(Duration::ZERO).await.map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Busy);
+    let _lock = other.lock(CAP).await.unwrap();
+    assert_eq!(other.read().await.unwrap().unwrap().expose().len(), large.len());
 }
 
 #[tokio::test]

@@ -121,6 +121,11 @@ fn what_is_not_the_answer_is_not_trusted() {
         assert!(text.contains(problem), "{callback}: {text}");
         assert!(!format!("{text}{error:?}").contains(&state), "{text}");
     }
+    // Whoever sent the wrong one, the right one is taken after it.
+    let (oauth, authorization) = begin(&plain);
+    assert!(authorization.code(&oauth, "code=c&state=other").is_err());
+    let state = param(authorization.url(), "state");
+    assert!(authorization.code(&oauth, &format!("code=c&state={state}")).is_ok());
     // Where the issuer is known or not, with and without it.
     for (server, callback) in [
         (&plain, "code=c&state=S&iss=https://anyone.example"),

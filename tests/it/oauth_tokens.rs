@@ -326,6 +326,21 @@ async fn what_a_server_quotes_of_the_request_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a_secret_that_was_sent_in_the_header_is_not_shown_either() {
+    let body = json!({"error": "invalid_client", "error_description": "not s3cr3t/+ of:mine"});
+    let server = RawServer::answering(answer("401 Unauthorized", &body.to_string())).await;
+    let (poggio, _) = at(&server.base_url);
+    let endpoints =
+        AuthorizationServer::poggio().with_token_endpoint(format!("{}/t", server.base_url));
+    let basic = client(json!({"token_endpoint_auth_method": "client_secret_basic"}));
+    let oauth = basic.oauth2_client(&endpoints, Some(REDIRECT)).unwrap();
+    let error = exchange(&poggio, &oauth).await.unwrap_err();
+    assert!(error.is_invalid_client());
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("not [redacted]") && !shown.contains("of:mine"), "{shown}");
+}
+
+#[tokio::test]
 async fn oauth_errors_are_the_oauth2_crates_own_and_the_rest_is_ours() {
     let request = async |status: &str, body: &str| {
         let server = RawServer::answering(answer(status, body)).await;

@@ -114,7 +114,7 @@ async fn a_denial_and_a_code_that_was_used_are_told() {
 
     let authorization = Authorization::new(&oauth, &case.endpoints, ["read"]);
     let callback = case.server.allow(authorization.url().as_str()).await;
-    let again = format!("{callback}");
+    let again = callback.clone();
     let other = Authorization::new(&oauth, &case.endpoints, ["read"]);
     authorization.code(&oauth, &callback).unwrap().request_async(&case.poggio).await.unwrap();
     assert!(!other.is_answer(&again));
@@ -176,6 +176,20 @@ async fn a_client_that_the_server_no_longer_knows_is_renewed_once() {
     let kept = case.store.list().await.unwrap();
     assert_eq!(kept[0].retired().unwrap().reason, RetiredReason::Rejected);
     assert!(kept[1].retired().is_none());
+}
+
+#[tokio::test]
+async fn renewal_at_one_server_leaves_a_client_of_the_same_name_at_another() {
+    let (here, there) = (Case::new().await, Case::new().await);
+    // Both give the same ids.
+    let first = here.poggio.register_once(&no_users(), &here.store).await.unwrap();
+    let other = there.poggio.register_once(&no_users(), &here.store).await.unwrap();
+    assert_eq!(first.client_id, other.client_id);
+    here.server.revoke_client(&first.client_id);
+    let work = |client| here.token(client);
+    here.poggio.with_registered(&no_users(), &here.store, work).await.unwrap();
+    let again = there.poggio.register_once(&no_users(), &here.store).await.unwrap();
+    assert_eq!((again.attempts(), again.client_id), (0, other.client_id));
 }
 
 #[tokio::test]

@@ -171,19 +171,130 @@ async fn a_clock_that_is_ahead_does_not_register_at_every_call() {
     assert_eq!(ids[1..], [&*ids[1]; 4].map(str::to_owned));
 }
 
+/// As if this had been saved by a clock that was ahead of the one now.
+fn saved_ahead(s: &Setting, by_seconds: i64) {
+    let text = std::fs::read_to_string(s.file()).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for kept in json["registrations"].as_array_mut().unwrap() {
+        kept["saved_at"] = seconds_from_now(by_seconds).into();
+    }
+    std::fs::write(s.file(), json.to_string()).unwrap();
+}
+
 #[tokio::test]
-async fn a_clock_set_back_renews_nothing_and_loses_nothing() {
+async fn a_clock_set_back_renews_what_has_expired_and_nothing_else() {
+    let year = 365 * 86_400;
     let s = Setting::new().await;
     s.server.script([expiring_in(3600)]);
     let first = s.once(&metadata()).await.unwrap();
-    // As if it had been saved by a clock that was a year ahead.
-    let text = std::fs::read_to_string(s.file()).unwrap();
-    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    json["registrations"][0]["saved_at"] = seconds_from_now(365 * 86_400).into();
-    std::fs::write(s.file(), json.to_string()).unwrap();
-
+    saved_ahead(&s, year);
     assert_eq!(s.once(&metadata()).await.unwrap().client_id, first.client_id);
     assert_eq!(s.posts(), 1);
+
+    // What was registered while the clock was ahead had expired when it came, by that clock; now
+    // that the clock is right, it is renewed when it expires.
+    let s = Setting::new().await;
+    s.server.script([expiring_in(-10), expiring_in(-10), expiring_in(-10), expiring_in(3600)]);
+    s.once(&metadata()).await.unwrap();
+    let second = s.once(&metadata()).await.unwrap();
+    assert_eq!(s.once(&metadata()).await.unwrap().client_id, second.client_id);
+    assert_eq!(s.posts(), 2);
+    saved_ahead(&s, year);
+    let third = s.once(&metadata()).await.unwrap();
+    assert_ne!(third.client_id, second.client_id);
+    assert_eq!(s.posts(), 3);
+}
+
+#[tokio::test]
+async fn callers_that_wait_take_a_secret_that_ends_soon_as_their_own_would() {
+    let s = std::sync::Arc::new(Setting::new().await);
+    // Each would be renewed at once, by the margin.
+    s.server.script((0..16).map(|_| expiring_in(30).with_delay(Duration::from_millis(300))));
+    let callers = (0..16).map(|_| {
+        let s = std::sync::Arc::clone(&s);
+        tokio::spawn(async move { s.once(&metadata()).await.unwrap() })
+    });
+    let mut ids = Vec::new();
+    for caller in callers.collect::<Vec<_>>() {
+        ids.push(caller.await.unwrap().client_id);
+    }
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    assert_eq!(s.posts(), 1);
+    // One that comes later has it renewed.
+    assert_ne!(s.once(&metadata()).await.unwrap().client_id, ids[0]);
+}
+
+#[tokio::test]
+async fn a_server_that_gives_the_same_client_a_new_secret_has_it_kept() {
+    let s = Setting::new().await;
+    let with_secret = |secret: &str| {
+        Reply::registered().with_member("client_id", "same").with_member("client_secret", secret)
+    };
+    s.server.script(["first", "second", "third"].map(with_secret));
+    assert_eq!(secret(&s.once(&metadata()).await.unwrap()), "first");
+    s.store.forget("same").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(secret(&s.once(&metadata()).await.unwrap()), "second");
+    }
+    // Asked otherwise: the new secret is the one that counts.
+    let other = metadata().with_scope("read");
+    for _ in 0..2 {
+        assert_eq!(secret(&s.once(&other).await.unwrap()), "third");
+    }
+    assert_eq!(s.posts(), 3);
+    let reasons = s.reasons().await.into_iter().map(|(_, reason)| reason);
+    let (rejected, replaced) = (RetiredReason::Rejected, RetiredReason::Replaced);
+    assert_eq!(reasons.collect::<Vec<_>>(), [Some(rejected), Some(replaced), None]);
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_state_is_what_was_asked() {
+    let s = Setting::new().await;
+    s.server.script([Reply::json(201, json!({"client_id": "7", "client_secret": "s"}))]);
+    s.once(&metadata()).await.unwrap();
+    // Where to listen is to be had though another port is asked for.
+    let mut other = metadata();
+    other.redirect_uris = vec!["http://127.0.0.1:50123/callback".to_owned()];
+    let again = s.once(&other).await.unwrap();
+    assert_eq!(again.metadata.redirect_uris, ["http://127.0.0.1:8910/callback"]);
+    assert_eq!(s.posts(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_could_not_be_saved_is_kept_later_and_renewed_like_any_other() {
+    let server = Server::start().await;
+    server.script([expiring_in(3600)]);
+    let store = Failing::from_access(4);
+    let error = server.client().register_once(&metadata(), &*store).await.unwrap_err();
+    assert!(error.to_string().contains("with Client::keep when the store works"), "{error}");
+    let Error::Store(error) = error else { panic!() };
+    let client = error.into_client().unwrap();
+
+    let s = Setting::new().await;
+    let endpoint = server.client();
+    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
+    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
+    let again = endpoint.register_once(&metadata(), &s.store).await.unwrap();
+    assert_eq!(again.expose_json(), client.expose_json());
+    let kept = s.store.list().await.unwrap();
+    assert_eq!((kept.len(), kept[0].is_imported()), (1, false));
+    let careful =
+        server.client_builder().renewal_margin(Duration::from_secs(7200)).build().unwrap();
+    assert_ne!(
+        careful.register_once(&metadata(), &s.store).await.unwrap().client_id,
+        again.client_id
+    );
+
+    // Where another is in use by now, it is history.
+    let s = Setting::new().await;
+    let used = endpoint.register_once(&metadata(), &s.store).await.unwrap();
+    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
+    let again = endpoint.register_once(&metadata(), &s.store).await.unwrap();
+    assert_eq!(again.client_id, used.client_id);
+    assert_eq!(
+        s.reasons().await,
+        [(client.client_id, Some(RetiredReason::Superseded)), (used.client_id, None)]
+    );
 }
 
 #[tokio::test]
@@ -410,10 +521,10 @@ impl RegistrationStore for Failing {
 
 #[tokio::test]
 async fn a_store_that_fails_at_any_step_costs_no_secret() {
-    // Look; look under the claim's protection, claim, confirm; read, save.
+    // Look, look again, claim, look; save.
     const BEFORE: usize = 4;
     let mut outcomes = Vec::new();
-    for fails_from in 0..7 {
+    for fails_from in 0..6 {
         let server = Server::start().await;
         let store = Failing::from_access(fails_from);
         let result = server.client().register_once(&metadata(), &*store).await;
@@ -447,10 +558,58 @@ async fn a_store_that_fails_at_any_step_costs_no_secret() {
             }
         }
     }
+    assert_eq!(outcomes, ["nothing", "nothing", "nothing", "nothing", "handed over", "saved"]);
+}
+
+#[tokio::test]
+async fn a_claim_is_dropped_whatever_the_call_comes_to() {
+    let server = Server::start().await;
+    let store = Failing { fails_from: usize::MAX, ..Failing::default() };
+    server.script([Reply::status(403)]);
+    server.client().register_once(&metadata(), &store).await.unwrap_err();
+    let kept = store.text.lock().unwrap().clone().unwrap();
+    assert!(!kept.contains("claim"), "{kept}");
+    server.client().register_once(&metadata(), &store).await.unwrap();
+    let kept = store.text.lock().unwrap().clone().unwrap();
+    assert!(!kept.contains("claim") && kept.contains("loopback-client-1"), "{kept}");
+}
+
+/// A store that takes its time.
+struct Slow(Failing, Duration);
+
+impl RegistrationStore for Slow {
+    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+        Box::pin(async {
+            tokio::time::sleep(self.1).await;
+            self.0.read().await
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        text: &'a str,
+        expected: Option<&'a Stored>,
+    ) -> StoreFuture<'a, Written> {
+        self.0.write(text, expected)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_too_slow_for_its_claims_is_told_before_anything_is_sent() {
+    let server = Server::start().await;
+    let store = |seconds| {
+        let inner = Failing { fails_from: usize::MAX, ..Failing::default() };
+        Slow(inner, Duration::from_secs(seconds))
+    };
+    // Who looks at a claim that may have run out by then claims again.
+    let error = server.client().register_once(&metadata(), &store(11)).await.unwrap_err();
     assert_eq!(
-        outcomes,
-        ["nothing", "nothing", "nothing", "nothing", "handed over", "handed over", "saved"]
+        error.to_string(),
+        "the store answers too slowly for a registration under its claim; no client was \
+         registered: put the store right, then call again"
     );
+    assert!(server.requests().is_empty());
+    server.client().register_once(&metadata(), &store(9)).await.unwrap();
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ pub(super) fn is_plain(path: &Path) -> Result<bool, Failure> {
 }
 
 /// Refuses a file that others can read.
-fn private(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
+pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     #[cfg(unix)]
     {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
@@ -98,6 +98,6 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn damaged(how: &str) -> Failure {
-    let problem = format!("is damaged, or not a store of registrations: {how}; it is untouched");
+    let problem = format!("is damaged, or not a store of registrations: {how}; it was not changed");
     Failure::Refused(StoreError::new(problem).with_kind(StoreErrorKind::Damaged))
 }

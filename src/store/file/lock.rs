@@ -1,9 +1,12 @@
 //! The lock: on a file of its own, by the operating system, freed when its holder dies.
 
+#[cfg(unix)]
+use std::fs;
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::PathBuf,
+    sync::Mutex,
 };
 
 use super::{Failure, Paths, access, replace};
@@ -11,9 +14,10 @@ use super::{Failure, Paths, access, replace};
 /// The lock of a store; freed when dropped.
 pub(super) struct Held {
     /// Open as long as the lock is held.
-    _file: File,
-    /// What its holder may leave.
+    file: File,
     new: PathBuf,
+    /// The new file with the room that was taken for it, open since it was made.
+    pub(super) reserve: Mutex<Option<File>>,
 }
 
 /// Takes the lock; `None` where another has it.
@@ -31,7 +35,7 @@ pub(super) fn try_take(paths: &Paths) -> Result<Option<Held>, Failure> {
     if !is_at(&file, paths).unwrap_or(false) {
         return Ok(None);
     }
-    Ok(Some(Held { _file: file, new: paths.new.clone() }))
+    Ok(Some(Held { file, new: paths.new.clone(), reserve: Mutex::default() }))
 }
 
 /// Whether the lock's path leads to this file.
@@ -42,7 +46,7 @@ fn is_at(file: &File, paths: &Paths) -> io::Result<bool> {
         let (held, there) = (file.metadata()?, fs::symlink_metadata(&paths.lock)?);
         Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
     }
-    // Elsewhere an open file cannot be removed.
+    // There, what is written is still compared with what was read.
     #[cfg(not(unix))]
     {
         let _ = (file, paths);
@@ -52,7 +56,9 @@ fn is_at(file: &File, paths: &Paths) -> io::Result<bool> {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Before the lock is freed: the next holder may make its own.
+        // Before the lock is freed: the next holder may make its own. Freed by name, since a child
+        // of this process may hold the file as well.
         replace::give_up(&self.new);
+        let _ = self.file.unlock();
     }
 }

@@ -2,29 +2,34 @@
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Seek, Write},
     path::Path,
 };
 
 use super::{Failure, Paths, access};
 use crate::store::{Stored, Written};
 
-/// More than what one more registration needs.
-const ROOM: usize = 64 * 1024;
+/// More than one more registration needs, of an answer of the size that is read by default.
+const ROOM: usize = 512 * 1024;
 
-/// Takes room on the disk for the next write, beside the file: where it cannot be had, nothing has
-/// been registered yet.
-pub(super) fn reserve(paths: &Paths) -> Result<(), Failure> {
-    let length = fs::symlink_metadata(&paths.file).map_or(0, |metadata| metadata.len());
-    let blanks = vec![b' '; usize::try_from(length).unwrap_or(0).saturating_add(ROOM)];
-    let taken = make(&paths.new).and_then(|mut file| {
-        file.write_all(&blanks)?;
-        file.sync_all()
-    });
-    taken.map_err(|error| {
+/// Proves that the file can be replaced, and takes room on the disk for the next write, in a new
+/// file beside it: where either fails, nothing has been registered yet.
+pub(super) fn reserve(paths: &Paths) -> Result<File, Failure> {
+    let current = access::read(paths)?;
+    let length = current.as_ref().map_or(0, |stored| stored.expose().len());
+    if let Some(stored) = &current {
+        // What some mounts refuse is the rename alone.
+        put(paths, make_private(paths)?, stored.expose())?;
+    }
+    let mut file = make_private(paths)?;
+    let blanks = vec![b' '; length.saturating_add(ROOM)];
+    let taken = file.write_all(&blanks).and_then(|()| file.sync_all());
+    let taken = taken.and_then(|()| flush_folder(&paths.folder));
+    if let Err(error) = taken {
         give_up(&paths.new);
-        Failure::io("write", &paths.new)(error)
-    })
+        return Err(Failure::io("write", &paths.new)(error));
+    }
+    Ok(file)
 }
 
 /// Removes what was reserved or half written.
@@ -33,9 +38,11 @@ pub(super) fn give_up(new: &Path) {
     let _ = fs::remove_file(new);
 }
 
-/// Puts `text` in the place of what was read. Under the lock.
+/// Puts `text` in the place of what was read, by way of the reserve where there is one. Under the
+/// lock.
 pub(super) fn replace(
     paths: &Paths,
+    reserve: Option<File>,
     text: &str,
     expected: Option<&Stored>,
 ) -> Result<Written, Failure> {
@@ -43,22 +50,31 @@ pub(super) fn replace(
     if current.as_ref().map(Stored::expose) != expected.map(Stored::expose) {
         return Ok(Written::Conflict);
     }
-    write(&paths.new, text).map_err(Failure::io("write", &paths.new))?;
-    fs::rename(&paths.new, &paths.file).map_err(Failure::io("rename to", &paths.file))?;
-    flush_folder(&paths.folder).map_err(Failure::io("flush", &paths.folder))?;
+    let file = reserve.map_or_else(|| make_private(paths), Ok)?;
+    put(paths, file, text)?;
     Ok(Written::Done)
 }
 
-/// Writes into the room that was reserved, or without it where that is used up.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = match access::options().open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path)?,
-        Err(error) => return Err(error),
-    };
+/// Fills the new file and renames it.
+fn put(paths: &Paths, file: File, text: &str) -> Result<(), Failure> {
+    write(file, text).map_err(Failure::io("write", &paths.new))?;
+    fs::rename(&paths.new, &paths.file).map_err(Failure::io("rename to", &paths.file))?;
+    flush_folder(&paths.folder).map_err(Failure::io("flush", &paths.folder))
+}
+
+fn write(mut file: File, text: &str) -> io::Result<()> {
+    file.rewind()?;
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)?;
     file.sync_all()
+}
+
+/// A new file that its owner alone can use; some mounts know no such thing.
+fn make_private(paths: &Paths) -> Result<File, Failure> {
+    let file = make(&paths.new).map_err(Failure::io("make", &paths.new))?;
+    let metadata = file.metadata().map_err(Failure::io("look at", &paths.new))?;
+    access::private(&paths.new, &metadata).inspect_err(|_| give_up(&paths.new))?;
+    Ok(file)
 }
 
 /// A new file, in the place of one that a killed process left.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::secrets::Entry;
-use crate::{StoreError, text::shown};
+use crate::{StoreError, store::document::unique, text::shown};
 
 const SERVICE: &str = "poggio";
 
@@ -36,7 +36,7 @@ impl Keyring {
     /// Makes sure that an entry can be written, and that it is kept.
     pub(super) async fn prove(&self, wait: Duration) -> Result<(), StoreError> {
         let proof = self.call_within(wait.min(PATIENCE), |keyring| {
-            let name = format!("can this be written ({:032x})", fastrand::u128(..));
+            let name = format!("can this be written ({})", unique());
             let content = name.as_bytes();
             keyring.build(SERVICE, &name, None)?.set_secret(content)?;
             let entry = keyring.build(SERVICE, &name, None)?;

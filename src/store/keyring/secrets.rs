@@ -6,7 +6,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::{store::Stored, text::shown};
+use crate::{
+    store::{Stored, document::unique},
+    text::shown,
+};
 
 /// The members of a client that are kept in the keyring: a registration access token (RFC 7592)
 /// gets its bearer the secret.
@@ -121,7 +124,7 @@ fn new_name(members: &Map<String, Value>, endpoint: &str) -> String {
     let client_id = members.get("client_id").and_then(Value::as_str).unwrap_or_default();
     // Windows takes 513 characters.
     let (client_id, endpoint) = (short(client_id, 120), short(endpoint, 240));
-    format!("{client_id} at {endpoint} ({:032x})", fastrand::u128(..))
+    format!("{client_id} at {endpoint} ({})", unique())
 }
 
 fn registrations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {

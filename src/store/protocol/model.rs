@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Protocol, Step};
+use super::{End, Protocol, State, Step};
 use crate::{
     ClientInformation, ClientMetadata,
     store::{
@@ -66,6 +66,16 @@ enum Next {
     Crashed,
 }
 
+impl Next {
+    fn of(end: &End) -> Self {
+        match end {
+            End::Done(client) => Self::Done(client.client_id.clone()),
+            End::NotRegistered => Self::Refused,
+            End::Refused(problem) => panic!("{problem}"),
+        }
+    }
+}
+
 impl Host {
     fn new(name: &str) -> Self {
         let asked = Asked {
@@ -94,13 +104,15 @@ impl Host {
             Step::Write(document) => Next::Write(document),
             Step::Wait(claim) => Next::Wait(claim),
             Step::Register(_) => Next::Register,
-            Step::Done(client) => Next::Done(client.client_id),
-            Step::Released => Next::Refused,
-            Step::Refused(error) => panic!("{error}"),
+            Step::End(end) => Next::of(&end),
         };
     }
 
     fn fail(&mut self) {
+        if let Some(end) = self.protocol.end() {
+            self.next = Next::of(end);
+            return;
+        }
         self.next = Next::Failed(self.protocol.unsaved().map(|client| client.client_id.clone()));
     }
 }
@@ -142,7 +154,7 @@ impl World {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         host.is_fresh = true;
-        let step = host.protocol.read(world.document.clone(), "the store", now());
+        let step = host.protocol.read(world.document.clone(), now());
         host.follow(step);
         world
     }
@@ -189,7 +201,7 @@ impl World {
         let host = &mut world.hosts[i];
         let name = &host.name;
         let json = format!(r#"{{"client_id": "{name}", "client_secret": "secret of {name}"}}"#);
-        let step = host.protocol.registered(ClientInformation::from_json(&json).unwrap());
+        let step = host.protocol.registered(ClientInformation::from_json(&json).unwrap(), now());
         host.has_posted = true;
         host.follow(step);
         all.push(world);
@@ -229,15 +241,22 @@ impl World {
             };
             let dead = host.protocol.dead.as_ref().map(|claim| &claim.owner);
             let held = host.protocol.unsaved().map(|client| &client.client_id);
-            let state = std::mem::discriminant(&host.protocol.state);
+            let state = match &host.protocol.state {
+                State::Looking => "looking",
+                State::Saving { answer: None, .. } => "registered",
+                State::Saving { answer: Some(_), .. } => "saving",
+                State::Leaving(_) => "leaving",
+            };
+            let known = host.protocol.known;
             let (is_fresh, has_posted) = (host.is_fresh, host.has_posted);
-            write!(key, "|{next} {dead:?} {held:?} {state:?} {is_fresh} {has_posted}").unwrap();
+            write!(key, "|{next} {dead:?} {held:?} {state} {known:?} {is_fresh} {has_posted}")
+                .unwrap();
         }
         key
     }
 
-    /// What has to hold in every state.
-    fn check(&self) {
+    /// What has to hold in every state; `is_sound` says whether the store never fails.
+    fn check(&self, is_sound: bool) {
         let live: Vec<_> =
             self.document.registrations.iter().filter(|kept| kept.is_live()).collect();
         assert!(live.len() <= 1, "two live records: {}", self.key());
@@ -249,6 +268,11 @@ impl World {
                 assert_eq!(live.len(), 1, "an answer that is not kept: {}", self.key());
                 assert_eq!(*id, live[0].client.client_id, "two answers: {}", self.key());
             }
+        }
+        if let Some(claim) = self.document.claim.as_ref().filter(|_| is_sound) {
+            let owner = self.hosts.iter().find(|host| host.name == claim.owner).unwrap();
+            let has_ended = matches!(owner.next, Next::Done(_) | Next::Refused);
+            assert!(!has_ended, "a claim that was left behind: {}", self.key());
         }
         let mut lost = 0;
         for host in self.hosts.iter().filter(|host| host.has_posted) {
@@ -291,7 +315,7 @@ fn explore(faults: Faults) -> Vec<World> {
     let mut queue = vec![(0, start)];
     let (mut over, mut ends) = (Vec::new(), Vec::new());
     while let Some((index, world)) = queue.pop() {
-        world.check();
+        world.check(faults.store == 0);
         if world.is_over() {
             ends.push(index);
             over.push(world);
