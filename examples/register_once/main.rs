@@ -78,6 +78,10 @@ struct Args {
     /// Use the credentials in this file, RFC 7591 JSON, from now on; they are never replaced.
     #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
     import: Option<PathBuf>,
+    /// Keep the client in this file, RFC 7591 JSON, that an earlier run registered and could not
+    /// save.
+    #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
+    keep: Option<PathBuf>,
     /// Start N copies of this program at once, on one store and one embedded server.
     #[arg(long, value_name = "N", group = "action", value_parser = clap::value_parser!(u16).range(1..=256),
         conflicts_with_all = ["live", "base_url", "port", "export"])]
@@ -131,6 +135,13 @@ async fn run(args: Args) -> Result<(), u8> {
         let client = read_credentials(path)?;
         store.import(poggio.registration_endpoint(), &client).await.map_err(failed)?;
         print(&format!("imported  {}\n", client.client_id.escape_debug()));
+        return Ok(());
+    }
+
+    if let Some(path) = &args.keep {
+        let client = read_credentials(path)?;
+        poggio.keep(&args.metadata(), &store, &client).await.map_err(failed)?;
+        print(&format!("kept      {}\n", client.client_id.escape_debug()));
         return Ok(());
     }
 
@@ -217,7 +228,7 @@ fn read_credentials(path: &Path) -> Result<ClientInformation, u8> {
             .map_err(|_| "it is not the JSON of a client with a client_id".to_owned())
     });
     client.map_err(|problem| {
-        let what = "the credentials cannot be imported";
+        let what = "the credentials cannot be read";
         let help = "name a file in RFC 7591's JSON, such as --export writes";
         Refusal { what, place: path.display().to_string(), problem, help }.report()
     })

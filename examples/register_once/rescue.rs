@@ -34,10 +34,12 @@ pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
     match written {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
-            eprintln!(
-                "   = help: register_once takes that file by --import when the store works; then \
-                 remove it"
-            );
+            let help = if credentials["client_id"].is_string() {
+                "register_once takes that file by --keep when the store works; then remove it"
+            } else {
+                "its client_id did not arrive: ask Poggio for the client before you register again"
+            };
+            eprintln!("   = help: {help}");
         }
         Err(error) => eprintln!("   = note: they could not be written elsewhere either: {error}"),
     }

@@ -320,7 +320,7 @@ async fn credentials_that_cannot_be_saved_or_read_are_written_elsewhere() {
         if !is_gone {
             fs::remove_dir(case.store()).unwrap();
         }
-        case.run(0, &["--import", file.to_str().unwrap()]);
+        case.run(0, &["--keep", file.to_str().unwrap()]);
         let found = text(&case.run(0, &[]).stdout);
         assert_eq!(value(&found, "client_id"), "loopback-client-1");
         assert_eq!(case.server.requests().len(), 1);
