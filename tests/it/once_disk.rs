@@ -9,10 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poggio::testing::Server;
+use poggio::testing::{Reply, Server};
 use tempfile::TempDir;
 
-use crate::examples::{command, text};
+use crate::{
+    examples::{command, text},
+    support::skipped,
+};
 
 /// None of these may take longer, however the file system behaves.
 const CAP: Duration = Duration::from_secs(10);
@@ -146,4 +149,99 @@ async fn a_file_that_may_not_be_read_is_told() {
     assert!(case.server.requests().is_empty());
     set_mode(&file, 0o600);
     assert_eq!(fs::read_to_string(&file).unwrap(), "kept as it is");
+}
+
+/// A mount that ends with the test; `None` where this user may not mount.
+struct Mount<'a>(&'a Path);
+
+impl<'a> Mount<'a> {
+    fn new(at: &'a Path, args: &[&str]) -> Option<Self> {
+        let mounted = Command::new("mount").args(args).arg(at).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(at));
+        }
+        skipped("a test of register_once: it needs to mount a file system");
+        None
+    }
+}
+
+impl Drop for Mount<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_amid_the_registration_costs_no_secret() {
+    let case = Case::new().await;
+    let folder = case.folder.path().join("store");
+    let tmpfs = ["-t", "tmpfs", "-o", "size=4m", "none"];
+    let Some(_mount) = Mount::new(&folder, &tmpfs) else { return };
+    case.server.script([Reply::registered().with_delay(Duration::from_millis(500))]);
+    let (code, shown) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| case.run(&mut command("register_once", &[])));
+        let started = Instant::now();
+        while case.server.requests().is_empty() {
+            assert!(started.elapsed() < CAP);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // All that is left.
+        let full = fs::write(folder.join("other"), vec![b'x'; 4 << 20]).unwrap_err();
+        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+        run.join().unwrap()
+    });
+    assert_eq!(code, 0, "{shown}");
+    let (code, shown) = case.run(&mut command("register_once", &[]));
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("found: no request was sent"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_renamed_over_is_told_before_anything_is_sent() {
+    let case = Case::new().await;
+    assert_eq!(case.run(&mut command("register_once", &[])).0, 0);
+    // A file that is mounted can be written, but nothing can take its place.
+    let file = case.folder.path().join("store/client.json");
+    let text = file.display().to_string();
+    let Some(_mount) = Mount::new(&file, &["--bind", &text]) else { return };
+    let before = fs::read(&file).unwrap();
+    let other = ["--redirect-uri", "https://acme.example/callback"];
+    let (code, shown) = case.run(&mut command("register_once", &other));
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains(&format!("to rename to {text} failed")), "{shown}");
+    assert_eq!(case.server.requests().len(), 1);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_is_returned_is_on_the_disk() {
+    let case = Case::new().await;
+    let log = case.folder.path().join("log");
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-qq", "-e", "trace=fsync,rename,renameat,renameat2,write", "-o"]);
+    traced.arg(&log).arg(command("register_once", &[]).get_program());
+    let can_trace = Command::new("strace").args(["-qq", "true"]).output();
+    if !can_trace.is_ok_and(|output| output.status.success()) {
+        skipped("a test of register_once: it needs strace (apt-get install strace)");
+        return;
+    }
+    let (code, shown) = case.run(&mut traced);
+    assert_eq!(code, 0, "{shown}");
+
+    let store = case.folder.path().join("store").canonicalize().unwrap().display().to_string();
+    let log = fs::read_to_string(log).unwrap();
+    // A call that another thread's interrupts in the log has a line where it begins.
+    let mut lines = log.lines();
+    for (call, what) in [
+        // The room, before the request; then the client, before a word of it.
+        ("fsync(", format!("{store}/client.json.new>")),
+        ("fsync(", format!("{store}>")),
+        ("fsync(", format!("{store}/client.json.new>")),
+        ("rename", format!("{store}/client.json.new\", ")),
+        ("fsync(", format!("{store}>")),
+        ("write(1", "registered: 1 request was sent".to_owned()),
+    ] {
+        let found = lines.any(|line| line.contains(call) && line.contains(&what));
+        assert!(found, "{call} {what} is not in its place:\n{log}");
+    }
 }
