@@ -218,6 +218,25 @@ async fn the_whole_way_from_registration_to_refresh() {
     assert!(case.server.token_requests().iter().all(|sent| sent.status() == Some(200)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_method_and_further_parameters_are_the_users_choice() {
+    let case = Case::new().await;
+    let params = ["--param", "prompt=consent", "--param", "hint=a=b"];
+    let args = [&params[..], &["--token-endpoint-auth-method", "none"]].concat();
+    let mut login = case.log_in(&args);
+    let url = login.url();
+    assert_eq!((param(&url, "prompt").as_str(), param(&url, "hint").as_str()), ("consent", "a=b"));
+    follow(&case.server.allow(&url).await);
+    let shown = login.end(0);
+    assert!(shown.contains("\nrefreshed\n"), "{shown}");
+    let registered = case.server.registrations()[0].metadata().unwrap();
+    assert_eq!(registered.token_endpoint_auth_method.as_str(), "none");
+    assert_eq!(fields(&case.server, "client_secret"), [None, None]);
+
+    let output = case.command(&["--param", "prompt"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
 fn without_date(head: &str) -> String {
     head.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
 }
