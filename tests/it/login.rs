@@ -25,17 +25,17 @@ use crate::examples::command;
 const NAME: &str = "login";
 
 /// A store, and a server in the test for it.
-struct Case {
+pub(crate) struct Case {
     folder: TempDir,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Case {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), server: Server::start().await }
     }
 
-    fn command(&self, more: &[&str]) -> Command {
+    pub(crate) fn command(&self, more: &[&str]) -> Command {
         let mut command = command(NAME, more);
         command.arg("--store").arg(self.store());
         command
@@ -46,7 +46,7 @@ impl Case {
     }
 
     /// Starts a login at the server in the test.
-    fn log_in(&self, more: &[&str]) -> Login {
+    pub(crate) fn log_in(&self, more: &[&str]) -> Login {
         let mut command = self.command(more);
         Login::start(command.args(["--print-url", "--base-url", &self.server.base_url()]))
     }
@@ -62,7 +62,7 @@ impl Case {
 }
 
 /// The program, from its start to its end.
-struct Login {
+pub(crate) struct Login {
     program: Child,
     output: BufReader<ChildStdout>,
     printed: String,
@@ -70,7 +70,7 @@ struct Login {
 }
 
 impl Login {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut program = command.spawn().unwrap();
         let output = BufReader::new(program.stdout.take().unwrap());
@@ -79,7 +79,7 @@ impl Login {
 
     /// The address that is to be opened, when it is printed. What is kept of the output has URL in
     /// its place.
-    fn url(&mut self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         loop {
             let mut line = String::new();
             if self.output.read_line(&mut line).unwrap() == 0 {
@@ -99,7 +99,7 @@ impl Login {
     }
 
     /// The port that it listens on.
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         port(&self.printed)
     }
 
@@ -110,7 +110,7 @@ impl Login {
     }
 
     /// Waits for the end; nothing that was printed is secret.
-    fn end(mut self, code: i32) -> String {
+    pub(crate) fn end(mut self, code: i32) -> String {
         self.output.read_to_string(&mut self.printed).unwrap();
         let errors = self.errors();
         self.printed += &errors;
