@@ -98,6 +98,13 @@ struct Args {
     /// What the token is for (RFC 8707), such as the URL of an MCP server.
     #[arg(long, value_name = "URL")]
     resource: Option<String>,
+    /// A parameter for the server's page; can be given several times. `OpenID` providers give a
+    /// refresh token for the scope `offline_access` with `prompt=consent`.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    param: Vec<(String, String)>,
+    /// How the client authenticates: `client_secret_post`, `client_secret_basic`, or `none`.
+    #[arg(long, value_name = "METHOD", default_value = "client_secret_post")]
+    token_endpoint_auth_method: String,
     /// How long the user may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300,
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -130,7 +137,7 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
     let place = Place::find(args).await?;
     print(&format!("store     {}\nserver    {}\n", store.path().display(), place.name));
 
-    let kept = place.poggio.registered(&metadata(ANY_PORT), store).await?;
+    let kept = place.poggio.registered(&args.metadata(ANY_PORT), store).await?;
     if let (true, Some(kept)) = (args.renew, &kept) {
         store.forget(&kept.client_id).await?;
     }
@@ -144,7 +151,7 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
     print(&format!("callback  {redirect_uri}\n"));
 
     let login = Login { args, place: &place, redirect_uri: &redirect_uri, port, stage };
-    let metadata = metadata(&redirect_uri);
+    let metadata = args.metadata(&redirect_uri);
     let mut listener = Some(listener);
     let work = |client| login.begin(client, listener.take());
     place.poggio.with_registered(&metadata, store, work).await?
@@ -195,6 +202,9 @@ impl Login<'_> {
         let mut authorization = Authorization::new(&oauth, server, &self.args.scope);
         if let Some(resource) = &self.args.resource {
             authorization = authorization.with_param("resource", resource);
+        }
+        for (name, value) in &self.args.param {
+            authorization = authorization.with_param(name, value);
         }
 
         self.stage.set(Stage::Waiting);
@@ -248,13 +258,19 @@ impl Args {
             None => FileStore::for_app("poggio-example-login"),
         }
     }
+
+    fn metadata(&self, redirect_uri: &str) -> ClientMetadata {
+        ClientMetadata::new()
+            .with_redirect_uri(redirect_uri)
+            .with_token_endpoint_auth_method(self.token_endpoint_auth_method.as_str())
+            .with_grant_types(["authorization_code", "refresh_token"])
+            .with_client_name("Poggio login example")
+    }
 }
 
-fn metadata(redirect_uri: &str) -> ClientMetadata {
-    ClientMetadata::new()
-        .with_redirect_uri(redirect_uri)
-        .with_grant_types(["authorization_code", "refresh_token"])
-        .with_client_name("Poggio login example")
+fn name_and_value(param: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = param.split_once('=').ok_or("there is no = in it")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Listens where the user said, else where the client was registered, else anywhere.

@@ -21,8 +21,9 @@ pub(crate) struct Page {
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif; }
-main { max-width: 34rem; margin: 3rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; }";
+main { max-width: 34rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; text-wrap: balance; }
+p { text-wrap: pretty; }";
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
@@ -49,8 +50,8 @@ impl Page {
     }
 
     pub(crate) fn not_the_answer() -> Self {
-        let text = "It is not the answer that the program waits for, which goes on waiting. Come \
-            back by the page that the program opened.";
+        let text = "This is not the answer that the program waits for. It waits on: answer in the \
+            page that the program opened.";
         Self::refusal(StatusCode::BAD_REQUEST, text)
     }
 

@@ -14,10 +14,12 @@ const TICKET: &str = r#"<input type="hidden" name="ticket" value=""#;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif; }
-main { max-width: 34rem; margin: 3rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; line-height: 1.25; }
+main { max-width: 34rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; line-height: 1.25; text-wrap: balance; }
+p { text-wrap: pretty; }
 dt { margin-top: 1rem; font-size: .9rem; opacity: .8; }
 dd, ul { margin: 0; }
+ul { padding-left: 1.2rem; }
 form { display: flex; gap: 1rem; margin: 2rem 0; }
 button { flex: 1; padding: .7rem; font: inherit; cursor: pointer; }";
 
@@ -30,22 +32,26 @@ pub(super) struct Question<'a> {
 /// Asks a person whether a program may have a code.
 pub(super) fn question(question: &Question<'_>) -> ResponseTemplate {
     let Question { ticket, client, asked } = question;
-    let name = client.metadata.client_name.as_deref().unwrap_or(&client.client_id);
+    let (name, whose) = match client.metadata.client_name.as_deref() {
+        Some(name) => (name, "That is what it calls itself, and nobody has checked it."),
+        None => (client.client_id.as_str(), "It has given no name."),
+    };
     let name = escaped(&shown(name));
-    let mut facts = fact("Its name for this server", &[shown(&client.client_id)]);
+    let mut facts = fact("Its client id", &[shown(&client.client_id)]);
     if let Some(uri) = &client.metadata.client_uri {
         facts += &fact("Its website, as it says", &[shown(uri)]);
     }
     facts += &match &asked.grant.scope {
         Some(scope) => fact("What it asks for", &scope.split(' ').collect::<Vec<_>>()),
-        None => fact("What it asks for", &["no scope in particular"]),
+        None => fact("What it asks for", &["nothing in particular"]),
     };
     if !asked.grant.resources.is_empty() {
-        facts += &fact("At", &asked.grant.resources);
+        facts += &fact("For use at", &asked.grant.resources);
     }
     facts += &fact("Where you are sent with the answer", &[&asked.redirect_uri]);
     let body = format!(
-        r#"<h1>Allow <bdi>{name}</bdi> to act for you?</h1>
+        r#"<h1>Allow “<bdi>{name}</bdi>” to act for you?</h1>
+<p>{whose}</p>
 <p>You are at a server for tests: what you allow here is of no value elsewhere.</p>
 <dl>
 {facts}</dl>

@@ -25,17 +25,17 @@ use crate::examples::command;
 const NAME: &str = "login";
 
 /// A store, and a server in the test for it.
-struct Case {
+pub(crate) struct Case {
     folder: TempDir,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Case {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), server: Server::start().await }
     }
 
-    fn command(&self, more: &[&str]) -> Command {
+    pub(crate) fn command(&self, more: &[&str]) -> Command {
         let mut command = command(NAME, more);
         command.arg("--store").arg(self.store());
         command
@@ -46,7 +46,7 @@ impl Case {
     }
 
     /// Starts a login at the server in the test.
-    fn log_in(&self, more: &[&str]) -> Login {
+    pub(crate) fn log_in(&self, more: &[&str]) -> Login {
         let mut command = self.command(more);
         Login::start(command.args(["--print-url", "--base-url", &self.server.base_url()]))
     }
@@ -62,7 +62,7 @@ impl Case {
 }
 
 /// The program, from its start to its end.
-struct Login {
+pub(crate) struct Login {
     program: Child,
     output: BufReader<ChildStdout>,
     printed: String,
@@ -70,7 +70,7 @@ struct Login {
 }
 
 impl Login {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut program = command.spawn().unwrap();
         let output = BufReader::new(program.stdout.take().unwrap());
@@ -79,7 +79,7 @@ impl Login {
 
     /// The address that is to be opened, when it is printed. What is kept of the output has URL in
     /// its place.
-    fn url(&mut self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         loop {
             let mut line = String::new();
             if self.output.read_line(&mut line).unwrap() == 0 {
@@ -99,7 +99,7 @@ impl Login {
     }
 
     /// The port that it listens on.
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         port(&self.printed)
     }
 
@@ -110,7 +110,7 @@ impl Login {
     }
 
     /// Waits for the end; nothing that was printed is secret.
-    fn end(mut self, code: i32) -> String {
+    pub(crate) fn end(mut self, code: i32) -> String {
         self.output.read_to_string(&mut self.printed).unwrap();
         let errors = self.errors();
         self.printed += &errors;
@@ -216,6 +216,25 @@ async fn the_whole_way_from_registration_to_refresh() {
     assert_eq!(fields(&case.server, "code"), [Some(param(&callback, "code")), None]);
     assert_eq!(fields(&case.server, "redirect_uri"), [Some(redirect_uri), None]);
     assert!(case.server.token_requests().iter().all(|sent| sent.status() == Some(200)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_method_and_further_parameters_are_the_users_choice() {
+    let case = Case::new().await;
+    let params = ["--param", "prompt=consent", "--param", "hint=a=b"];
+    let args = [&params[..], &["--token-endpoint-auth-method", "none"]].concat();
+    let mut login = case.log_in(&args);
+    let url = login.url();
+    assert_eq!((param(&url, "prompt").as_str(), param(&url, "hint").as_str()), ("consent", "a=b"));
+    follow(&case.server.allow(&url).await);
+    let shown = login.end(0);
+    assert!(shown.contains("\nrefreshed\n"), "{shown}");
+    let registered = case.server.registrations()[0].metadata().unwrap();
+    assert_eq!(registered.token_endpoint_auth_method.as_str(), "none");
+    assert_eq!(fields(&case.server, "client_secret"), [None, None]);
+
+    let output = case.command(&["--param", "prompt"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
 }
 
 fn without_date(head: &str) -> String {

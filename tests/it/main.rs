@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod browser;
 mod changes;
 mod check_store;
 mod configuration;

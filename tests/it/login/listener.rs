@@ -84,7 +84,7 @@ async fn what_is_not_the_answer_does_not_end_the_wait() {
         let _ = stream.write_all(nonsense.repeat(times).as_bytes());
     }
     let wrong = send(port, get("/callback?code=c&state=other", &own).as_bytes());
-    assert!(wrong.contains("It is not the answer that the program waits for"), "{wrong}");
+    assert!(wrong.contains("This is not the answer that the program waits for"), "{wrong}");
 
     follow(&case.server.allow(&url).await);
     assert!(login.end(0).contains("\nrefreshed\n"));

@@ -94,7 +94,7 @@ async fn a_hostile_client_can_write_nothing_but_text() {
     let escaped = "&lt;/title&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;amp;";
     for (expected, times) in [
         (format!("<title>Allow {escaped}txet?</title>"), 1),
-        (format!("<h1>Allow <bdi>{escaped}txet</bdi> to act for you?</h1>"), 1),
+        (format!("<h1>Allow “<bdi>{escaped}txet</bdi>” to act for you?</h1>"), 1),
         (format!("<bdi>https://a.example/{escaped}</bdi>"), 1),
         ("<bdi>&lt;b&gt;x&lt;/b&gt;&amp;&#39;</bdi>".to_owned(), 1),
         ("<script".to_owned(), 0),

@@ -1,0 +1,81 @@
+// An authorization server on this machine, by node-oidc-provider.
+
+import { once } from 'node:events';
+import http from 'node:http';
+
+import { Provider } from 'oidc-provider';
+
+export const RESOURCE = 'https://mcp.poggio.io/mcp';
+
+/**
+ * Starts one, on a port of its own.
+ *
+ * @param settings of the provider, which differ from test to test.
+ * @returns its issuer, what it has done so far, and a function that ends it.
+ */
+export async function start(settings) {
+  const server = http.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+
+  // It warns of a memory and keys of its own, which are right for a test.
+  const { warn } = console;
+  console.warn = () => {};
+  const provider = new Provider(issuer, {
+    cookies: { keys: ['signs the cookies of a test'] },
+    scopes: ['openid', 'offline_access', 'read'],
+    pkce: { required: () => true },
+    ttl: {
+      AccessToken: 3600,
+      AuthorizationCode: 60,
+      Grant: 3600,
+      IdToken: 3600,
+      Interaction: 600,
+      RefreshToken: 3600,
+      Session: 3600,
+    },
+    features: {
+      registration: { enabled: true, issueRegistrationAccessToken: false },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({ scope: 'read', accessTokenFormat: 'opaque' }),
+        useGrantedResource: () => true,
+      },
+    },
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    ...settings,
+  });
+  console.warn = warn;
+
+  const done = { registered: [], authorized: [], granted: [], refused: [] };
+  provider.on('registration_create.success', (ctx, client) => {
+    done.registered.push({
+      status: ctx.status,
+      applicationType: client.applicationType,
+      method: client.tokenEndpointAuthMethod,
+    });
+  });
+  provider.on('authorization.accepted', (ctx) => {
+    const { code_challenge_method: pkce, scope, resource } = ctx.oidc.params;
+    done.authorized.push({ pkce, scope, resource });
+  });
+  provider.on('grant.success', (ctx) => {
+    const { grant_type: type } = ctx.oidc.params;
+    const header = ctx.get('authorization').split(' ')[0];
+    const secret = 'client_secret' in ctx.oidc.body;
+    const resource = ctx.oidc.entities.AccessToken.aud;
+    done.granted.push({ type, header, secret, resource });
+  });
+  for (const event of ['registration_create', 'authorization', 'grant', 'server']) {
+    const name = event === 'server' ? 'server_error' : `${event}.error`;
+    provider.on(name, (ctx, error) => done.refused.push(`${name}: ${error.message}`));
+  }
+  server.on('request', provider.callback());
+
+  const stop = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { issuer, done, stop };
+}

@@ -1,0 +1,151 @@
+// The example `login`, from its registration to a refreshed token.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+
+import { walk } from './person.mjs';
+import { RESOURCE, start } from './provider.mjs';
+
+/** Logs in, and ends with the program; what it printed, and what the person saw. */
+async function login(issuer, store, args, press) {
+  const all = ['--discover', issuer, '--print-url', '--wait', '30', '--store', store, ...args];
+  const program = spawn(process.env.LOGIN, all, { stdio: ['ignore', 'pipe', 'pipe'] });
+  try {
+    let [stdout, stderr] = ['', ''];
+    program.stderr.on('data', (data) => { stderr += data; });
+    const ended = once(program, 'close');
+    const address = new Promise((resolve) => {
+      program.stdout.on('data', (data) => {
+        stdout += data;
+        const found = /^ {2}(http\S+)$/m.exec(stdout);
+        if (found) resolve(found[1]);
+      });
+    });
+    const url = await Promise.race([address, ended.then(() => undefined)]);
+    const seen = url && await walk(url, press);
+    const [code] = await ended;
+    return { code, stdout, stderr, seen };
+  } finally {
+    program.kill('SIGKILL');
+  }
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Does `work` with a server of these settings and a file for the program's client. */
+async function at(settings, work) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'poggio-oidc-'));
+  const server = await start(settings);
+  try {
+    await work(server, path.join(folder, 'store.json'));
+  } finally {
+    server.stop();
+    await rm(folder, { recursive: true });
+  }
+}
+
+// Without the prompt, the server leaves offline_access out.
+const OFFLINE = ['--scope', 'openid', '--scope', 'offline_access', '--param', 'prompt=consent'];
+
+function assertLoggedIn({ code, stdout, stderr, seen }) {
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(seen.text, /^You can close this window/);
+  for (const step of ['allowed', 'refreshed']) {
+    assert.match(stdout, new RegExp(`\n${step}\n  token +bearer, not shown\n  lifetime +3600 s\n`));
+  }
+}
+
+for (const [method, header, secret] of [
+  ['client_secret_post', '', true],
+  ['client_secret_basic', 'Basic', false],
+  ['none', '', false],
+]) {
+  test(`a client that authenticates by ${method}`, async () => {
+    await at({}, async ({ issuer, done }, store) => {
+      const args = [...OFFLINE, '--token-endpoint-auth-method', method];
+      const first = await login(issuer, store, args);
+      assertLoggedIn(first);
+      assert.deepEqual(first.seen.prompts, ['login', 'consent']);
+      const back = new URL(first.seen.url);
+      assert.deepEqual([...back.searchParams.keys()].sort(), ['code', 'iss', 'state']);
+      assert.equal(back.searchParams.get('iss'), issuer);
+
+      // The second time with the same client, on the port that was registered.
+      const second = await login(issuer, store, args);
+      assertLoggedIn(second);
+      assert.match(second.stdout, /\nfound: no registration was sent\n/);
+
+      assert.deepEqual(done.registered, [{ status: 201, applicationType: 'web', method }]);
+      const authorized = { pkce: 'S256', scope: 'openid offline_access', resource: undefined };
+      assert.deepEqual(done.authorized, [authorized, authorized]);
+      const granted = ['authorization_code', 'refresh_token'].map(
+        (type) => ({ type, header, secret, resource: undefined }),
+      );
+      assert.deepEqual(done.granted, [...granted, ...granted]);
+      assert.deepEqual(done.refused, []);
+    });
+  });
+}
+
+test('a native client, which may come back to any port', async () => {
+  const clientDefaults = { application_type: 'native' };
+  const issueRefreshToken = (ctx, client) => client.grantTypeAllowed('refresh_token');
+  await at({ clientDefaults, issueRefreshToken }, async ({ issuer, done }, store) => {
+    assertLoggedIn(await login(issuer, store, ['--scope', 'openid']));
+    // Another port than the registered one (RFC 8252 section 7.3).
+    const port = await freePort();
+    const again = await login(issuer, store, ['--scope', 'openid', '--port', `${port}`]);
+    assertLoggedIn(again);
+    assert.equal(new URL(again.seen.url).port, `${port}`);
+    assert.deepEqual(done.registered.map(({ applicationType }) => applicationType), ['native']);
+    assert.deepEqual(done.refused, []);
+  });
+});
+
+test('a token for a resource (RFC 8707)', async () => {
+  await at({}, async ({ issuer, done }, store) => {
+    const args = [...OFFLINE, '--scope', 'read', '--resource', RESOURCE];
+    const ended = await login(issuer, store, args);
+    assertLoggedIn(ended);
+    assert.match(ended.stdout, /\n {2}scope +read\n/);
+    assert.deepEqual(done.authorized.map(({ resource }) => resource), [RESOURCE]);
+    assert.deepEqual(done.granted.map(({ resource }) => resource), [RESOURCE, RESOURCE]);
+    assert.deepEqual(done.refused, []);
+  });
+});
+
+for (const prompt of ['login', 'consent']) {
+  test(`a person who says no at the ${prompt}`, async () => {
+    await at({}, async ({ issuer, done }, store) => {
+      const { code, stderr, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
+      assert.equal(code, 5);
+      assert.match(stderr, /^error: denied; nobody is logged in\n/);
+      assert.match(seen.text, /^You denied it/);
+      assert.equal(seen.prompts.at(-1), prompt);
+      assert.deepEqual(done.granted, []);
+    });
+  });
+}
+
+test('a resource that is none', async () => {
+  await at({}, async ({ issuer, done }, store) => {
+    const { code, stderr, seen } = await login(issuer, store, ['--resource', 'none']);
+    assert.deepEqual([code, seen.prompts], [8, []]);
+    assert.match(stderr, /^error: .*invalid_target/);
+    assert.match(seen.text, /^This did not work/);
+    assert.deepEqual(done.granted, []);
+  });
+});
