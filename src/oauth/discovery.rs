@@ -42,6 +42,9 @@ impl Client {
     /// Finds the endpoints of the authorization server of that issuer, such as
     /// `https://api.poggio.io` (RFC 8414).
     ///
+    /// A server on this machine, over http, is for a client that registers there, too (its
+    /// [`base_url`](crate::ClientBuilder::base_url)).
+    ///
     /// The metadata has to name this issuer, and https endpoints alone. For `https://api.poggio.io`
     /// it may name an issuer at `poggio.io` or below, as it does.
     ///
