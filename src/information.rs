@@ -149,6 +149,11 @@ impl ClientInformation {
         self.attempts
     }
 
+    /// Whether the answer says what was granted, and not the credentials alone.
+    pub(crate) fn states_metadata(&self) -> bool {
+        !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
+    }
+
     /// The authentication method, unless it is only the default for an answer that states none.
     fn auth_method(&self) -> Option<&AuthMethod> {
         let method = &self.metadata.token_endpoint_auth_method;

@@ -11,7 +11,7 @@
 //!
 //! # Examples
 //!
-//! A user logs in; a loopback server takes the place of Poggio and of the browser.
+//! A user logs in:
 //!
 //! ```
 //! use oauth2::TokenResponse;
@@ -85,7 +85,7 @@ use oauth2::{
     basic::BasicClient,
 };
 
-use crate::{AuthMethod, ClientInformation, loopback};
+use crate::{AuthMethod, ClientInformation, loopback, text::shown};
 
 /// The client of the [`oauth2`] crate with the two endpoints that Poggio has.
 pub type OAuth2Client =
@@ -97,8 +97,8 @@ impl ClientInformation {
     /// in the header, `none` without a secret.
     ///
     /// `redirect_uri` is the one that users will be sent back to, if there will be any. It has to be
-    /// among those that were granted, where the server has stated some; the port of a loopback one
-    /// may differ (RFC 8252 section 7.3).
+    /// among those that were granted, unless the server has stated nothing but the credentials; the
+    /// port of a loopback one may differ (RFC 8252 section 7.3).
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl ClientInformation {
             AuthMethod::ClientSecretPost => AuthType::RequestBody,
             AuthMethod::ClientSecretBasic => AuthType::BasicAuth,
             other => {
-                let other = other.as_str();
+                let other = shown(other.as_str());
                 return Err(OAuthError::Client(format!(
                     "token_endpoint_auth_method: {other:?} was granted, and only \
                      client_secret_post, client_secret_basic and none can be used here; register \
@@ -159,9 +159,10 @@ impl ClientInformation {
     fn redirect(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
         let granted = &self.metadata.redirect_uris;
         let same = |other: &String| loopback::without_port(other) == loopback::without_port(uri);
-        if !granted.is_empty() && !granted.iter().any(same) {
+        if self.states_metadata() && !granted.iter().any(same) {
+            let granted = shown(&format!("{granted:?}"));
             return Err(OAuthError::Client(format!(
-                "redirect_uris: {uri:?} was not granted, but {granted:?}; use one of these, or \
+                "redirect_uris: {uri:?} was not granted, but {granted}; use one of these, or \
                  register with it"
             )));
         }

@@ -193,16 +193,19 @@ impl Transport {
         deadline: Option<Instant>,
     ) -> Result<Answer, Failure> {
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
-        let mark = body::mark(&mut request);
+        // A request without a body leaves no mark: once there is a connection, it has left.
+        let mark = request.body().is_some().then(|| body::mark(&mut request));
         let fail = |kind, source| {
-            let sent = mark.is_sent();
+            let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
             Failure { sent, kind, source, attempts: 0 }
         };
         // One timer for all that is waited for.
         let mut deadline = pin!(deadline.map(sleep_until));
         let mut response = match until(deadline.as_mut(), http.execute(request)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
-            Some(Err(error)) => return Err(fail(failure_kind(&error, &mark), Some(error))),
+            Some(Err(error)) => {
+                return Err(fail(failure_kind(&error, mark.as_ref()), Some(error)));
+            }
             Some(Ok(response)) => response,
         };
         if response.url() != endpoint {
@@ -215,15 +218,15 @@ impl Transport {
     }
 }
 
-fn failure_kind(error: &reqwest::Error, mark: &SentMark) -> FailureKind {
-    if error.is_connect() && mark.is_sent() {
+fn failure_kind(error: &reqwest::Error, mark: Option<&SentMark>) -> FailureKind {
+    if error.is_connect() && mark.is_some_and(SentMark::is_sent) {
         // Sent, and yet no connection: it is another one, to where the answer redirected.
         FailureKind::Redirected
     } else if error.is_connect() {
         FailureKind::Connect
     } else if error.is_timeout() {
         FailureKind::Timeout
-    } else if !mark.is_sent() {
+    } else if mark.is_some_and(|mark| !mark.is_sent()) {
         FailureKind::Connect
     } else {
         FailureKind::Broken

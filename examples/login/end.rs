@@ -71,7 +71,7 @@ impl End {
                 TIMED_OUT
             }
             Self::PortInUse { port, flag } => {
-                eprintln!("error: a port is in use; nothing was sent");
+                eprintln!("error: a port is in use; no client was registered");
                 eprintln!("  --> 127.0.0.1:{port}");
                 eprintln!("   = help: name a free one with {flag}");
                 PORT_IN_USE

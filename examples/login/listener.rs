@@ -129,8 +129,10 @@ impl Listener {
     }
 }
 
+/// Whether a port is taken; Windows keeps whole ranges of them for itself.
 pub(crate) fn is_in_use(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::AddrInUse
+    matches!(error.kind(), ErrorKind::AddrInUse)
+        || (cfg!(windows) && error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Serves one request.

@@ -70,7 +70,7 @@ struct Args {
     #[arg(long, value_name = "URL", requires = "base_url")]
     authorization_endpoint: Option<String>,
     /// Find the endpoints by the metadata of this authorization server (RFC 8414), and register
-    /// where it says; with the token of `POGGIO_AUTH_TOKEN`, too.
+    /// where it says, without a token.
     #[arg(long, value_name = "ISSUER", conflicts_with_all = ["live", "base_url"])]
     discover: Option<String>,
     /// Where the embedded server listens. A kept client belongs to its server's address: another

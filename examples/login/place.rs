@@ -28,13 +28,13 @@ impl Place {
     }
 
     async fn discovered(issuer: &str) -> Result<Self, End> {
-        // The token is for the registration alone.
         let finder = named(Client::builder().base_url(issuer)).build()?;
         let server = finder.discover(issuer).await?;
         let Some(endpoint) = server.registration_endpoint.clone() else {
             return Err(End::NoRegistration(issuer.to_owned()));
         };
-        let builder = Client::builder().from_env()?.registration_endpoint(endpoint);
+        // Poggio's token is for Poggio, and this may be anyone.
+        let builder = Client::builder().registration_endpoint(endpoint);
         Ok(Self {
             poggio: named(builder).build()?,
             server,

@@ -149,7 +149,7 @@ impl Client {
         Ok(())
     }
 
-    fn asked(&self, metadata: &ClientMetadata) -> Asked {
+    pub(crate) fn asked(&self, metadata: &ClientMetadata) -> Asked {
         Asked {
             endpoint: self.registration_endpoint().to_owned(),
             metadata: metadata.clone(),

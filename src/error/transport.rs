@@ -38,6 +38,11 @@ impl TransportError {
             || failure.source.as_ref().is_some_and(reqwest::Error::is_timeout)
     }
 
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn is_redirected(&self) -> bool {
+        self.0.failure.kind == FailureKind::Redirected
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.0.failure.attempts
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use oauth2::{
-    AuthorizationCode, CodeTokenRequest, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, Scope,
+    AuthorizationCode, ClientId, CodeTokenRequest, CsrfToken, PkceCodeChallenge, PkceCodeVerifier,
+    Scope, TokenUrl,
     basic::{BasicErrorResponse, BasicTokenResponse},
 };
 use reqwest::Url;
@@ -25,7 +26,20 @@ pub struct Authorization {
     verifier: PkceCodeVerifier,
     issuer: Option<String>,
     states_issuer: bool,
+    /// Of the client that this began with: who it is, and where its code goes.
+    client: (ClientId, TokenUrl),
 }
+
+/// What this crate puts into the URL.
+const OWN_PARAMS: &[&str] = &[
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+];
 
 impl Authorization {
     /// Begins an authorization of `client` at `server` for these scopes; none leaves the choice to
@@ -42,14 +56,20 @@ impl Authorization {
             .add_scopes(scopes.into_iter().map(|scope| Scope::new(scope.into())))
             .url();
         let (issuer, states_issuer) = (server.issuer.clone(), server.states_issuer);
-        Self { url, state, verifier, issuer, states_issuer }
+        let client = (client.client_id().clone(), client.token_uri().clone());
+        Self { url, state, verifier, issuer, states_issuer, client }
     }
 
     /// Adds a parameter to the URL, such as RFC 8707's `resource`.
     ///
-    /// The token request takes the same one by its `add_extra_param`.
+    /// The token request takes the same one by its `add_extra_param`. What this crate puts there by
+    /// itself (`state`, `redirect_uri`, …) stays as it is: a parameter may be there once.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
+        if OWN_PARAMS.contains(&name) {
+            tracing::warn!(name, "not added: an authorization has this parameter already");
+            return self;
+        }
         self.url.query_pairs_mut().append_pair(name, value);
         self
     }
@@ -69,21 +89,27 @@ impl Authorization {
     }
 
     /// Reads the answer, the URL that the browser was sent back to or its query; returns the
-    /// request for the token.
+    /// request for the token. `client` is the one that this began with; a code is good once.
     ///
     /// # Errors
     ///
     /// [`OAuthError::Callback`] where state or issuer are not those of this authorization, or where
-    /// there is no code; [`OAuthError::Refused`] where the user or the server said no.
+    /// there is no code; [`OAuthError::Refused`] where the user or the server said no;
+    /// [`OAuthError::Client`] where this began with another client, or for another server.
     pub fn code<'a>(
         &self,
         client: &'a OAuth2Client,
         callback: &str,
     ) -> Result<CodeTokenRequest<'a, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
+        if self.client != (client.client_id().clone(), client.token_uri().clone()) {
+            let problem = "another one, or another server's, began this authorization";
+            return Err(OAuthError::Client(problem.to_owned()));
+        }
         let parameters = Parameters::of(callback)?;
         self.check(&parameters)?;
         if let Some(error) = parameters.one("error")? {
-            let cleaner = Cleaner::new(None, None);
+            let (state, verifier) = (self.state.secret(), self.verifier.secret());
+            let cleaner = Cleaner::knowing([Some(state), Some(verifier), None, None]);
             let description = parameters.one("error_description")?;
             let description = description.map(|text| cleaner.clean(&text));
             let code = ErrorCode::read(&cleaner.clean(&error));

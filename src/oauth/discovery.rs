@@ -14,7 +14,7 @@ use reqwest::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{AuthorizationServer, OAuthError, server::endpoint};
-use crate::{Client, error::answer::without_bom};
+use crate::{Client, error::answer::without_bom, text::shown};
 
 /// RFC 8414 section 2, as far as it is used.
 #[derive(Deserialize)]
@@ -78,7 +78,7 @@ impl Client {
         let at = well_known(&asked, "oauth-authorization-server");
         let metadata: ServerMetadata = self.metadata(&at).await?;
         check_issuer(&asked, issuer, &metadata.issuer)?;
-        server(metadata)
+        server(&asked, metadata)
     }
 
     /// Finds the authorization server of a resource, such as `https://mcp.poggio.io/mcp` (RFC 9728):
@@ -92,12 +92,13 @@ impl Client {
         let asked = endpoint("resource", resource)?;
         let at = self.challenged(&asked).await?;
         let metadata: ResourceMetadata = self.metadata(&at).await?;
-        if metadata.resource.trim_end_matches('/') != resource.trim_end_matches('/') {
+        if !is_same(&asked, resource, &metadata.resource) {
             return Err(wrong(&at, "it is of another resource than was asked"));
         }
         let Some(issuer) = metadata.authorization_servers.first() else {
             return Err(wrong(&at, "it names no authorization server"));
         };
+        as_safe("authorization_servers", &asked, issuer)?;
         self.discover(issuer).await
     }
 
@@ -148,12 +149,29 @@ fn well_known(of: &Url, suffix: &str) -> Url {
 
 /// RFC 8414 section 3.3, and the exception for Poggio.
 fn check_issuer(asked: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError> {
-    let is_same = stated.trim_end_matches('/') == issuer.trim_end_matches('/');
-    if is_same || (is_poggio(asked) && is_of_poggio(stated)) {
+    if is_same(asked, issuer, stated) || (is_poggio(asked) && is_of_poggio(stated)) {
         return Ok(());
     }
-    let problem = format!("it names the issuer {stated:?}, which was not asked");
+    let stated = shown(&format!("{stated:?}"));
+    let problem = format!("it names the issuer {stated}, which was not asked");
     Err(wrong(&well_known(asked, "oauth-authorization-server"), &problem))
+}
+
+/// Whether metadata names what was asked: to the letter, but for the slash that a URL without a path
+/// may have.
+fn is_same(asked: &Url, text: &str, stated: &str) -> bool {
+    let bare = |text| str::strip_suffix(text, "/").filter(|_| asked.path() == "/").unwrap_or(text);
+    bare(text) == bare(stated)
+}
+
+/// A URL that metadata names: https, unless the metadata itself came from this machine.
+fn as_safe(name: &str, asked: &Url, url: &str) -> Result<(), OAuthError> {
+    let url = endpoint(name, url)?;
+    if asked.scheme() == "https" && url.scheme() != "https" {
+        let problem = "http, named by a server that is not on this machine; it has to be https";
+        return Err(OAuthError::Endpoint(format!("{name}: {problem}")));
+    }
+    Ok(())
 }
 
 fn is_poggio(asked: &Url) -> bool {
@@ -167,13 +185,13 @@ fn is_of_poggio(stated: &str) -> bool {
     is_there && url.scheme() == "https" && url.port().is_none() && url.query().is_none()
 }
 
-fn server(metadata: ServerMetadata) -> Result<AuthorizationServer, OAuthError> {
+fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, OAuthError> {
     for (name, url) in [
         ("authorization_endpoint", Some(&metadata.authorization_endpoint)),
         ("token_endpoint", Some(&metadata.token_endpoint)),
         ("registration_endpoint", metadata.registration_endpoint.as_ref()),
     ] {
-        url.map(|url| endpoint(name, url)).transpose()?;
+        url.map(|url| as_safe(name, asked, url)).transpose()?;
     }
     let methods = metadata.code_challenge_methods_supported;
     if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
@@ -206,7 +224,9 @@ mod tests {
         assert!(accepted("https://as.example", "https://as.example"));
         assert!(accepted("https://as.example/", "https://as.example"));
         assert!(accepted("https://as.example/tenant", "https://as.example/tenant"));
+        assert!(!accepted("https://as.example/tenant", "https://as.example/tenant/"));
         for stated in [
+            "https://as.example//",
             "https://other.example",
             "https://as.example.evil.example",
             "https://as.example/tenant",
@@ -244,6 +264,28 @@ mod tests {
             "https://api.poggio.io.evil.example",
         ] {
             assert!(!accepted(asked, "https://app.poggio.io"), "{asked}");
+        }
+    }
+
+    #[test]
+    fn a_server_elsewhere_names_no_endpoint_on_this_machine() {
+        let metadata = |member: &str, url: &str| {
+            let mut json = serde_json::json!({
+                "issuer": "https://as.example",
+                "authorization_endpoint": "https://as.example/authorize",
+                "token_endpoint": "https://as.example/token",
+            });
+            json[member] = url.into();
+            serde_json::from_value(json).unwrap()
+        };
+        let (far, near) = ("https://as.example", "http://127.0.0.1:1");
+        for member in ["authorization_endpoint", "token_endpoint", "registration_endpoint"] {
+            let found = |asked, url| server(&Url::parse(asked).unwrap(), metadata(member, url));
+            let error = found(far, "http://localhost/x").unwrap_err();
+            let expected = format!("{member}: http, named by a server that is not on this machine");
+            assert!(error.to_string().contains(&expected), "{error}");
+            assert!(found(far, "https://127.0.0.1/x").is_ok());
+            assert!(found(near, "http://localhost/x").is_ok());
         }
     }
 

@@ -60,7 +60,8 @@ impl TokenError {
         self.description.as_deref()
     }
 
-    /// Returns the status of the answer; `None` for an OAuth error, whose code says all.
+    /// Returns the status of the answer; `None` for an OAuth error with 400 or 401, whose code says
+    /// all.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
@@ -100,7 +101,9 @@ impl OAuthError {
     /// [`Client::with_registered`](crate::Client::with_registered) registers anew then.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.code == Some(ErrorCode::INVALID_CLIENT))
+        matches!(self, Self::Refused(error)
+            if error.code == Some(ErrorCode::INVALID_CLIENT)
+                && error.status.is_none_or(|status| matches!(status.as_u16(), 400 | 401)))
     }
 
     /// Returns what to do now, in a sentence; `Display` ends with it.
@@ -111,18 +114,22 @@ impl OAuthError {
             Self::Callback(_) => "go on waiting for the right answer, or begin anew",
             Self::Refused(error) => match error.code.as_ref().map(ErrorCode::as_str) {
                 Some("access_denied") => "ask again when the user wants to",
-                Some("invalid_grant") => "log in again: a code is good once, a token not for ever",
+                Some("invalid_grant") => "begin anew: a code is good once, a token not for ever",
                 Some("invalid_client") => "register anew: forget this client in its store",
                 Some("unauthorized_client") => "register with the grant type that is used",
                 Some("invalid_scope") => "ask for scopes that were registered",
                 _ if error.retry_after.is_some() => "wait, then try again",
+                _ if error.status.is_some_and(|status| status.is_server_error()) => {
+                    "try again later; where a code or refresh token is refused then, begin anew"
+                }
                 _ => "correct what the server names, then try again",
             },
+            Self::Transport(error) if error.is_redirected() => error.help(),
             Self::Transport(error) if error.is_sent() => {
-                "the request may have been acted on: log in again if the next attempt is refused"
+                "the request may have been acted on: begin anew if the next attempt is refused"
             }
             Self::Transport(_) => "check the network, the proxy and the endpoint, then try again",
-            Self::Unreadable(_) => "log in again: what was issued is lost",
+            Self::Unreadable(_) => "begin anew: what was issued is lost",
             Self::Discovery(_) => "check the URL, or set the endpoints yourself",
             Self::Registration(error) => error.help(),
         }

@@ -28,7 +28,8 @@ impl<'c> AsyncHttpClient<'c> for Client {
     /// on it: a code is good once, and a refresh token may be.
     ///
     /// What comes back is what the [`oauth2`] crate can read: a token answer with the members it
-    /// needs, or an OAuth error. Anything else is an error of this crate.
+    /// needs, or an OAuth error. Anything else is an error of this crate. The answer to another
+    /// request, a revocation say, is handed on as it came.
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -37,7 +38,9 @@ impl<'c> AsyncHttpClient<'c> for Client {
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let sent = Zeroizing::new(body);
             let answer = self.send(parts.method, url, headers.clone(), &sent).await?;
-            token_answer(&answer, &sent, &headers)
+            let asks_for_token =
+                form_urlencoded::parse(&sent).any(|(name, _)| name == "grant_type");
+            if asks_for_token { token_answer(&answer, &sent, &headers) } else { whole(&answer) }
         })
     }
 }
@@ -80,27 +83,43 @@ fn token_answer(
 ) -> Result<HttpResponse, OAuthError> {
     if !answer.status.is_success() {
         let refused = refused(answer, sent, headers);
-        let Some(code) = refused.code().filter(|_| is_oauth_error(answer)) else {
+        // What else comes with another status, such as how long to wait, that crate would drop.
+        let is_usual = matches!(answer.status.as_u16(), 400 | 401) && is_oauth_error(answer);
+        let Some(code) = refused.code().filter(|_| is_usual) else {
             return Err(OAuthError::Refused(refused));
         };
         let json = json!({"error": code.as_str(), "error_description": refused.description()});
         return Ok(response(answer.status.as_u16(), &json));
     }
     let unreadable = |problem: &str| OAuthError::Unreadable(problem.to_owned());
-    match &answer.cut {
-        Some(Cut::TooLarge(cap)) => {
-            return Err(unreadable(&format!("it is larger than max_response_bytes ({cap})")));
-        }
-        Some(Cut::Timeout) => return Err(unreadable("time ran out in the middle of it")),
-        Some(Cut::Broken(_)) => return Err(unreadable("the connection broke in the middle of it")),
-        None => {}
-    }
+    check_whole(answer)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(without_bom(&answer.body)) else {
         return Err(unreadable("it is no JSON object"));
     };
     let members = token_members(members).ok_or_else(|| unreadable("it has no access_token"))?;
     // RFC 6749 section 5.1 has 200; a server that says 201 has issued a token all the same.
     Ok(response(200, &Value::Object(members)))
+}
+
+/// The answer to another request than one for a token, such as a revocation.
+fn whole(answer: &Answer) -> Result<HttpResponse, OAuthError> {
+    check_whole(answer)?;
+    let mut response = HttpResponse::new(answer.body.to_vec());
+    *response.status_mut() = answer.status;
+    if let Some(value) = answer.headers.get(CONTENT_TYPE) {
+        response.headers_mut().insert(CONTENT_TYPE, value.clone());
+    }
+    Ok(response)
+}
+
+fn check_whole(answer: &Answer) -> Result<(), OAuthError> {
+    let problem = match &answer.cut {
+        None => return Ok(()),
+        Some(Cut::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
+        Some(Cut::Timeout) => "time ran out in the middle of it".to_owned(),
+        Some(Cut::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+    };
+    Err(OAuthError::Unreadable(problem))
 }
 
 /// What the server says, without what it may quote of the request.

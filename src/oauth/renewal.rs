@@ -3,7 +3,7 @@
 use super::OAuthError;
 use crate::{
     Client, ClientInformation, ClientMetadata, RegistrationStore,
-    store::{RetiredReason, update},
+    store::{RetiredReason, now, update},
 };
 
 impl Client {
@@ -11,8 +11,9 @@ impl Client {
     /// anew and does it once more.
     ///
     /// The client comes from [`register_once`](Self::register_once). One that was registered in this
-    /// very call is not replaced, since the next would fare no better; one that a person entered is
-    /// never replaced.
+    /// very call is not replaced, nor one whose predecessor was given up so within the last hour,
+    /// since the next would fare no better: a server that refuses every client would be given one
+    /// at each call. One that a person entered is never replaced.
     ///
     /// # Errors
     ///
@@ -47,6 +48,10 @@ impl Client {
         let (client_id, is_new) = (client.client_id.clone(), client.attempts() > 0);
         match work(client).await {
             Err(error) if error.is_invalid_client() && !is_new => {
+                let (document, _) = update::read(store).await?;
+                if self.asked(metadata).was_rejected_lately(&document, &client_id, now()) {
+                    return Err(error);
+                }
                 let endpoint = Some(self.registration_endpoint());
                 update::retire(store, endpoint, &client_id, RetiredReason::Rejected).await?;
                 work(self.register_once(metadata, store).await?).await

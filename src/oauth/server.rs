@@ -38,6 +38,9 @@ pub struct AuthorizationServer {
 impl AuthorizationServer {
     /// Returns Poggio's documented endpoints: `https://poggio.io/app/oauth/authorize` and
     /// `https://api.poggio.io/v1/oauth/token`.
+    ///
+    /// Its issuer is not documented, and so the `iss` of its answers is not checked;
+    /// [`Client::discover`](crate::Client::discover) finds it.
     #[must_use]
     pub fn poggio() -> Self {
         Self::new("https://poggio.io/app/oauth/authorize", "https://api.poggio.io/v1/oauth/token")

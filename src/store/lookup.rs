@@ -84,7 +84,7 @@ impl Asked {
         }
         let mut client = newest.client.clone();
         // What the server did not state is what was asked, as far as anyone knows.
-        if let (true, Some(asked)) = (client.metadata.redirect_uris.is_empty(), &newest.requested) {
+        if let Some(asked) = newest.requested.as_ref().filter(|_| !client.states_metadata()) {
             client.metadata.redirect_uris.clone_from(&asked.redirect_uris);
         }
         Found::Usable(Box::new(client))
@@ -129,6 +129,26 @@ impl Asked {
         let place = document.registrations.iter().rposition(|kept| self.answers(kept));
         let place = place.unwrap_or(document.registrations.len());
         document.registrations.insert(place, kept);
+    }
+
+    /// Whether another client for this than that one was given up, because the server no longer
+    /// accepted it, less than an hour ago.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn was_rejected_lately(
+        &self,
+        document: &Document,
+        client_id: &str,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let mut retired = document
+            .registrations
+            .iter()
+            .filter(|kept| self.answers(kept) && kept.client.client_id != client_id)
+            .filter_map(|kept| kept.retired);
+        retired.any(|retired| {
+            let ago = now.timestamp().saturating_sub(retired.at.timestamp());
+            retired.reason == RetiredReason::Rejected && (0..3600).contains(&ago)
+        })
     }
 
     /// Whether this very client is in there, in use or not.

@@ -10,13 +10,13 @@ pub(super) const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resourc
 pub(super) const MCP: &str = "/mcp";
 
 pub(super) fn server_metadata(request: &Request, base_url: &str) -> Answer {
-    let [_, registration] = fastapi::PATHS;
+    let ([_, registration], [_, token]) = (fastapi::PATHS, token::PATHS);
     document(
         request,
         json!({
             "issuer": base_url,
             "authorization_endpoint": format!("{base_url}{}", authorize::PATH),
-            "token_endpoint": format!("{base_url}{}", token::PATHS[0]),
+            "token_endpoint": format!("{base_url}{token}"),
             "registration_endpoint": format!("{base_url}{registration}"),
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],

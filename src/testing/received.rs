@@ -117,8 +117,11 @@ impl fmt::Debug for Received {
                 _ => ("[other]", "[redacted]"),
             };
             shown.field("form", &self.form().map(redacted).collect::<Vec<_>>());
-        } else {
+        } else if serde_json::from_slice::<serde_json::Value>(&self.body).is_ok() {
             shown.field("body", &String::from_utf8_lossy(&self.body));
+        } else {
+            // A form that went astray, with a code or a secret in it.
+            shown.field("body", &format_args!("[{} bytes that are not JSON]", self.body.len()));
         }
         shown.field("status", &self.status).finish_non_exhaustive()
     }

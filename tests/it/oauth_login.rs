@@ -60,6 +60,12 @@ fn the_url_has_pkce_a_state_and_what_was_asked() {
     assert!(!shown.contains(&state) && !shown.contains("code_challenge"), "{shown}");
     assert!(shown.contains("https://poggio.io/app/oauth/authorize"), "{shown}");
 
+    // What is there already is there once.
+    let (_, fixed) = begin(&server);
+    let before = fixed.url().clone();
+    let fixed = fixed.with_param("state", "mine").with_param("redirect_uri", "https://a.example");
+    assert_eq!(*fixed.url(), before);
+
     let no_scope = Authorization::new(&oauth(&server), &server, [""; 0]);
     assert!(no_scope.url().query_pairs().all(|(name, _)| name != "scope"));
 }
@@ -138,6 +144,26 @@ fn what_is_not_the_answer_is_not_trusted() {
         let callback = callback.replace("state=S", &format!("state={state}"));
         assert!(authorization.code(&oauth, &callback).is_ok(), "{callback}");
     }
+}
+
+#[test]
+fn a_code_goes_to_the_server_that_was_asked_and_nowhere_else() {
+    let (_, authorization) = begin(&AuthorizationServer::poggio());
+    let state = param(authorization.url(), "state");
+    let other = AuthorizationServer::poggio().with_token_endpoint("https://evil.example/token");
+    let callback = format!("code=c&state={state}");
+    let error = authorization.code(&oauth(&other), &callback).map(|_| ()).unwrap_err();
+    assert!(matches!(error, OAuthError::Client(_)), "{error}");
+    assert!(error.to_string().contains("another one, or another server's"), "{error}");
+}
+
+#[test]
+fn what_a_callback_quotes_of_its_state_is_not_shown() {
+    let (oauth, authorization) = begin(&AuthorizationServer::poggio());
+    let state = param(authorization.url(), "state");
+    let callback = format!("error=server_error&error_description=saw+{state}+here&state={state}");
+    let error = authorization.code(&oauth, &callback).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("saw [redacted] here"), "{error}");
 }
 
 #[test]
@@ -319,7 +345,7 @@ async fn the_metadata_of_a_resource_has_to_be_its_own() {
         (
             "Bearer",
             json!({"resource": "BASE/mcp", "authorization_servers": ["http://evil.example"]}),
-            "issuer: http to evil.example",
+            "authorization_servers: http to evil.example",
         ),
     ] {
         let (server, poggio) = serving(&[(RESOURCE_AT, resource)]).await;

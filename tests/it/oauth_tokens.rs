@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use oauth2::{
-    AuthorizationCode, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, TokenResponse,
-    basic::BasicTokenResponse,
+    AccessToken, AuthorizationCode, IntrospectionUrl, PkceCodeVerifier, RefreshToken,
+    RequestTokenError, Scope, TokenIntrospectionResponse, TokenResponse, basic::BasicTokenResponse,
 };
 use poggio::{
     Client, ClientInformation,
@@ -120,6 +120,12 @@ fn a_client_that_cannot_be_used_as_it_was_granted_is_told_before_a_browser_opens
             r#"redirect_uris: "http://127.0.0.1:8910/other" was not granted, but ["http://127.0.0.1:8910/callback"]"#,
         ),
         (json!({}), "https://127.0.0.1:8910/callback", "was not granted"),
+        // The rest was granted, and this was dropped.
+        (
+            json!({"redirect_uris": [], "grant_types": ["authorization_code"]}),
+            REDIRECT,
+            "was not granted, but []",
+        ),
         (json!({}), "http://localhost:8910/callback", "was not granted"),
     ] {
         let error = client(members).oauth2_client(&server, Some(redirect)).unwrap_err();
@@ -137,7 +143,7 @@ fn a_client_that_cannot_be_used_as_it_was_granted_is_told_before_a_browser_opens
     let moved = "http://127.0.0.1:1/callback";
     let oauth = client(json!({})).oauth2_client(&server, Some(moved)).unwrap();
     assert_eq!(oauth.redirect_uri().unwrap().as_str(), moved);
-    let silent = client(json!({"redirect_uris": []}));
+    let silent = client(json!({"redirect_uris": null}));
     assert!(silent.oauth2_client(&server, Some("https://acme.example/cb")).is_ok());
     assert!(silent.oauth2_client(&server, None).unwrap().redirect_uri().is_none());
 }
@@ -238,7 +244,7 @@ async fn a_success_answer_without_a_token_says_so_without_its_body() {
         assert!(matches!(error, OAuthError::Unreadable(_)));
         assert_eq!(
             error.to_string(),
-            format!("the token cannot be read: {problem}; log in again: what was issued is lost")
+            format!("the token cannot be read: {problem}; begin anew: what was issued is lost")
         );
         assert!(!format!("{error:?}").contains("s3cr3t"));
     }
@@ -262,7 +268,7 @@ async fn every_form_of_refusal_reads_well() {
         (
             "400 Bad Request",
             r#"{"error": "invalid_grant", "error_description": "The code\nis used."}"#.to_owned(),
-            "the server refused (invalid_grant): The code is used.; log in again: a code is good \
+            "the server refused (invalid_grant): The code is used.; begin anew: a code is good \
              once, a token not for ever",
         ),
         (
@@ -285,8 +291,8 @@ async fn every_form_of_refusal_reads_well() {
         (
             "502 Bad Gateway",
             "<html><title>502</title>".to_owned(),
-            "the server refused with 502 Bad Gateway: 502; correct what the server names, then try \
-             again",
+            "the server refused with 502 Bad Gateway: 502; try again later; where a code or \
+             refresh token is refused then, begin anew",
         ),
         (
             "302 Found",
@@ -356,6 +362,44 @@ async fn oauth_errors_are_the_oauth2_crates_own_and_the_rest_is_ours() {
 }
 
 #[tokio::test]
+async fn how_long_a_server_asks_to_wait_is_told() {
+    let wait = "429 Too Many Requests\r\nretry-after: 120";
+    let error = token_of(wait, r#"{"error": "temporarily_unavailable"}"#).await.unwrap_err();
+    let OAuthError::Refused(refused) = &error else { panic!("{error}") };
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(120)));
+    assert_eq!(refused.status().unwrap().as_u16(), 429);
+    assert_eq!(
+        error.to_string(),
+        "the server refused with 429 Too Many Requests (temporarily_unavailable) (asks to wait \
+         120 s); wait, then try again"
+    );
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_a_server_quotes_is_not_shown() {
+    let body = json!({"error": "invalid_grant", "error_description": "no such refresh-me-7"});
+    let server = RawServer::answering(answer("400 Bad Request", &body.to_string())).await;
+    let (poggio, oauth) = at(&server.base_url);
+    let token = RefreshToken::new("refresh-me-7".to_owned());
+    let result = oauth.exchange_refresh_token(&token).request_async(&poggio).await;
+    let error = OAuthError::from(result.unwrap_err());
+    assert!(error.to_string().contains("(invalid_grant): no such [redacted]"), "{error}");
+}
+
+#[tokio::test]
+async fn the_answer_to_another_request_is_handed_on_as_it_came() {
+    let active = "200 OK\r\ncontent-type: application/json";
+    let server = RawServer::answering(answer(active, r#"{"active": true, "scope": "a b"}"#)).await;
+    let (poggio, oauth) = at(&server.base_url);
+    let url = IntrospectionUrl::new(format!("{}/introspect", server.base_url)).unwrap();
+    let oauth = oauth.set_introspection_url(url);
+    let token = AccessToken::new("access".to_owned());
+    let told = oauth.introspect(&token).request_async(&poggio).await.unwrap();
+    assert!(told.active());
+    assert_eq!(told.scopes().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_token_request_follows_no_redirect_and_is_sent_again_only_where_that_is_safe() {
     let elsewhere = MockServer::start().await;
     let retry = |status| ResponseTemplate::new(status).insert_header("retry-after", "0");
@@ -399,7 +443,7 @@ async fn a_token_request_ends_in_time_and_says_what_it_was() {
         error.to_string(),
         format!(
             "no answer from {}/token within 200ms, after the request was sent; the request may \
-             have been acted on: log in again if the next attempt is refused",
+             have been acted on: begin anew if the next attempt is refused",
             server.uri()
         )
     );

@@ -117,6 +117,9 @@ async fn a_denial_and_a_code_that_was_used_are_told() {
     let again = callback.clone();
     let other = Authorization::new(&oauth, &case.endpoints, ["read"]);
     authorization.code(&oauth, &callback).unwrap().request_async(&case.poggio).await.unwrap();
+    let used = authorization.code(&oauth, &again).unwrap().request_async(&case.poggio).await;
+    let error = OAuthError::from(used.unwrap_err());
+    assert!(error.to_string().starts_with("the server refused (invalid_grant)"), "{error}");
     assert!(!other.is_answer(&again));
     let error = other.code(&oauth, &again).map(|_| ()).unwrap_err();
     assert!(matches!(error, OAuthError::Callback(_)), "{error}");
@@ -213,23 +216,38 @@ async fn what_renewal_cannot_mend_is_not_renewed() {
     assert!(error.is_invalid_client());
     assert_eq!((calls.load(Ordering::SeqCst), case.server.registrations().len()), (3, 2));
 
+    // And not at each call anew.
+    case.server.script_token([invalid()]);
+    let error = case.poggio.with_registered(&no_users(), &case.store, work).await.unwrap_err();
+    assert!(error.is_invalid_client());
+    assert_eq!((calls.load(Ordering::SeqCst), case.server.registrations().len()), (4, 2));
+
+    // A failure that calls itself so says nothing of the client.
+    case.server.script_token([Reply::json(503, json!({"error": "invalid_client"}))]);
+    let error = case.poggio.with_registered(&no_users(), &case.store, work).await.unwrap_err();
+    assert!(!error.is_invalid_client(), "{error}");
+
     // Another refusal says nothing of the client.
     case.server.script_token([Reply::json(400, json!({"error": "invalid_scope"}))]);
     let error = case.poggio.with_registered(&no_users(), &case.store, work).await.unwrap_err();
     assert!(!error.is_invalid_client());
-    assert_eq!((calls.load(Ordering::SeqCst), case.server.registrations().len()), (4, 2));
+    assert_eq!((calls.load(Ordering::SeqCst), case.server.registrations().len()), (6, 2));
+}
 
-    // What a person entered is noted as rejected, and not replaced.
+#[tokio::test]
+async fn what_a_person_entered_is_noted_as_rejected_and_not_replaced() {
+    let case = Case::new().await;
     let entered = ClientInformation::from_json(
         r#"{"client_id": "by hand", "client_secret": "s", "grant_types": ["client_credentials"]}"#,
     );
     let endpoint = case.poggio.registration_endpoint();
     case.store.import(endpoint, &entered.unwrap()).await.unwrap();
+    let work = |client| case.token(client);
     let error = case.poggio.with_registered(&no_users(), &case.store, work).await.unwrap_err();
     let OAuthError::Registration(Error::Store(store)) = &error else { panic!("{error}") };
     assert_eq!(store.kind(), StoreErrorKind::Imported);
     assert!(error.to_string().contains("the server does not accept it any more"), "{error}");
-    assert_eq!((calls.load(Ordering::SeqCst), case.server.registrations().len()), (5, 2));
+    assert!(case.server.registrations().is_empty());
 }
 
 #[tokio::test]

@@ -15,20 +15,23 @@ fn the_readme_shows_the_real_output_of_its_main_command() {
 #[cfg(feature = "rustls")]
 #[test]
 fn the_readme_shows_how_many_tests_there_are() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
-    let count: usize = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .map(|path| {
-            let text = std::fs::read_to_string(path).unwrap();
-            let tests =
-                text.lines().filter(|line| *line == "#[test]" || line.starts_with("#[tokio::test"));
-            tests.count() - text.matches("\n#[cfg(not(any(feature").count()
-        })
-        .sum();
+    let count = tests_in(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it").as_ref());
     let shown = format!("test result: ok. {count} passed");
     assert!(include_str!("../../README.md").contains(&shown), "the README has to show: {shown}");
+}
+
+#[cfg(feature = "rustls")]
+fn tests_in(path: &std::path::Path) -> usize {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        return entries.map(|entry| tests_in(&entry.unwrap().path())).sum();
+    }
+    if path.extension().is_none_or(|extension| extension != "rs") {
+        return 0;
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let is_test = |line: &&str| *line == "#[test]" || line.starts_with("#[tokio::test");
+    text.lines().filter(is_test).count() - text.matches("\n#[cfg(not(any(feature").count()
 }
 
 #[test]

@@ -34,7 +34,7 @@ async fn a_port_that_is_in_use_is_told_before_anything_is_sent() {
     let port = taken.local_addr().unwrap().port();
     let told = |flag| {
         format!(
-            "error: a port is in use; nothing was sent\n  --> 127.0.0.1:{port}\n   = help: name a \
+            "error: a port is in use; no client was registered\n  --> 127.0.0.1:{port}\n   = help: name a \
              free one with {flag}\n"
         )
     };
@@ -130,7 +130,7 @@ async fn what_the_server_refuses_is_told_in_its_words() {
         (Reply::json(200, json!({"no": "token"})), "error: the token cannot be read"),
         (
             Reply::json(400, json!({"error": "invalid_grant"})),
-            "error: the server refused (invalid_grant); log in again",
+            "error: the server refused (invalid_grant); begin anew",
         ),
     ] {
         case.server.script_token([reply]);

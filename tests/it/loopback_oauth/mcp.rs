@@ -32,7 +32,7 @@ async fn the_documents_lead_to_the_endpoints() {
         serde_json::json!({
             "issuer": base,
             "authorization_endpoint": format!("{base}/app/oauth/authorize"),
-            "token_endpoint": format!("{base}/v1/oauth/token"),
+            "token_endpoint": format!("{base}/v2/oauth/token"),
             "registration_endpoint": format!("{base}/v2/oauth/register"),
             "response_types_supported": ["code"],
             "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
@@ -43,7 +43,7 @@ async fn the_documents_lead_to_the_endpoints() {
         })
     );
     assert_eq!(metadata["authorization_endpoint"], server.authorization_endpoint());
-    assert_eq!(metadata["token_endpoint"], server.token_endpoint());
+    assert_eq!(metadata["token_endpoint"], format!("{base}/v2/oauth/token"));
 
     let registered =
         http().post(metadata["registration_endpoint"].as_str().unwrap()).json(&public());
