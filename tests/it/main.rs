@@ -25,6 +25,8 @@ mod many;
 mod memory;
 mod metadata;
 mod oauth_login;
+#[cfg(feature = "rustls")]
+mod oauth_poggio;
 mod oauth_tokens;
 mod oauth_whole;
 mod once;
