@@ -404,6 +404,8 @@ async fn endpoints_are_discovered() {
     assert!(shown.starts_with("error: the endpoints were not found: "), "{shown}");
 }
 
+// Poggio itself is reached by https.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_environment_names_the_server_and_the_token_of_a_live_run() {
     let case = Case::new().await;
@@ -433,6 +435,7 @@ async fn the_environment_names_the_server_and_the_token_of_a_live_run() {
     login.end(6);
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn command_of_register_once(case: &Case, more: &[&str]) -> Command {
     let mut command = command("register_once", &["--store"]);
     command.arg(case.store()).args(more);
