@@ -28,9 +28,11 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Stored>, Failure> {
     private(path, &metadata)?;
     let mut text = String::new();
     match file.take(CAP).read_to_string(&mut text) {
-        Ok(length) if length as u64 == CAP => Err(damaged("it is larger than 64 MiB")),
+        Ok(length) if length as u64 == CAP => Err(damaged(path, "it is larger than 64 MiB")),
         Ok(_) => Ok(Some(Stored::new(text, ""))),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(damaged("it is not UTF-8")),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(damaged(path, "it is not UTF-8"))
+        }
         Err(error) => Err(Failure::io("read", path)(error)),
     }
 }
@@ -97,7 +99,6 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn damaged(how: &str) -> Failure {
-    let problem = format!("is damaged, or not a store of registrations: {how}; it was not changed");
-    Failure::Refused(StoreError::new(problem).with_kind(StoreErrorKind::Damaged))
+fn damaged(path: &Path, how: &str) -> Failure {
+    Failure::Refused(StoreError::damaged(&path.display().to_string(), how))
 }
