@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::{RetiredReason, StoredRegistration, document::Document, fingerprint::Fingerprint};
 use crate::{
-    ClientInformation, ClientMetadata, SecretExpiry, StoreError, StoreErrorKind, loopback,
+    ClientInformation, ClientMetadata, ClientSecret, SecretExpiry, StoreError, StoreErrorKind,
+    loopback,
 };
 
 /// What is looked for: a client of this endpoint, registered for this.
@@ -109,8 +110,9 @@ impl Asked {
 
     /// Puts a new client in, in use from now on; what it replaces becomes history.
     pub(super) fn put(&self, document: &mut Document, client: ClientInformation) {
+        let answers = self.answers();
         for kept in document.registrations.iter_mut().filter(|kept| kept.is_live()) {
-            if self.answers(kept) {
+            if answers(kept) {
                 kept.retire(RetiredReason::Expired);
             } else if self.is_here(kept) && kept.client.client_id == client.client_id {
                 // The server gave the same client a new secret.
@@ -126,7 +128,7 @@ impl Asked {
         let mut kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
         kept.retire(RetiredReason::Superseded);
         // Before the one in use: the newest of an asking stays the one that counts.
-        let place = document.registrations.iter().rposition(|kept| self.answers(kept));
+        let place = document.registrations.iter().rposition(self.answers());
         let place = place.unwrap_or(document.registrations.len());
         document.registrations.insert(place, kept);
     }
@@ -140,10 +142,11 @@ impl Asked {
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
+        let answers = self.answers();
         let mut retired = document
             .registrations
             .iter()
-            .filter(|kept| self.answers(kept) && kept.client.client_id != client_id)
+            .filter(|kept| answers(kept) && kept.client.client_id != client_id)
             .filter_map(|kept| kept.retired);
         retired.any(|retired| {
             let ago = now.timestamp().saturating_sub(retired.at.timestamp());
@@ -153,9 +156,6 @@ impl Asked {
 
     /// Whether this very client is in there, in use or not.
     pub(super) fn has(&self, document: &Document, client: &ClientInformation) -> bool {
-        let secret = |client: &ClientInformation| {
-            client.client_secret.as_ref().map(|secret| secret.expose().to_owned())
-        };
         document.registrations.iter().filter(|kept| self.is_here(kept)).any(|kept| {
             kept.client.client_id == client.client_id && secret(&kept.client) == secret(client)
         })
@@ -165,8 +165,10 @@ impl Asked {
         kept.endpoint == self.endpoint
     }
 
-    fn answers(&self, kept: &StoredRegistration) -> bool {
-        self.is_here(kept) && is_for(kept, &Fingerprint::of(&self.metadata))
+    /// What tells whether a registration was for this.
+    fn answers(&self) -> impl Fn(&StoredRegistration) -> bool {
+        let fingerprint = Fingerprint::of(&self.metadata);
+        move |kept| self.is_here(kept) && is_for(kept, &fingerprint)
     }
 
     /// The credentials that a person entered for this endpoint, or why they cannot be used.
@@ -224,6 +226,10 @@ fn is_expired(
     };
     expires_within(&kept.client, margin, now)
         && !(came_expired(kept) && before.is_some_and(came_expired))
+}
+
+fn secret(client: &ClientInformation) -> Option<&str> {
+    client.client_secret.as_ref().map(ClientSecret::expose)
 }
 
 fn is_for(kept: &StoredRegistration, fingerprint: &Fingerprint) -> bool {
