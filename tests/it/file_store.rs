@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     once::Setting,
-    support::{all_shown, metadata},
+    support::{all_shown, come, metadata},
 };
 
 /// None of these may take longer, however the file system behaves.
@@ -219,11 +219,7 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     let s = Setting::new().await;
     s.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
     let vanish = async {
-        let started = Instant::now();
-        while s.posts() == 0 {
-            assert!(started.elapsed() < CAP);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        come(|| s.posts() == 1).await;
         fs::remove_dir_all(s.folder.path()).unwrap();
     };
     let asked = metadata();

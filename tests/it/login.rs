@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
-use crate::examples::command;
+use crate::{examples::command, support::come};
 
 const NAME: &str = "login";
 
@@ -463,12 +463,8 @@ async fn the_browser_is_opened_and_the_address_not_printed() {
         xdg_open(&case, &format!("echo \"$1\" > {0}.part; /bin/mv {0}.part {0}", opened.display()));
     let mut command = case.command(&["--base-url", &case.server.base_url()]);
     let mut login = Login::start(command.env("PATH", bin));
-    let url = loop {
-        match fs::read_to_string(&opened) {
-            Ok(url) => break url.trim().to_owned(),
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
+    come(|| opened.exists()).await;
+    let url = fs::read_to_string(&opened).unwrap().trim().to_owned();
     login.states.push(param(&url, "state"));
     follow(&case.server.allow(&url).await);
     let shown = login.end(0);

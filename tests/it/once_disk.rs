@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     examples::{command, text},
-    support::skipped,
+    support::{skipped, wait_for},
 };
 
 /// None of these may take longer, however the file system behaves.
@@ -196,11 +196,7 @@ async fn a_disk_that_fills_up_amid_the_registration_costs_no_secret() {
     case.server.script([Reply::registered().with_delay(Duration::from_millis(500))]);
     let (code, shown) = std::thread::scope(|scope| {
         let run = scope.spawn(|| case.run(&mut command("register_once", &[])));
-        let started = Instant::now();
-        while case.server.requests().is_empty() {
-            assert!(started.elapsed() < CAP);
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(|| !case.server.requests().is_empty());
         // All that is left.
         let full = fs::write(folder.join("other"), vec![b'x'; 4 << 20]).unwrap_err();
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);

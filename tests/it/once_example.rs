@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use poggio::{
@@ -17,7 +17,10 @@ use poggio::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::examples::{command, printed, run, text};
+use crate::{
+    examples::{command, printed, run, text},
+    support::wait_for,
+};
 
 const NAME: &str = "register_once";
 
@@ -91,14 +94,6 @@ fn port() -> u16 {
 fn value<'a>(shown: &'a str, name: &str) -> &'a str {
     let mut lines = shown.lines().filter_map(|line| line.trim_start().strip_prefix(name));
     lines.next().unwrap_or_else(|| panic!("no {name} in {shown}")).trim()
-}
-
-fn wait_for(what: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !what() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ use std::{
 use poggio::{FileStore, RegistrationStore, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
-use crate::{examples::text, once_processes::Case};
+use crate::{examples::text, once_processes::Case, support::PATIENCE};
 
 const KILLS: usize = 500;
 /// Rounds that go on side by side.
@@ -120,7 +120,7 @@ impl Lane<'_> {
                 Some(Kill::AfterTheRequest(wait)) => request.is_some_and(|at| at.elapsed() >= wait),
                 None => false,
             };
-            if is_due {
+            if is_due || start.elapsed() > PATIENCE {
                 child.kill().unwrap();
             }
             thread::sleep(Duration::from_micros(100));

@@ -5,15 +5,17 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use poggio::testing::{Reply, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::examples::{command, example, printed, run, text};
+use crate::{
+    examples::{command, example, printed, run, text},
+    support::wait_for,
+};
 
 const NAME: &str = "register_many";
 
@@ -99,14 +101,6 @@ fn clients(count: usize) -> String {
             json!({"key": key, "client_name": key, "redirect_uris": [uri]}).to_string() + "\n"
         })
         .collect()
-}
-
-fn wait_for(what: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !what() {
-        assert!(start.elapsed() < Duration::from_secs(20), "it does not come");
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::{
     fmt::Debug,
     io::{self, Write},
     sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
 };
 
 use poggio::{
@@ -49,6 +51,29 @@ pub(crate) fn debugged(value: &impl Debug) -> String {
 /// Says that a test was skipped, and why, past the harness, which keeps what a test prints.
 pub(crate) fn skipped(why: &str) {
     let _ = writeln!(io::stderr(), "skipped: {why}");
+}
+
+/// For what another thread or program does next: more than it takes, and an end where it never comes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Waits until it is so, on a thread that may stand still.
+pub(crate) fn wait_for(mut it: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !it() {
+        assert!(start.elapsed() < PATIENCE, "it does not come");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Waits until it is so, while other tasks of this thread go on.
+pub(crate) async fn come(mut it: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !it() {
+        assert!(start.elapsed() < PATIENCE, "it does not come");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// A server that reads a request, writes given bytes and closes the connection.

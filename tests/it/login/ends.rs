@@ -61,15 +61,10 @@ async fn an_interrupt_ends_it_and_tells_what_is_left() {
     interrupt(&login);
     insta::assert_snapshot!("interrupted", stable(&login.end(130), &case));
     // The client is kept, as it says.
-    let wait = async |is_there: &dyn Fn() -> bool| {
-        while !is_there() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
     case.server.script_token([Reply::issued().with_delay(Duration::from_secs(30))]);
     let mut login = case.log_in(&[]);
     follow(&case.server.allow(&login.url()).await);
-    wait(&|| case.server.token_requests().len() == 1).await;
+    come(|| case.server.token_requests().len() == 1).await;
     interrupt(&login);
     let shown = login.end(130);
     assert!(shown.contains("\nfound: no registration was sent\n"), "{shown}");
@@ -78,7 +73,7 @@ async fn an_interrupt_ends_it_and_tells_what_is_left() {
     let case = Case::new().await;
     case.server.script([Reply::registered().with_delay(Duration::from_secs(30))]);
     let login = case.log_in(&[]);
-    wait(&|| case.server.requests().len() == 1).await;
+    come(|| case.server.requests().len() == 1).await;
     interrupt(&login);
     let shown = login.end(130);
     assert!(shown.ends_with("a client may have been registered\n"), "{shown}");
