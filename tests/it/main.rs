@@ -45,6 +45,7 @@ mod secrets;
 mod sending;
 mod shared_store;
 mod spans;
+mod store_damage;
 mod support;
 #[cfg(feature = "rustls")]
 mod tls;
