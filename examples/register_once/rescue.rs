@@ -15,8 +15,10 @@ use crate::show;
 /// Keeps what an error holds of a client, then reports the error.
 pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
     let code = show::report(&error);
+    let is_whole = matches!(error, Error::Store(_));
     let credentials = match error {
         Error::Store(error) => error.into_client().map(|client| client.expose_json()),
+        // One that arrived whole is in the store.
         Error::Unreadable(answer)
             if answer.client_id().is_some() || answer.client_secret().is_some() =>
         {
@@ -34,10 +36,10 @@ pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
     match written {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
-            let help = if credentials["client_id"].is_string() {
+            let help = if is_whole {
                 "register_once takes that file by --keep when the store works; then remove it"
             } else {
-                "its client_id did not arrive: ask Poggio for the client before you register again"
+                "the rest did not arrive: ask Poggio for it before you register again"
             };
             eprintln!("   = help: {help}");
         }

@@ -8,6 +8,7 @@ use self::caller::Once;
 use super::Client;
 use crate::{
     ClientInformation, ClientMetadata, Error,
+    information::salvage,
     store::{
         RegistrationStore,
         lookup::{Asked, Found},
@@ -37,6 +38,10 @@ impl Client {
     ///
     /// What is no longer used stays in the store as history. Credentials that a person
     /// [imported](RegistrationStore::import) are returned whatever is asked and are never replaced.
+    ///
+    /// An answer that cannot be read, but whose id and secret arrived whole, is kept and returned
+    /// all the same: its [`warnings`](ClientInformation::warnings) say so, and what it did not state
+    /// counts as asked.
     ///
     /// [`attempts`](ClientInformation::attempts) is 0 for a client that was kept, else the number
     /// of requests this call sent.
@@ -178,10 +183,13 @@ impl Client {
                     match result {
                         // Nothing is waited for between the answer and its write.
                         Ok(client) => once.protocol.registered(client, now()),
-                        Err(error) => {
-                            refusal = Some(error);
-                            once.protocol.not_registered()
-                        }
+                        Err(error) => match salvage::client(&error) {
+                            Some(client) => once.protocol.registered(client, now()),
+                            None => {
+                                refusal = Some(error);
+                                once.protocol.not_registered()
+                            }
+                        },
                     }
                 }
                 step => match once.store_step(step).await {

@@ -1,7 +1,10 @@
 //! Credentials out of bytes that are not an answer: cut, wrapped, followed or preceded by
 //! something else.
 
-use crate::{ClientSecret, error::Salvaged};
+use serde_json::json;
+
+use super::{FieldWarning, read};
+use crate::{ClientInformation, ClientSecret, Error, error::Salvaged};
 
 /// No answer is nested more deeply.
 const MAX_DEPTH: usize = 128;
@@ -20,6 +23,20 @@ pub(crate) fn credentials(bytes: &[u8]) -> Salvaged {
         client_id: found.client_id,
         client_secret: found.client_secret.map(ClientSecret::from),
     }
+}
+
+/// The client of an answer that cannot be read, where both its id and its secret arrived whole.
+pub(crate) fn client(error: &Error) -> Option<ClientInformation> {
+    let Error::Unreadable(answer) = error else { return None };
+    let (id, secret) = (answer.client_id()?, answer.client_secret()?);
+    let mut client = read::lenient(json!({"client_id": id}).to_string().as_bytes()).ok()?;
+    client.client_secret = Some(secret.clone());
+    client.status = error.status();
+    client.attempts = error.attempts();
+    client.request_id = error.request_id().map(str::to_owned);
+    let message = format!("{answer}; its client_id and client_secret are whole, and are used");
+    client.warnings.push(FieldWarning::new("body", message));
+    Some(client)
 }
 
 #[derive(Default)]

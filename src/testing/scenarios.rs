@@ -89,7 +89,7 @@ impl Reply {
     }
 
     /// Replies 201 with an answer that ends after the credentials: a client was registered, and
-    /// its credentials are in the error.
+    /// its credentials are in the error; `register_once` keeps and returns it.
     #[must_use]
     pub fn cut_off() -> Self {
         Self::text(

@@ -35,6 +35,7 @@ mod once_example;
 #[cfg(unix)]
 mod once_killed;
 mod once_processes;
+mod once_unreadable;
 mod reading;
 mod readme;
 mod register_many;

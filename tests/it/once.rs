@@ -58,7 +58,7 @@ impl Setting {
     }
 }
 
-fn secret(client: &ClientInformation) -> &str {
+pub(crate) fn secret(client: &ClientInformation) -> &str {
     client.client_secret.as_ref().unwrap().expose()
 }
 
@@ -477,14 +477,14 @@ async fn a_caller_that_gives_up_holds_up_no_one() {
 
 /// A store in memory, without a lock, whose accesses fail from one on.
 #[derive(Default)]
-struct Failing {
+pub(crate) struct Failing {
     text: std::sync::Mutex<Option<String>>,
     accesses: AtomicUsize,
     fails_from: usize,
 }
 
 impl Failing {
-    fn from_access(fails_from: usize) -> Arc<Self> {
+    pub(crate) fn from_access(fails_from: usize) -> Arc<Self> {
         Arc::new(Self { fails_from, ..Self::default() })
     }
 
