@@ -1,4 +1,4 @@
-//! The client: its configuration, and the one call it makes.
+//! The client: its configuration, and its registrations.
 
 mod builder;
 mod environment;
@@ -275,6 +275,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("base_url", &self.shared.base_url)
+            .field("registration_endpoint", &self.registration_endpoint())
             .field("auth_token", &self.shared.token)
             .field("timeout", &self.shared.transport.timeout)
             .field("max_retries", &self.shared.transport.max_retries)

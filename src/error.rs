@@ -100,7 +100,7 @@ impl fmt::Display for Outcome {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client is not set up rightly; nothing was sent.
+    /// The client is not configured correctly; nothing was sent.
     Config(ConfigError),
     /// The metadata was refused, by this crate before sending or by the server.
     Validation(ValidationErrors),
@@ -118,6 +118,9 @@ pub enum Error {
 
 impl Error {
     /// Returns what became of the registration.
+    ///
+    /// Of a text that [`ClientInformation::from_json`](crate::ClientInformation::from_json) could not
+    /// read, that it was one: [`Outcome::Registered`].
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -141,7 +144,10 @@ impl Error {
     /// Read from `x-request-id`, `request-id` or `x-correlation-id`.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.head()?.request_id.as_deref()
+        match self {
+            Self::Store(error) => error.client()?.request_id(),
+            _ => self.head()?.request_id.as_deref(),
+        }
     }
 
     /// Returns how long the server asks to wait before the next request, or `None` where it does
@@ -161,7 +167,8 @@ impl Error {
         }
     }
 
-    /// Returns what to do now, in a sentence; `Display` ends with it.
+    /// Returns what to do now, in a sentence; `Display` ends with it, but for `Config`, which says
+    /// it itself.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -198,7 +205,11 @@ impl fmt::Display for Error {
         if let Some(id) = self.request_id() {
             write!(f, " [request {id}]")?;
         }
-        write!(f, "; {}: {}", self.outcome(), self.help())
+        match self {
+            // A text that was kept, of which nothing is known.
+            Self::Unreadable(error) if error.head().is_none() => write!(f, "; {}", self.help()),
+            _ => write!(f, "; {}: {}", self.outcome(), self.help()),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod fingerprint;
 mod keyring;
 pub(crate) mod lookup;
 pub(crate) mod protocol;
+mod record;
 mod registration;
 #[cfg(feature = "object-store")]
 mod shared;
@@ -33,7 +34,7 @@ pub use file::FileStore;
 #[cfg(feature = "object-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
 pub use object_store;
-pub(crate) use registration::now;
+pub(crate) use record::now;
 pub use registration::{Retired, RetiredReason, StoredRegistration};
 #[cfg(feature = "object-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
@@ -208,6 +209,8 @@ pub trait RegistrationStore: Send + Sync {
     }
 
     /// Takes a client out of use at a person's word, an imported one too; it becomes history.
+    ///
+    /// Its secret stays in the store. To destroy it, delete the store, with all that is in it.
     ///
     /// Returns whether there was such a client that had not been removed.
     ///

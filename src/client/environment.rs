@@ -1,4 +1,4 @@
-//! The environment variables, the only ones that this crate reads.
+//! The environment variables that configure a client.
 
 use std::ffi::OsString;
 

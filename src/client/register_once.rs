@@ -116,7 +116,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read or written.
+    /// [`Error::Store`] where the store cannot be read or written; the client is in it again.
     ///
     /// # Examples
     ///
@@ -148,8 +148,10 @@ impl Client {
         client: &ClientInformation,
     ) -> Result<(), Error> {
         let asked = self.asked(metadata);
-        update::change(store, |document| asked.keep(document, client, now())).await?;
-        Ok(())
+        match update::change(store, |document| asked.keep(document, client, now())).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.with_client(Some(client.clone())).into()),
+        }
     }
 
     pub(crate) fn asked(&self, metadata: &ClientMetadata) -> Asked {
@@ -183,13 +185,14 @@ impl Client {
                     match result {
                         // Nothing is waited for between the answer and its write.
                         Ok(client) => once.protocol.registered(client, now()),
-                        Err(error) => match salvage::client(&error) {
-                            Some(client) => once.protocol.registered(client, now()),
-                            None => {
+                        Err(error) => {
+                            if let Some(client) = salvage::client(&error) {
+                                once.protocol.registered(client, now())
+                            } else {
                                 refusal = Some(error);
                                 once.protocol.not_registered()
                             }
-                        },
+                        }
                     }
                 }
                 step => match once.store_step(step).await {

@@ -27,8 +27,8 @@ impl ConfigError {
         Self { setting: setting.into(), problem: problem.into() }
     }
 
-    /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), or the
-    /// environment variable it was read from.
+    /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), the
+    /// environment variable it was read from, or the function of a store that was given it.
     #[must_use]
     pub fn setting(&self) -> &str {
         &self.setting

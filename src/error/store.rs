@@ -50,9 +50,10 @@ pub enum StoreErrorKind {
     Unprotected,
     /// What is in it cannot be read. It is left as it is.
     Damaged,
-    /// A version of this crate that is not known here has written it, or its secrets are in a
-    /// keyring, which this store does not read. It is left as it is.
+    /// A version of this crate that is not known here has written it. It is left as it is.
     UnknownFormat,
+    /// Its secrets are in the system keyring, which this store does not read. It is left as it is.
+    InKeyring,
     /// A person entered these credentials; they cannot be used, and are not replaced.
     Imported,
     /// The keyring no longer has the secret of a client in use.
@@ -111,13 +112,12 @@ impl StoreError {
     }
 
     pub(crate) fn in_keyring(place: &str) -> Self {
-        let problem = "keeps its secrets in the system keyring: open it with KeyringStore (feature \
-             keyring); it was not changed";
-        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
+        let problem = "has its secrets in the system keyring; it was not changed";
+        Self::new(problem).with_kind(StoreErrorKind::InKeyring).at(place)
     }
 
     pub(crate) fn busy(place: &str, who: impl fmt::Display, waited: Duration) -> Self {
-        let problem = format!("could not be locked within {waited:?}: {who}");
+        let problem = format!("was in use by others for {waited:?}: {who}");
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(place)
     }
 
@@ -170,7 +170,8 @@ impl StoreError {
                  what secrets it holds are nowhere else"
             }
             StoreErrorKind::UnknownFormat => "update this program, or name another store",
-            StoreErrorKind::Imported => "import other credentials, or remove these",
+            StoreErrorKind::InKeyring => "open it with KeyringStore (feature keyring)",
+            StoreErrorKind::Imported => "import other credentials, or take these out with remove",
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register anew"
             }

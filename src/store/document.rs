@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Stored, StoredRegistration};
+use super::{Stored, record::Record};
 use crate::StoreError;
 
 /// The format that is written, and the only one that is read.
@@ -17,7 +17,7 @@ pub(crate) struct Document {
     format: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
-    pub(super) registrations: Vec<StoredRegistration>,
+    pub(super) registrations: Vec<Record>,
 }
 
 /// A caller's right to register, in a store without a lock.
@@ -80,7 +80,7 @@ impl Document {
             return Err(StoreError::unknown_format(place, format, FORMAT));
         }
         let document: Self = serde_json::from_str(stored.expose()).map_err(damaged)?;
-        if document.registrations.iter().any(StoredRegistration::is_in_keyring) {
+        if document.registrations.iter().any(Record::is_in_keyring) {
             return Err(StoreError::in_keyring(place));
         }
         Ok(document)

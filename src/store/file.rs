@@ -140,8 +140,10 @@ impl FileStore {
         let paths = Arc::clone(&self.paths);
         match tokio::task::spawn_blocking(move || work(&paths)).await {
             Ok(done) => done.map_err(|failure| failure.at(&self.place())),
-            Err(_) => Err(StoreError::new("was left in the middle: the runtime is shutting down")
-                .at(&self.place())),
+            Err(_) => {
+                Err(StoreError::new("was interrupted: the runtime is shutting down")
+                    .at(&self.place()))
+            }
         }
     }
 

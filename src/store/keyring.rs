@@ -33,7 +33,7 @@ use crate::StoreError;
 /// keyring.
 ///
 /// That the keyring can be written is proven before a registration, by an entry that is put there
-/// and removed again. Where a person has to unlock it first, a call waits for up to a minute; a
+/// and removed again. Where a person has to unlock it first, a call waits for that as long as its timeout, a minute at most; a
 /// machine without a keyring, such as a server without a D-Bus session, is an error. An
 /// entry that the keyring has lost is an error of the kind
 /// [`SecretLost`](crate::StoreErrorKind::SecretLost) where the client is in use;
@@ -152,9 +152,9 @@ impl RegistrationStore for KeyringStore {
             written
         };
         Box::pin(async {
-            let written = tokio::spawn(work)
-                .await
-                .unwrap_or_else(|_| Err(StoreError::new("was left: the runtime is shutting down")));
+            let written = tokio::spawn(work).await.unwrap_or_else(|_| {
+                Err(StoreError::new("was interrupted: the runtime is shutting down"))
+            });
             written.map_err(|error| error.at(&self.place()))
         })
     }

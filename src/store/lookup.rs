@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{RetiredReason, StoredRegistration, document::Document, fingerprint::Fingerprint};
+use super::{RetiredReason, document::Document, fingerprint::Fingerprint, record::Record};
 use crate::{
     ClientInformation, ClientMetadata, ClientSecret, SecretExpiry, StoreError, StoreErrorKind,
     loopback,
@@ -119,13 +119,13 @@ impl Asked {
                 kept.retire(RetiredReason::Replaced);
             }
         }
-        let kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
+        let kept = Record::new(&self.endpoint, Some(&self.metadata), client);
         document.registrations.push(kept);
     }
 
     /// Puts a client in as history: another is used in its place.
     pub(super) fn put_superseded(&self, document: &mut Document, client: ClientInformation) {
-        let mut kept = StoredRegistration::new(&self.endpoint, Some(&self.metadata), client);
+        let mut kept = Record::new(&self.endpoint, Some(&self.metadata), client);
         kept.retire(RetiredReason::Superseded);
         // Before the one in use: the newest of an asking stays the one that counts.
         let place = document.registrations.iter().rposition(self.answers());
@@ -161,12 +161,12 @@ impl Asked {
         })
     }
 
-    fn is_here(&self, kept: &StoredRegistration) -> bool {
+    fn is_here(&self, kept: &Record) -> bool {
         kept.endpoint == self.endpoint
     }
 
     /// What tells whether a registration was for this.
-    fn answers(&self) -> impl Fn(&StoredRegistration) -> bool {
+    fn answers(&self) -> impl Fn(&Record) -> bool {
         let fingerprint = Fingerprint::of(&self.metadata);
         move |kept| self.is_here(kept) && is_for(kept, &fingerprint)
     }
@@ -216,12 +216,12 @@ impl Asked {
 /// ahead, and to renew would be to register at every call. Where the clock has been put right since,
 /// they came in the future, and what came then is renewed as ever.
 fn is_expired(
-    kept: &StoredRegistration,
-    before: Option<&StoredRegistration>,
+    kept: &Record,
+    before: Option<&Record>,
     margin: Duration,
     now: DateTime<Utc>,
 ) -> bool {
-    let came_expired = |kept: &StoredRegistration| {
+    let came_expired = |kept: &Record| {
         kept.saved_at <= now && expires_within(&kept.client, Duration::ZERO, kept.saved_at)
     };
     expires_within(&kept.client, margin, now)
@@ -232,7 +232,7 @@ fn secret(client: &ClientInformation) -> Option<&str> {
     client.client_secret.as_ref().map(ClientSecret::expose)
 }
 
-fn is_for(kept: &StoredRegistration, fingerprint: &Fingerprint) -> bool {
+fn is_for(kept: &Record, fingerprint: &Fingerprint) -> bool {
     kept.requested.as_ref().is_some_and(|asked| Fingerprint::of(asked) == *fingerprint)
 }
 
@@ -256,7 +256,7 @@ impl Need {
 
 impl Problem {
     /// Whether the secrets of a client are lost.
-    pub(super) fn lost(kept: &StoredRegistration) -> Option<Self> {
+    pub(super) fn lost(kept: &Record) -> Option<Self> {
         let entry = kept.lost_secrets()?.to_owned();
         Some(Self::Lost { client_id: kept.client.client_id.clone(), entry })
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     RegistrationStore, RetiredReason, Stored, StoredRegistration, Written, document::Document,
-    lookup::Problem,
+    lookup::Problem, record::Record,
 };
 use crate::{ClientInformation, Error, StoreError};
 
@@ -18,8 +18,9 @@ const WAIT: Duration = Duration::from_secs(30);
 pub(crate) async fn read<S: RegistrationStore + ?Sized>(
     store: &S,
 ) -> Result<(Document, Option<Stored>), StoreError> {
-    let stored = store.read().await?;
-    Ok((Document::read(stored.as_ref(), &store.place())?, stored))
+    let place = store.place();
+    let stored = store.read().await.map_err(|error| error.at(&place))?;
+    Ok((Document::read(stored.as_ref(), &place)?, stored))
 }
 
 /// Puts the document in the place of the text that its predecessor was read from.
@@ -28,22 +29,24 @@ pub(crate) async fn write<S: RegistrationStore + ?Sized>(
     document: &Document,
     expected: Option<&Stored>,
 ) -> Result<Written, StoreError> {
-    let text = document.write(&store.place())?;
-    store.write(text.expose(), expected).await
+    let place = store.place();
+    let text = document.write(&place)?;
+    store.write(text.expose(), expected).await.map_err(|error| error.at(&place))
 }
 
 pub(super) async fn list<S: RegistrationStore + ?Sized>(
     store: &S,
 ) -> Result<Vec<StoredRegistration>, Error> {
-    Ok(read(store).await?.0.registrations)
+    let records = read(store).await?.0.registrations;
+    Ok(records.into_iter().map(StoredRegistration::new).collect())
 }
 
 pub(super) async fn export<S: RegistrationStore + ?Sized>(
     store: &S,
     client_id: &str,
 ) -> Result<Option<Value>, Error> {
-    let mut registrations = list(store).await?.into_iter().rev();
-    let found = registrations.find(|kept| kept.client.client_id == client_id);
+    let mut records = read(store).await?.0.registrations.into_iter().rev();
+    let found = records.find(|kept| kept.client.client_id == client_id);
     if let Some(lost) = found.as_ref().and_then(Problem::lost) {
         return Err(lost.at(&store.place()).into());
     }
@@ -57,8 +60,8 @@ pub(crate) async fn retire<S: RegistrationStore + ?Sized>(
     client_id: &str,
     reason: RetiredReason,
 ) -> Result<bool, Error> {
-    change(store, |document| {
-        let of_client = |kept: &&mut StoredRegistration| {
+    let changed = change(store, |document| {
+        let of_client = |kept: &&mut Record| {
             kept.client.client_id == client_id
                 && endpoint.is_none_or(|endpoint| kept.endpoint == endpoint)
         };
@@ -72,8 +75,8 @@ pub(crate) async fn retire<S: RegistrationStore + ?Sized>(
             }
         }
         has_changed
-    })
-    .await
+    });
+    Ok(changed.await?)
 }
 
 pub(super) async fn import<S: RegistrationStore + ?Sized>(
@@ -87,7 +90,7 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
             .iter_mut()
             .filter(|kept| kept.is_imported() && kept.is_live() && kept.endpoint == endpoint);
         earlier.for_each(|kept| kept.retire(RetiredReason::Replaced));
-        document.registrations.push(StoredRegistration::new(endpoint, None, client.clone()));
+        document.registrations.push(Record::new(endpoint, None, client.clone()));
         true
     })
     .await?;
@@ -99,8 +102,8 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
 pub(crate) async fn change<S: RegistrationStore + ?Sized>(
     store: &S,
     mut change: impl FnMut(&mut Document) -> bool,
-) -> Result<bool, Error> {
-    let _lock = store.lock(WAIT).await?;
+) -> Result<bool, StoreError> {
+    let _lock = store.lock(WAIT).await.map_err(|error| error.at(&store.place()))?;
     let end = Instant::now() + WAIT;
     while Instant::now() < end {
         let (mut document, stored) = read(store).await?;
@@ -113,5 +116,5 @@ pub(crate) async fn change<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.place(), "others keep changing it", WAIT).into())
+    Err(StoreError::busy(&store.place(), "others keep changing it", WAIT))
 }

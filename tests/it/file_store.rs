@@ -261,7 +261,7 @@ async fn a_lock_that_is_held_for_ever_is_waited_for_as_long_as_a_call_may_take()
     assert_eq!(
         error.to_string(),
         format!(
-            "{} could not be locked within 300ms: another process or task holds {}.lock; no client was \
+            "{} was in use by others for 300ms: another process or task holds {}.lock; no client was \
              registered: wait for the others, or end them, then call again",
             s.file().display(),
             s.file().display(),

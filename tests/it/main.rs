@@ -47,6 +47,7 @@ mod sending;
 mod shared_store;
 mod spans;
 mod store_damage;
+mod store_errors;
 mod support;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -412,7 +412,7 @@ fn assert_imported(error: &Error, id: &str, why: &str) {
     let text = error.to_string();
     assert!(text.contains(&format!("the client {id:?} was entered by a person")), "{text}");
     assert!(text.contains(why), "{text}");
-    assert!(text.ends_with("import other credentials, or remove these"), "{text}");
+    assert!(text.ends_with("import other credentials, or take these out with remove"), "{text}");
 }
 
 #[tokio::test]

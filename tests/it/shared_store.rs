@@ -151,7 +151,7 @@ async fn a_claim_that_never_ends_is_an_error_that_names_its_owner() {
     let error = poggio.register_once(&metadata(), &store(&bucket)).await.unwrap_err();
     assert!((TERM..TERM + 2 * TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert_eq!(error.outcome(), Outcome::NotRegistered);
-    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket could not be locked within 14s: process 7 (cafe) has claimed it; no client was registered: wait for the others, or end them, then call again");
+    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket was in use by others for 14s: process 7 (cafe) has claimed it; no client was registered: wait for the others, or end them, then call again");
     let error = of_store(error);
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert_eq!(wire.arrived(), 0);
@@ -245,8 +245,8 @@ async fn a_service_whose_condition_never_holds_is_given_up() {
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert_eq!(
         error.to_string(),
-        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket could not be locked \
-         within 2s: others keep changing it"
+        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket was in use by \
+         others for 2s: others keep changing it"
     );
     assert_eq!(error.into_client().unwrap().client_secret.unwrap().expose(), SECRET);
     assert_eq!(wire.arrived(), 1);
