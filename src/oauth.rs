@@ -33,7 +33,7 @@
 //!     // The URL that the browser was sent back to.
 //!     let callback = open_browser_and_wait(authorization.url().as_str()).await;
 //!
-//!     let token = authorization.code(&oauth, &callback)?.request_async(poggio).await?;
+//!     let token = authorization.exchange_code(&callback)?.request_async(poggio).await?;
 //!     println!("a token for {:?}", token.expires_in());
 //!
 //!     if let Some(refresh_token) = token.refresh_token() {

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use oauth2::{
-    AuthorizationCode, ClientId, CodeTokenRequest, CsrfToken, PkceCodeChallenge, PkceCodeVerifier,
-    Scope, TokenUrl,
+    AuthorizationCode, CodeTokenRequest, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, Scope,
     basic::{BasicErrorResponse, BasicTokenResponse},
 };
 use reqwest::Url;
@@ -26,8 +25,7 @@ pub struct Authorization {
     verifier: PkceCodeVerifier,
     issuer: Option<String>,
     states_issuer: bool,
-    /// Of the client that this began with: who it is, and where its code goes.
-    client: (ClientId, TokenUrl),
+    client: OAuth2Client,
 }
 
 /// What this crate puts into the URL.
@@ -55,9 +53,14 @@ impl Authorization {
             .set_pkce_challenge(challenge)
             .add_scopes(scopes.into_iter().map(|scope| Scope::new(scope.into())))
             .url();
-        let (issuer, states_issuer) = (server.issuer.clone(), server.states_issuer);
-        let client = (client.client_id().clone(), client.token_uri().clone());
-        Self { url, state, verifier, issuer, states_issuer, client }
+        Self {
+            url,
+            state,
+            verifier,
+            issuer: server.issuer.clone(),
+            states_issuer: server.authorization_response_iss_parameter_supported,
+            client: client.clone(),
+        }
     }
 
     /// Adds a parameter to the URL, such as RFC 8707's `resource`.
@@ -84,28 +87,23 @@ impl Authorization {
     /// its answer; all else is to be ignored, whoever sent it.
     #[must_use]
     pub fn is_answer(&self, callback: &str) -> bool {
-        let state = Parameters::of(callback).and_then(|parameters| parameters.one("state"));
+        let state = Parameters::of(callback).one("state");
         matches!(state, Ok(Some(state)) if state == *self.state.secret())
     }
 
     /// Reads the answer, the URL that the browser was sent back to or its query; returns the
-    /// request for the token. `client` is the one that this began with; a code is good once.
+    /// request that exchanges its code for a token, at the server and as the client that this began
+    /// with. A code is good once.
     ///
     /// # Errors
     ///
     /// [`OAuthError::Callback`] where state or issuer are not those of this authorization, or where
-    /// there is no code; [`OAuthError::Refused`] where the user or the server said no;
-    /// [`OAuthError::Client`] where this began with another client, or for another server.
-    pub fn code<'a>(
+    /// there is no code; [`OAuthError::Refused`] where the user or the server said no.
+    pub fn exchange_code(
         &self,
-        client: &'a OAuth2Client,
         callback: &str,
-    ) -> Result<CodeTokenRequest<'a, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
-        if self.client != (client.client_id().clone(), client.token_uri().clone()) {
-            let problem = "another one, or another server's, began this authorization";
-            return Err(OAuthError::Client(problem.to_owned()));
-        }
-        let parameters = Parameters::of(callback)?;
+    ) -> Result<CodeTokenRequest<'_, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
+        let parameters = Parameters::of(callback);
         self.check(&parameters)?;
         if let Some(error) = parameters.one("error")? {
             let (state, verifier) = (self.state.secret(), self.verifier.secret());
@@ -117,7 +115,7 @@ impl Authorization {
         }
         let code = parameters.one("code")?.filter(|code| !code.is_empty());
         let code = code.ok_or_else(|| OAuthError::Callback("it has no code".to_owned()))?;
-        let request = client.exchange_code(AuthorizationCode::new(code));
+        let request = self.client.exchange_code(AuthorizationCode::new(code));
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
     }
 
@@ -155,12 +153,10 @@ struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// From a whole URL, a path with a query, or a query alone.
-    fn of(callback: &str) -> Result<Self, OAuthError> {
+    fn of(callback: &str) -> Self {
         let query = callback.split_once('?').map_or(callback, |(_, query)| query);
         let query = query.split('#').next().unwrap_or_default();
-        let url = Url::parse(&format!("http://localhost/?{query}"))
-            .map_err(|_| OAuthError::Callback("it is no URL".to_owned()))?;
-        Ok(Self(url.query_pairs().into_owned().collect()))
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
     /// The value of a parameter, which may be there once (RFC 6749 section 3.1).

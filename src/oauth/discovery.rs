@@ -42,8 +42,8 @@ impl Client {
     /// Finds the endpoints of the authorization server of that issuer, such as
     /// `https://api.poggio.io` (RFC 8414).
     ///
-    /// A server on this machine, over http, is for a client that registers there, too (its
-    /// [`base_url`](crate::ClientBuilder::base_url)).
+    /// Plain http is accepted for a server on this machine, and only where this client's own
+    /// [`base_url`](crate::ClientBuilder::base_url) is plain http, too.
     ///
     /// The metadata has to name this issuer, and https endpoints alone. For `https://api.poggio.io`
     /// it may name an issuer at `poggio.io` or below, as it does.
@@ -51,7 +51,7 @@ impl Client {
     /// # Errors
     ///
     /// [`OAuthError::Endpoint`] for an issuer that is no https URL, [`OAuthError::Discovery`] for
-    /// metadata that is not there or does not hold, [`OAuthError::Transport`].
+    /// metadata that is not there or does not hold, [`OAuthError::Transport`] where no answer came.
     ///
     /// # Examples
     ///
@@ -203,7 +203,9 @@ fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, 
         authorization_endpoint: metadata.authorization_endpoint,
         token_endpoint: metadata.token_endpoint,
         registration_endpoint: metadata.registration_endpoint,
-        states_issuer: metadata.authorization_response_iss_parameter_supported == Some(true),
+        authorization_response_iss_parameter_supported: metadata
+            .authorization_response_iss_parameter_supported
+            == Some(true),
     })
 }
 

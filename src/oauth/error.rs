@@ -48,6 +48,15 @@ impl TokenError {
         Self { code, description, status: None, retry_after: None }
     }
 
+    pub(super) fn of(error: &ApiError) -> Self {
+        Self {
+            code: error.code(),
+            description: error.description().map(str::to_owned),
+            status: Some(error.status()),
+            retry_after: error.head().retry_after,
+        }
+    }
+
     /// Returns the OAuth error code, such as `invalid_grant` or `access_denied`.
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
@@ -106,7 +115,7 @@ impl OAuthError {
                 && error.status.is_none_or(|status| matches!(status.as_u16(), 400 | 401)))
     }
 
-    /// Returns what to do now, in a sentence; `Display` ends with it.
+    /// Returns what to do now, in a sentence.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -177,17 +186,6 @@ impl From<StoreError> for OAuthError {
     }
 }
 
-impl From<ApiError> for TokenError {
-    fn from(error: ApiError) -> Self {
-        Self {
-            code: error.code(),
-            description: error.description().map(str::to_owned),
-            status: Some(error.status()),
-            retry_after: error.head().retry_after,
-        }
-    }
-}
-
 impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
     /// One error for all that a token request can come to, so that `?` does.
     fn from(error: RequestTokenError<OAuthError, BasicErrorResponse>) -> Self {
@@ -201,7 +199,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             }
             // Their Debug and sources can quote the body.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                Self::Unreadable("it has not the members of a token answer".to_owned())
+                Self::Unreadable("it lacks members of a token answer".to_owned())
             }
         }
     }

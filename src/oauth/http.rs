@@ -57,7 +57,8 @@ impl Client {
         let transport = self.transport();
         // For https, a proxy may be in use, which would carry what is in the clear elsewhere.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
-            let problem = "http to this machine is for a client that registers there, too";
+            let problem =
+                "plain http is accepted only where this client's own base URL is plain http, too";
             return Err(OAuthError::Endpoint(format!("{url}: {problem}")));
         }
         let attempt = |deadline| {
@@ -131,7 +132,7 @@ fn refused(answer: &Answer, sent: &[u8], headers: &HeaderMap) -> TokenError {
     // One of them: a request has a code or a refresh token.
     let grant = value("code").or_else(|| value("refresh_token"));
     let secrets = [secret, basic.as_deref(), grant, verifier];
-    TokenError::from(refusal(answer, &Cleaner::knowing(secrets)))
+    TokenError::of(&refusal(answer, &Cleaner::knowing(secrets)))
 }
 
 /// The client secret in an Authorization header (RFC 6749 section 2.3.1).

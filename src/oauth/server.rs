@@ -32,7 +32,7 @@ pub struct AuthorizationServer {
     pub registration_endpoint: Option<String>,
     /// Whether each answer of the authorization endpoint has an `iss` (RFC 9207 section 3), so
     /// that one without is refused.
-    pub states_issuer: bool,
+    pub authorization_response_iss_parameter_supported: bool,
 }
 
 impl AuthorizationServer {
@@ -56,7 +56,7 @@ impl AuthorizationServer {
             authorization_endpoint: authorization_endpoint.into(),
             token_endpoint: token_endpoint.into(),
             registration_endpoint: None,
-            states_issuer: false,
+            authorization_response_iss_parameter_supported: false,
         }
     }
 

@@ -76,7 +76,7 @@ async fn the_issuer_that_poggio_names_is_taken_and_then_expected() {
         .with_token_endpoint("https://api.poggio.io/v2/oauth/token")
         .with_issuer("https://app.poggio.io");
     expected.registration_endpoint = Some("https://api.poggio.io/v2/oauth/register".to_owned());
-    expected.states_issuer = true;
+    expected.authorization_response_iss_parameter_supported = true;
     assert_eq!(server, expected);
 
     let json = json!({"client_id": "id", "client_secret": "s", "redirect_uris": [REDIRECT]});
@@ -85,11 +85,11 @@ async fn the_issuer_that_poggio_names_is_taken_and_then_expected() {
     let authorization = Authorization::new(&oauth, &server, ["read"]);
     for other in ["https://api.poggio.io", "https://poggio.io", "https://evil.example"] {
         let callback = callback_of(&authorization, other);
-        let error = authorization.code(&oauth, &callback).map(|_| ()).unwrap_err();
+        let error = authorization.exchange_code(&callback).map(|_| ()).unwrap_err();
         assert!(matches!(error, OAuthError::Callback(_)), "{error}");
     }
     let callback = callback_of(&authorization, "https://app.poggio.io");
-    assert!(authorization.code(&oauth, &callback).is_ok());
+    assert!(authorization.exchange_code(&callback).is_ok());
 }
 
 #[tokio::test]

@@ -456,6 +456,6 @@ async fn a_client_for_https_sends_nothing_in_the_clear() {
     let (_, oauth) = at(&server.uri());
     let error = exchange(&Client::new().unwrap(), &oauth).await.unwrap_err();
     assert!(matches!(error, OAuthError::Endpoint(_)), "{error}");
-    assert!(error.to_string().contains("for a client that registers there, too"), "{error}");
+    assert!(error.to_string().contains("only where this client"), "{error}");
     assert!(server.received_requests().await.unwrap().is_empty());
 }

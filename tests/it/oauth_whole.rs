@@ -80,7 +80,7 @@ async fn from_a_registration_to_a_refreshed_token_by_each_method() {
         let callback = case.server.allow(authorization.url().as_str()).await;
         assert!(authorization.is_answer(&callback));
         let token = authorization
-            .code(&oauth, &callback)
+            .exchange_code(&callback)
             .unwrap()
             .add_extra_param("resource", case.server.mcp_url())
             .request_async(&case.poggio)
@@ -109,19 +109,19 @@ async fn a_denial_and_a_code_that_was_used_are_told() {
 
     let authorization = Authorization::new(&oauth, &case.endpoints, ["read"]);
     let callback = case.server.deny(authorization.url().as_str()).await;
-    let error = authorization.code(&oauth, &callback).map(|_| ()).unwrap_err();
+    let error = authorization.exchange_code(&callback).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("the server refused (access_denied)"), "{error}");
 
     let authorization = Authorization::new(&oauth, &case.endpoints, ["read"]);
     let callback = case.server.allow(authorization.url().as_str()).await;
     let again = callback.clone();
     let other = Authorization::new(&oauth, &case.endpoints, ["read"]);
-    authorization.code(&oauth, &callback).unwrap().request_async(&case.poggio).await.unwrap();
-    let used = authorization.code(&oauth, &again).unwrap().request_async(&case.poggio).await;
+    authorization.exchange_code(&callback).unwrap().request_async(&case.poggio).await.unwrap();
+    let used = authorization.exchange_code(&again).unwrap().request_async(&case.poggio).await;
     let error = OAuthError::from(used.unwrap_err());
     assert!(error.to_string().starts_with("the server refused (invalid_grant)"), "{error}");
     assert!(!other.is_answer(&again));
-    let error = other.code(&oauth, &again).map(|_| ()).unwrap_err();
+    let error = other.exchange_code(&again).map(|_| ()).unwrap_err();
     assert!(matches!(error, OAuthError::Callback(_)), "{error}");
 }
 
