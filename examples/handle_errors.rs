@@ -21,7 +21,7 @@ enum NextStep {
     /// Nothing was registered; registering again after this wait does no harm.
     TryAgainAfter(Duration),
     /// The client exists; go on with these credentials.
-    UseSalvaged(String, ClientSecret),
+    KeepClient(String, ClientSecret),
     /// Whether a client exists is not known, or its credentials are lost. A program cannot mend
     /// that: tell a person, with the request's id.
     AskAPerson(Option<String>),
@@ -34,10 +34,17 @@ fn next_step(error: &Error) -> NextStep {
     match error.outcome() {
         Outcome::NotRegistered => {}
         Outcome::Registered | Outcome::Unknown => {
-            if let Error::Unreadable(answer) = error
-                && let (Some(id), Some(secret)) = (answer.client_id(), answer.client_secret())
-            {
-                return NextStep::UseSalvaged(id.to_owned(), secret.clone());
+            let (id, secret) = match error {
+                Error::Unreadable(answer) => (answer.client_id(), answer.client_secret()),
+                // Of register_once: the client could not be saved.
+                Error::Store(error) => (
+                    error.client().map(|client| client.client_id.as_str()),
+                    error.client().and_then(|client| client.client_secret.as_ref()),
+                ),
+                _ => (None, None),
+            };
+            if let (Some(id), Some(secret)) = (id, secret) {
+                return NextStep::KeepClient(id.to_owned(), secret.clone());
             }
             return NextStep::AskAPerson(error.request_id().map(str::to_owned));
         }
@@ -66,7 +73,7 @@ fn explain(step: &NextStep) -> String {
         NextStep::CorrectMetadata(lines) => format!("correct the metadata: {}", lines.join("; ")),
         NextStep::AskForToken => "ask the user for a new token".into(),
         NextStep::TryAgainAfter(wait) => format!("register again in {} s", wait.as_secs()),
-        NextStep::UseSalvaged(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
+        NextStep::KeepClient(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
         NextStep::AskAPerson(Some(id)) => format!("do not register again; ask about request {id}"),
         NextStep::AskAPerson(None) => "do not register again; ask Poggio".into(),
         NextStep::TellTheOperator => "tell whoever runs this program".into(),
@@ -134,6 +141,11 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ),
         ("an expired token", Reply::status(401).with_header("www-authenticate", challenge)),
         ("too many requests", Reply::status(429).with_header("retry-after", "90")),
+        ("a server that is being mended", Reply::status(503).with_header("retry-after", "90")),
+        (
+            "an address that has moved",
+            Reply::status(308).with_header("location", "https://api.poggio.io/v3/oauth/register"),
+        ),
         (
             "a server that fails",
             Reply::html(500, "<html><title>Internal Server Error</title></html>")

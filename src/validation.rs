@@ -181,7 +181,7 @@ impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)?;
         match &self.value {
-            Some(value) => write!(f, " (sent: {})", text::shown(&value.to_string())),
+            Some(value) => write!(f, " (value: {})", text::shown(&value.to_string())),
             None => Ok(()),
         }
     }

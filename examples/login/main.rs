@@ -26,7 +26,7 @@ mod request;
 mod rescue;
 mod show;
 
-use std::{cell::Cell, path::PathBuf, process::ExitCode, time::Duration};
+use std::{cell::Cell, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use poggio::{
@@ -82,6 +82,9 @@ struct Args {
     /// Keep the client in this file; without it, in this user's configuration folder.
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
+    /// Keep first the client of this file, which an earlier run could not save.
+    #[arg(long, value_name = "FILE", value_parser = credentials)]
+    keep: Option<ClientInformation>,
     /// Note first that the server no longer accepts the kept client: another is registered.
     #[arg(long)]
     renew: bool,
@@ -111,6 +114,11 @@ struct Args {
     wait: u64,
 }
 
+fn credentials(path: &str) -> Result<ClientInformation, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    ClientInformation::from_json(&text).map_err(|error| error.to_string())
+}
+
 /// As what is registered counts: the port of a loopback address is free (RFC 8252 section 7.3).
 const ANY_PORT: &str = "http://127.0.0.1/callback";
 
@@ -137,7 +145,11 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
     let place = Place::find(args).await?;
     print(&format!("store     {}\nserver    {}\n", store.path().display(), place.name));
 
-    let kept = place.poggio.registered(&args.metadata(ANY_PORT), store).await?;
+    let metadata = args.metadata(ANY_PORT);
+    if let Some(client) = &args.keep {
+        place.poggio.keep(&metadata, store, client).await?;
+    }
+    let kept = place.poggio.registered(&metadata, store).await?;
     if let (true, Some(kept)) = (args.renew, &kept) {
         store.forget(&kept.client_id).await?;
     }
@@ -210,11 +222,12 @@ impl Login<'_> {
         self.stage.set(Stage::Waiting);
         browser::send_to(authorization.url(), self.args.print_url).await;
         let wait = Duration::from_secs(self.args.wait);
-        let mut authorization = Some(authorization);
         let mut request = None;
         let answer = listener.answer(wait, |query| {
-            let answered = authorization.take_if(|waiting| waiting.is_answer(query))?;
-            let answer = answered.code(&oauth, query);
+            if request.is_some() || !authorization.is_answer(query) {
+                return None;
+            }
+            let answer = authorization.exchange_code(query);
             let page = Page::of(&answer);
             request = Some(answer);
             Some(page)

@@ -81,7 +81,7 @@ impl Place {
         let mut server =
             AuthorizationServer::new(embedded.authorization_endpoint(), embedded.token_endpoint())
                 .with_issuer(embedded.issuer());
-        server.states_issuer = true;
+        server.authorization_response_iss_parameter_supported = true;
         Ok(Self {
             poggio: named(embedded.client_builder()).build()?,
             server,

@@ -166,7 +166,8 @@ async fn run(args: Args) -> Result<(), u8> {
         result.map_err(|error| rescue::report(error, &store))?
     };
     if !args.member {
-        show::client(&client, &store.list().await.map_err(failed)?);
+        // What cannot be listed is a client all the same.
+        show::client(&client, &store.list().await.unwrap_or_default());
     }
     match export {
         Some(export) => export.write(&client, &store).await,
@@ -255,16 +256,22 @@ impl<'a> Export<'a> {
     }
 
     async fn write(mut self, client: &ClientInformation, store: &FileStore) -> Result<(), u8> {
-        let exported = store.export(&client.client_id).await;
-        let exported = exported.map_err(|error| show::report(&error))?.unwrap_or_default();
+        // Where this run registered, the store has it.
+        let code = if client.attempts() > 0 { REGISTERED } else { NOT_REGISTERED };
+        let exported = match store.export(&client.client_id).await {
+            Ok(exported) => exported.unwrap_or_default(),
+            Err(error) => {
+                show::report(&error);
+                return Err(code);
+            }
+        };
         let written =
             writeln!(self.file, "{exported:#}").and_then(|()| self.file.as_file().sync_all());
         let persisted =
             written.and_then(|()| Ok(self.file.persist_noclobber(self.path).map(drop)?));
         persisted.map_err(|error| {
             Self::refusal(self.path, &error).report();
-            // The store has it.
-            if client.attempts() > 0 { REGISTERED } else { NOT_REGISTERED }
+            code
         })
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
             let help = if is_whole {
-                "register_once takes that file by --keep when the store works; then remove it"
+                "run it again with --keep and that file when the store works; then remove the file"
             } else {
                 "the rest did not arrive: ask Poggio for it before you register again"
             };

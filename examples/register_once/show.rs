@@ -59,7 +59,7 @@ fn word(reason: RetiredReason) -> &'static str {
         RetiredReason::Expired => "expired",
         RetiredReason::Rejected => "not accepted",
         RetiredReason::Removed => "removed",
-        RetiredReason::Replaced => "replaced by an import",
+        RetiredReason::Replaced => "replaced",
         RetiredReason::Superseded => "superseded by another host's",
         _ => "not in use",
     }

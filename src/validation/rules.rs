@@ -169,7 +169,7 @@ fn scope(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
             (
                 "scope_token",
                 "a scope is made of tokens with one blank between them, each of visible ASCII \
-             without \" and \\ (RFC 6749 section 3.3); take out what is not",
+             without \" and \\ (RFC 6749 section 3.3); remove any other character",
             ),
             scope,
         ));

@@ -159,3 +159,21 @@ fn wrong_arguments_are_told() {
         assert_eq!(crate::examples::run(NAME, args).status.code(), Some(2), "{args:?}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_could_not_be_saved_is_kept_by_the_next_run() {
+    let case = Case::new().await;
+    let file = case.folder.path().join("rescued.json");
+    fs::write(&file, r#"{"client_id": "7", "client_secret": "of-no-value-elsewhere"}"#).unwrap();
+    let mut login = case.log_in(&["--keep", file.to_str().unwrap()]);
+    let url = login.url();
+    assert_eq!(param(&url, "client_id"), "7");
+    interrupt(&login);
+    let shown = login.end(130);
+    assert!(shown.contains("\nfound: no registration was sent\n"), "{shown}");
+    assert_eq!(case.server.registrations().len(), 0);
+
+    let output = case.command(&["--keep", "nowhere.json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
