@@ -229,7 +229,8 @@ pub trait RegistrationStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read or written.
+    /// [`Error::Config`] for an endpoint that is neither https nor on this machine; [`Error::Store`]
+    /// where the store cannot be read or written.
     ///
     /// # Examples
     ///

@@ -175,10 +175,14 @@ impl Client {
         loop {
             step = match step {
                 Step::End(end) => return once.result(end, refusal),
-                Step::Register(_) if once.is_claim_old() => once.claim_again()?,
                 Step::Register(need) => {
+                    let prepared = store.prepare(timeout).await;
+                    if prepared.is_ok() && once.is_claim_old() {
+                        step = once.claim_again()?;
+                        continue;
+                    }
                     tracing::debug!(reason = need.as_str(), "registering");
-                    let result = match store.prepare(timeout).await {
+                    let result = match prepared {
                         Ok(()) => self.register_at(metadata, None).await,
                         Err(error) => Err(error.at(&store.place()).into()),
                     };

@@ -194,6 +194,14 @@ fn information(
     let secret = answer.client_secret.map(|secret| secret.0);
     let secret = secret.filter(|secret| !secret.expose().is_empty());
     let auth_method = some(answer.token_endpoint_auth_method);
+    let Times { mut additional, mut warnings } = times;
+    additional.retain(|name, value| {
+        let is_kept = is_shallow(value, MAX_DEPTH);
+        if !is_kept {
+            warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
+        }
+        is_kept
+    });
     Ok(ClientInformation {
         client_id: answer.client_id,
         client_id_issued_at: issued,
@@ -220,12 +228,25 @@ fn information(
             software_id: some(answer.software_id),
             software_version: some(answer.software_version),
         },
-        additional: AdditionalMembers(times.additional),
-        warnings: times.warnings,
+        additional: AdditionalMembers(additional),
+        warnings,
         status: None,
         request_id: None,
         attempts: 0,
     })
+}
+
+/// Where a client is kept, its members lie deeper than in the answer, and are still to be read.
+const MAX_DEPTH: usize = 64;
+
+fn is_shallow(value: &Value, depth: usize) -> bool {
+    let next = depth.checked_sub(1);
+    let is_shallow = |value| next.is_some_and(|depth| is_shallow(value, depth));
+    match value {
+        Value::Array(values) => values.iter().all(is_shallow),
+        Value::Object(members) => members.values().all(is_shallow),
+        _ => true,
+    }
 }
 
 /// Turns seconds into times; what no calendar holds is kept raw, with a warning.

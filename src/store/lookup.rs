@@ -154,11 +154,17 @@ impl Asked {
         })
     }
 
-    /// Whether this very client is in there, in use or not.
+    /// Whether this very client is in there, in use or put in as history; one that was given up does
+    /// not count: the server may have registered the same again.
     pub(super) fn has(&self, document: &Document, client: &ClientInformation) -> bool {
-        document.registrations.iter().filter(|kept| self.is_here(kept)).any(|kept| {
-            kept.client.client_id == client.client_id && secret(&kept.client) == secret(client)
-        })
+        let was_put = |kept: &&Record| {
+            kept.retired.is_none_or(|retired| retired.reason == RetiredReason::Superseded)
+        };
+        document.registrations.iter().filter(|kept| self.is_here(kept)).filter(was_put).any(
+            |kept| {
+                kept.client.client_id == client.client_id && secret(&kept.client) == secret(client)
+            },
+        )
     }
 
     fn is_here(&self, kept: &Record) -> bool {

@@ -39,7 +39,8 @@ const CAP: u64 = 64 * 1024 * 1024;
 /// The crate [`object_store`] talks to it, and its settings are the caller's:
 ///
 /// * S3's conditional writes, `S3ConditionalPut::ETagMatch`, are its default; leave them on.
-/// * It tries again by itself, for up to 3 minutes. That is safe here: a write that took effect
+/// * It tries again by itself, for up to 3 minutes: what cannot connect, and what is answered with
+///   408, 429 or 5xx, but no write whose connection breaks. That is safe here: a write that took effect
 ///   though its answer was lost is found by the next read. It is long for a claim, though. With
 ///   `RetryConfig { retry_timeout: Duration::from_secs(10), .. }` a host knows in time whether its
 ///   client was saved. One that was too slow loses nothing: its client goes into the history, and
@@ -266,7 +267,14 @@ impl RegistrationStore for SharedStore {
         text: &'a str,
         expected: Option<&'a Stored>,
     ) -> StoreFuture<'a, Written> {
-        Box::pin(self.put(text, expected))
+        // What has begun is done to its end, even where its caller has gone: it may be the one
+        // place that a secret is in.
+        let (store, text, expected) = (self.clone(), text.to_owned(), expected.cloned());
+        let work = tokio::spawn(async move { store.put(&text, expected.as_ref()).await });
+        Box::pin(async {
+            let stopped = |_| Err(StoreError::new("was interrupted: the runtime is shutting down"));
+            work.await.unwrap_or_else(stopped)
+        })
     }
 
     fn place(&self) -> String {

@@ -9,7 +9,7 @@ use super::{
     RegistrationStore, RetiredReason, Stored, StoredRegistration, Written, document::Document,
     lookup::Problem, record::Record,
 };
-use crate::{ClientInformation, Error, StoreError};
+use crate::{ClientInformation, ConfigError, Error, StoreError, client::urls};
 
 /// How long a change waits for others who use the store: as long as a call does by default.
 const WAIT: Duration = Duration::from_secs(30);
@@ -84,6 +84,11 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
     endpoint: &str,
     client: &ClientInformation,
 ) -> Result<(), Error> {
+    let endpoint = urls::endpoint(endpoint).map_err(|problem| {
+        let problem = format!("the endpoint is no registration endpoint: {problem}");
+        ConfigError::new("RegistrationStore::import", problem)
+    })?;
+    let endpoint = endpoint.as_str();
     change(store, |document| {
         let earlier = document
             .registrations

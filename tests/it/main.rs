@@ -17,6 +17,7 @@ mod costs;
 mod damage;
 mod examples;
 mod file_store;
+mod file_store_removed;
 mod generated;
 mod login;
 mod loopback;
@@ -32,6 +33,7 @@ mod oauth_whole;
 mod once;
 mod once_disk;
 mod once_example;
+mod once_hosts;
 #[cfg(unix)]
 mod once_killed;
 mod once_processes;

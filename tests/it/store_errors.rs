@@ -1,7 +1,7 @@
 //! What the errors of a store say, whichever call meets them.
 
 use poggio::{
-    ClientInformation, ClientSecret, Error, Outcome, RegistrationStore, StoreError,
+    ClientInformation, ClientSecret, Error, FileStore, Outcome, RegistrationStore, StoreError,
     store::{StoreFuture, Stored, StoredRegistration, Written},
     testing::{Reply, Server},
 };
@@ -67,6 +67,32 @@ async fn a_client_that_cannot_be_kept_either_is_in_the_error_again() {
     assert_eq!((error.attempts(), error.request_id()), (1, Some("r-7")));
     let Error::Store(error) = error else { panic!("{error}") };
     assert_eq!(error.into_client().unwrap().expose_json(), client.expose_json());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_no_client_has_is_no_place_to_import_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path().join("client.json")).unwrap();
+    let entered = ClientInformation::from_json(r#"{"client_id": "7"}"#).unwrap();
+    for (endpoint, problem) in [
+        ("", "not a URL (relative URL without a base)"),
+        (
+            "http://api.poggio.io/v1/oauth/register",
+            "http to api.poggio.io, which is not this machine, would show credentials to the \
+             network; use https",
+        ),
+    ] {
+        let error = store.import(endpoint, &entered).await.unwrap_err();
+        let Error::Config(error) = error else { panic!("{error}") };
+        assert_eq!(error.setting(), "RegistrationStore::import");
+        let told = format!("the endpoint is no registration endpoint: {problem}");
+        assert_eq!(error.problem(), told);
+    }
+    // As a client has it.
+    store.import(" HTTP://127.0.0.1:80/v1/oauth/register", &entered).await.unwrap();
+    let poggio = poggio::Client::builder().base_url("http://127.0.0.1").build().unwrap();
+    let found = poggio.registered(&metadata(), &store).await.unwrap();
+    assert_eq!(found.unwrap().client_id, "7");
 }
 
 #[tokio::test]

@@ -80,6 +80,8 @@ impl<'a> Once<'a> {
         match step {
             Step::Write(document) => self.write(&document).await,
             Step::Wait(claim) => {
+                // Whoever claims does not keep changing it.
+                self.conflicts_since = None;
                 if self.waits.outlived(&claim, &self.store.place()).await? {
                     self.protocol.is_dead(claim);
                 }

@@ -10,7 +10,7 @@ use super::{Failure, Paths};
 use crate::{StoreError, StoreErrorKind, store::Stored};
 
 /// What is larger is not read: far more than any history of registrations.
-const CAP: u64 = 64 * 1024 * 1024;
+pub(super) const CAP: u64 = 64 * 1024 * 1024;
 
 /// Reads the file; one that is not there is none.
 pub(super) fn read(paths: &Paths) -> Result<Option<Stored>, Failure> {
@@ -88,6 +88,35 @@ pub(super) fn options() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Opens it, its owner's own rights included, which a umask may have taken from a new file.
+pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o600 != 0o600 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(file)
+}
+
+/// Whether this file is what the path leads to.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (held, there) = (file.metadata()?, fs::symlink_metadata(path)?);
+        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+    }
+    // There, what is written is still compared with what was read.
+    #[cfg(not(unix))]
+    {
+        let _ = (file, path);
+        Ok(true)
+    }
 }
 
 /// Makes the folder, and those above it, where they are missing.

@@ -1,10 +1,7 @@
 //! The lock: on a file of its own, by the operating system, freed when its holder dies.
 
-#[cfg(unix)]
-use std::fs;
 use std::{
     fs::{File, TryLockError},
-    io,
     path::PathBuf,
     sync::Mutex,
 };
@@ -25,33 +22,18 @@ pub(super) fn try_take(paths: &Paths) -> Result<Option<Held>, Failure> {
     let path = &paths.lock;
     access::make_folder(&paths.folder).map_err(Failure::io("make the folder", &paths.folder))?;
     access::is_plain(path)?;
-    let file = access::options().create(true).open(path).map_err(Failure::io("open", path))?;
+    let file =
+        access::open(path, access::options().create(true)).map_err(Failure::io("open", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(Failure::io("lock", path)(error)),
     }
     // Someone may have removed or replaced it, and another may have locked what is there now.
-    if !is_at(&file, paths).unwrap_or(false) {
+    if !access::is_at(&file, path).unwrap_or(false) {
         return Ok(None);
     }
     Ok(Some(Held { file, new: paths.new.clone(), reserve: Mutex::default() }))
-}
-
-/// Whether the lock's path leads to this file.
-fn is_at(file: &File, paths: &Paths) -> io::Result<bool> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let (held, there) = (file.metadata()?, fs::symlink_metadata(&paths.lock)?);
-        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
-    }
-    // There, what is written is still compared with what was read.
-    #[cfg(not(unix))]
-    {
-        let _ = (file, paths);
-        Ok(true)
-    }
 }
 
 impl Drop for Held {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{Failure, Paths, access};
-use crate::store::{Stored, Written};
+use crate::{
+    StoreError,
+    store::{Stored, Written},
+};
 
 /// More than one more registration needs, of an answer of the size that is read by default.
 const ROOM: usize = 512 * 1024;
@@ -17,6 +20,9 @@ const ROOM: usize = 512 * 1024;
 pub(super) fn reserve(paths: &Paths) -> Result<File, Failure> {
     let current = access::read(paths)?;
     let length = current.as_ref().map_or(0, |stored| stored.expose().len());
+    if length.saturating_add(ROOM) as u64 >= access::CAP {
+        return Err(full());
+    }
     if let Some(stored) = &current {
         // What some mounts refuse is the rename alone.
         put(paths, make_private(paths)?, stored.expose())?;
@@ -50,19 +56,34 @@ pub(super) fn replace(
     if current.as_ref().map(Stored::expose) != expected.map(Stored::expose) {
         return Ok(Written::Conflict);
     }
+    if text.len() as u64 >= access::CAP {
+        return Err(full());
+    }
+    // Where someone removed the lock or the folder, another may have put its own in that place.
+    let reserve = reserve.filter(|file| access::is_at(file, &paths.new).unwrap_or(false));
     let file = reserve.map_or_else(|| make_private(paths), Ok)?;
     put(paths, file, text)?;
     Ok(Written::Done)
 }
 
+/// Larger, it could not be read again.
+fn full() -> Failure {
+    let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
+    Failure::Refused(StoreError::new(problem))
+}
+
 /// Fills the new file and renames it.
-fn put(paths: &Paths, file: File, text: &str) -> Result<(), Failure> {
-    write(file, text).map_err(Failure::io("write", &paths.new))?;
+fn put(paths: &Paths, mut file: File, text: &str) -> Result<(), Failure> {
+    write(&mut file, text).map_err(Failure::io("write", &paths.new))?;
     fs::rename(&paths.new, &paths.file).map_err(Failure::io("rename to", &paths.file))?;
+    if !access::is_at(&file, &paths.file).map_err(Failure::io("look at", &paths.file))? {
+        let problem = "was written by another at the same time: was its lock file removed?";
+        return Err(Failure::Refused(StoreError::new(problem)));
+    }
     flush_folder(&paths.folder).map_err(Failure::io("flush", &paths.folder))
 }
 
-fn write(mut file: File, text: &str) -> io::Result<()> {
+fn write(file: &mut File, text: &str) -> io::Result<()> {
     file.rewind()?;
     file.write_all(text.as_bytes())?;
     file.set_len(text.len() as u64)?;
@@ -84,7 +105,7 @@ fn make(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    access::options().create_new(true).open(path)
+    access::open(path, access::options().create_new(true))
 }
 
 /// Makes the rename itself durable.
