@@ -49,7 +49,8 @@ impl Client {
     /// To wait for others takes [`timeout`](super::ClientBuilder::timeout) at most, or where a
     /// claim has to run out, twice that and ten seconds; to make sure of the store, and to register,
     /// as long again each; and there is what the store itself takes. Where a request fails, its
-    /// caller gets the error, and the next caller sends one of its own.
+    /// caller gets the error, and the next caller sends one of its own. Where a store without a lock
+    /// fails to save a client, it is tried thrice more, for a second or so.
     ///
     /// A future that is dropped before it is done leaves the outcome
     /// [`Unknown`](crate::Outcome::Unknown). Others need not wait for it where the store has a lock;
@@ -201,6 +202,8 @@ impl Client {
                 }
                 step => match once.store_step(step).await {
                     Ok(step) => step,
+                    // A write may have taken effect all the same.
+                    Err(_) if once.tries_again().await => Step::Read,
                     Err(error) => return once.failed(error, refusal),
                 },
             };

@@ -30,11 +30,14 @@ pub(super) struct Once<'a> {
     /// When the last write began, that of the own claim; and how often that one took too long.
     claimed: Option<Instant>,
     claims: u32,
+    /// How often a store that failed may be tried again, with a client that is not saved.
+    retries: u32,
     waits: Waits,
 }
 
 /// How often a claim is written anew by a caller whose store is slow.
 const MAX_CLAIMS: u32 = 3;
+const RETRIES: u32 = 3;
 
 impl<'a> Once<'a> {
     pub(super) fn new(store: &'a dyn RegistrationStore, asked: Asked, timeout: Duration) -> Self {
@@ -47,6 +50,7 @@ impl<'a> Once<'a> {
             conflicts_since: None,
             claimed: None,
             claims: 0,
+            retries: RETRIES,
             waits: Waits::new(timeout),
         }
     }
@@ -112,6 +116,18 @@ impl<'a> Once<'a> {
                 Ok(Step::Read)
             }
         }
+    }
+
+    /// Whether a store that failed is tried again, after a pause: one that is reached over a network,
+    /// and has a client to save. One with a lock is on this machine, and would fail again.
+    pub(super) async fn tries_again(&mut self) -> bool {
+        if self.lock.is_some() || self.protocol.unsaved().is_none() || self.retries == 0 {
+            return false;
+        }
+        let pause = Duration::from_millis(1000) / 4_u32.pow(self.retries - 1);
+        self.retries -= 1;
+        tokio::time::sleep(pause).await;
+        true
     }
 
     pub(super) fn result(
