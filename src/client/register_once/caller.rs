@@ -124,7 +124,7 @@ impl<'a> Once<'a> {
         if self.lock.is_some() || self.protocol.unsaved().is_none() || self.retries == 0 {
             return false;
         }
-        let pause = Duration::from_millis(1000) / 4_u32.pow(self.retries - 1);
+        let pause = Duration::from_secs(1) / 4_u32.pow(self.retries - 1);
         self.retries -= 1;
         tokio::time::sleep(pause).await;
         true
