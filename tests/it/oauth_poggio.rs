@@ -19,7 +19,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::support::read_request;
+use crate::wire::{read_request, sized};
 
 const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 
@@ -48,8 +48,7 @@ async fn client_of(host: &str, issuer: &str) -> Client {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             read_request(&mut stream).await;
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            let _ = stream.write_all((head + &body).as_bytes()).await;
+            let _ = stream.write_all(&sized("200 OK", "", &body)).await;
             let _ = stream.shutdown().await;
         }
     });

@@ -31,8 +31,8 @@ use tokio_rustls::{
 
 use crate::{
     secrets::{SECRET, TOKEN},
-    support::{is_whole, metadata, read_request},
-    wire::{Ran, TRANSPORT, Told, UNSENT, told},
+    support::metadata,
+    wire::{Ran, TRANSPORT, Told, UNSENT, is_whole, read_request, sized, told},
 };
 
 /// What the server is like.
@@ -150,9 +150,7 @@ async fn http1(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrived: &Atomic
         return;
     }
     arrived.fetch_add(1, Ordering::Relaxed);
-    let answer = answer();
-    let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", answer.len());
-    let _ = stream.write_all((head + &answer).as_bytes()).await;
+    let _ = stream.write_all(&sized("201 Created", "", &answer())).await;
     let _ = stream.shutdown().await;
 }
 
