@@ -7,7 +7,10 @@ use poggio::{
     testing::Server,
 };
 
-use crate::support::{RawServer, debugged, metadata};
+use crate::{
+    support::{debugged, metadata},
+    wire::{Does, Wire},
+};
 
 fn refused(builder: ClientBuilder) -> (String, String) {
     let error = builder.build().unwrap_err();
@@ -23,7 +26,7 @@ fn refused(builder: ClientBuilder) -> (String, String) {
 
 /// The request head that a client at this path of a raw server sends.
 async fn request_head(path: &str, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
-    let server = RawServer::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
+    let server = Wire::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
     let builder = Client::builder().base_url(format!("{}{path}", server.base_url));
     set(builder).build().unwrap().register(&metadata()).await.unwrap_err();
     let requests = server.requests();
@@ -71,12 +74,12 @@ async fn a_base_url_may_have_a_path_and_a_slash_at_the_end() {
 #[tokio::test]
 async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
-    let v4 = RawServer::answering(answer).await;
+    let v4 = Wire::answering(answer).await;
     let port = v4.base_url.rsplit(':').next().unwrap().to_owned();
     let mut urls = vec![v4.base_url.clone(), format!("http://localhost:{port}")];
     let v6;
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
-        v6 = RawServer::at("[::1]:0", answer).await;
+        v6 = Wire::at("[::1]:0", vec![Does::Answers(answer.into())]).await;
         urls.push(v6.base_url.clone());
     } else {
         crate::support::skipped("this machine has no IPv6 loopback");

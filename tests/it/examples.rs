@@ -3,6 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -31,6 +32,21 @@ pub(crate) fn run(name: &str, args: &[&str]) -> Output {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// It ended so, and printed no secret of the loopback server.
+pub(crate) fn assert_code(output: &Output, code: i32) {
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{shown}");
+    let is_secret = ["secret-", "-secret"].iter().any(|part| shown.contains(part));
+    assert!(!is_secret, "no secret is printed: {shown}");
+}
+
+/// A port that no system gives out by itself, so that it stays free from one run to the next.
+pub(crate) fn port_of_choice(first: u16) -> u16 {
+    let first = first + u16::try_from(std::process::id() % 2_000).unwrap();
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    (first..30_000).find(is_free).unwrap()
 }
 
 /// What was printed, standard output first, without what differs from run to run.

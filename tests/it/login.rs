@@ -20,7 +20,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
-use crate::{examples::command, support::come};
+use crate::{
+    examples::{command, port_of_choice},
+    support::come,
+};
 
 const NAME: &str = "login";
 
@@ -256,13 +259,6 @@ async fn what_the_token_answer_leaves_out_is_told() {
     case.server.script_token([Reply::issued().without_member("scope")]);
     let shown = case.allowed(&["--scope", "read"]).await;
     assert!(shown.contains("\n  scope      read (as asked)\n"), "{shown}");
-}
-
-/// A port that no system gives out by itself, so that it stays free from one run to the next.
-fn port_of_choice(first: u16) -> u16 {
-    let first = first + u16::try_from(std::process::id() % 2_000).unwrap();
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (first..30_000).find(is_free).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{memory::Peak, support::read_request};
+use crate::{memory::Peak, wire::read_request};
 
 /// A request as the server saw it come.
 #[derive(Clone, Copy, Debug)]

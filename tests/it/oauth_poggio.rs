@@ -6,33 +6,24 @@ use std::sync::Arc;
 use poggio::{
     Client, ClientInformation,
     oauth::{Authorization, AuthorizationServer, OAuthError},
-    reqwest::{self, Certificate, redirect::Policy},
+    reqwest::{self, redirect::Policy},
 };
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::CertificateParams;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
-use crate::support::read_request;
+use crate::{
+    tls::self_signed,
+    wire::{read_request, sized},
+};
 
 const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 
 /// A client for whom a server in this test is `host`, with metadata that names this issuer.
 async fn client_of(host: &str, issuer: &str) -> Client {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([host.to_owned()]).unwrap();
-    let certificate = params.self_signed(&key).unwrap().der().clone();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
+    let (certificate, config) =
+        self_signed(&CertificateParams::new([host.to_owned()]).unwrap());
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -48,8 +39,7 @@ async fn client_of(host: &str, issuer: &str) -> Client {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             read_request(&mut stream).await;
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-            let _ = stream.write_all((head + &body).as_bytes()).await;
+            let _ = stream.write_all(&sized("200 OK", "", &body)).await;
             let _ = stream.shutdown().await;
         }
     });
@@ -57,7 +47,7 @@ async fn client_of(host: &str, issuer: &str) -> Client {
         .redirect(Policy::none())
         .no_proxy()
         .resolve(host, address)
-        .tls_certs_only([Certificate::from_der(&certificate).unwrap()])
+        .tls_certs_only([certificate])
         .build()
         .unwrap();
     Client::builder().http_client(http).build().unwrap()

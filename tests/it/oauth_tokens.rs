@@ -13,7 +13,7 @@ use poggio::{
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::support::RawServer;
+use crate::wire::Wire;
 
 const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 
@@ -45,7 +45,7 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 async fn token_of(status: &str, body: &str) -> Result<BasicTokenResponse, OAuthError> {
-    let server = RawServer::answering(answer(status, body)).await;
+    let server = Wire::answering(answer(status, body)).await;
     let (poggio, oauth) = at(&server.base_url);
     exchange(&poggio, &oauth).await
 }
@@ -249,7 +249,7 @@ async fn a_success_answer_without_a_token_says_so_without_its_body() {
         assert!(!format!("{error:?}").contains("s3cr3t"));
     }
     let cut = "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\": \"s3cr3t\"";
-    let server = RawServer::answering(cut).await;
+    let server = Wire::answering(cut).await;
     let (poggio, oauth) = at(&server.base_url);
     let error = exchange(&poggio, &oauth).await.unwrap_err();
     assert!(error.to_string().contains("the connection broke in the middle of it"), "{error}");
@@ -334,7 +334,7 @@ async fn what_a_server_quotes_of_the_request_is_not_shown() {
 #[tokio::test]
 async fn a_secret_that_was_sent_in_the_header_is_not_shown_either() {
     let body = json!({"error": "invalid_client", "error_description": "not s3cr3t/+ of:mine"});
-    let server = RawServer::answering(answer("401 Unauthorized", &body.to_string())).await;
+    let server = Wire::answering(answer("401 Unauthorized", &body.to_string())).await;
     let (poggio, _) = at(&server.base_url);
     let endpoints =
         AuthorizationServer::poggio().with_token_endpoint(format!("{}/t", server.base_url));
@@ -349,7 +349,7 @@ async fn a_secret_that_was_sent_in_the_header_is_not_shown_either() {
 #[tokio::test]
 async fn oauth_errors_are_the_oauth2_crates_own_and_the_rest_is_ours() {
     let request = async |status: &str, body: &str| {
-        let server = RawServer::answering(answer(status, body)).await;
+        let server = Wire::answering(answer(status, body)).await;
         let (poggio, oauth) = at(&server.base_url);
         let token = RefreshToken::new("refresh".to_owned());
         let scope = Scope::new("a".to_owned());
@@ -378,7 +378,7 @@ async fn how_long_a_server_asks_to_wait_is_told() {
 #[tokio::test]
 async fn a_refresh_token_that_a_server_quotes_is_not_shown() {
     let body = json!({"error": "invalid_grant", "error_description": "no such refresh-me-7"});
-    let server = RawServer::answering(answer("400 Bad Request", &body.to_string())).await;
+    let server = Wire::answering(answer("400 Bad Request", &body.to_string())).await;
     let (poggio, oauth) = at(&server.base_url);
     let token = RefreshToken::new("refresh-me-7".to_owned());
     let result = oauth.exchange_refresh_token(&token).request_async(&poggio).await;
@@ -389,7 +389,7 @@ async fn a_refresh_token_that_a_server_quotes_is_not_shown() {
 #[tokio::test]
 async fn the_answer_to_another_request_is_handed_on_as_it_came() {
     let active = "200 OK\r\ncontent-type: application/json";
-    let server = RawServer::answering(answer(active, r#"{"active": true, "scope": "a b"}"#)).await;
+    let server = Wire::answering(answer(active, r#"{"active": true, "scope": "a b"}"#)).await;
     let (poggio, oauth) = at(&server.base_url);
     let url = IntrospectionUrl::new(format!("{}/introspect", server.base_url)).unwrap();
     let oauth = oauth.set_introspection_url(url);

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use crate::{
     support::{all_shown, metadata},
-    wire::{Does, Wire},
+    wire::{Wire, sized},
 };
 
 /// A server, and a store in a folder that is removed at the end.
@@ -600,9 +600,7 @@ impl RegistrationStore for Slow {
 #[tokio::test(start_paused = true)]
 async fn a_store_too_slow_for_its_claims_is_told_before_anything_is_sent() {
     // A server on this test's clock.
-    let body = r#"{"client_id": "7"}"#;
-    let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", body.len());
-    let wire = Wire::serve(vec![Does::Answers((head + body).into_bytes())]).await;
+    let wire = Wire::answering(sized("201 Created", "", r#"{"client_id": "7"}"#)).await;
     let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
     let store = |seconds| {
         let inner = Failing { fails_from: usize::MAX, ..Failing::default() };

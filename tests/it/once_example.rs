@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    examples::{command, printed, run, text},
+    examples::{assert_code, command, port_of_choice, printed, run, text},
     support::wait_for,
 };
 
@@ -65,12 +65,6 @@ impl Case {
     }
 }
 
-fn assert_code(output: &Output, code: i32) {
-    let shown = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{shown}");
-    assert!(!shown.contains("secret-"), "no secret is printed: {shown}");
-}
-
 /// Times of this machine become TIME: `2026-01-01 00:00:00 UTC`.
 fn without_times(shown: &str) -> String {
     let mut parts = shown.split(" UTC");
@@ -81,13 +75,6 @@ fn without_times(shown: &str) -> String {
         all.push_str(part);
     }
     all
-}
-
-/// A port that no system gives out by itself, so that it stays free from one run to the next.
-fn port() -> u16 {
-    let first = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap();
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    (first..30_000).find(is_free).unwrap()
 }
 
 /// The value of a line.
@@ -105,7 +92,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn run_twice_it_registers_once() {
     let home = tempfile::tempdir().unwrap();
-    let port = port().to_string();
+    let port = port_of_choice(20_000).to_string();
     let run = || {
         let mut command = command(NAME, &["--port", &port]);
         command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));

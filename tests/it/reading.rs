@@ -7,7 +7,10 @@ use poggio::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{RawServer, metadata, register_with};
+use crate::{
+    support::{metadata, register_with},
+    wire::Wire,
+};
 
 async fn read(answer: impl Into<Value>) -> ClientInformation {
     register_with(Reply::json(201, answer)).await.unwrap()
@@ -311,7 +314,7 @@ async fn a_servers_word_for_its_length_is_not_trusted() {
         let answer = format!(
             "HTTP/1.1 201 Created\r\ncontent-length: {length}\r\n\r\n{{\"client_id\": \"id\"}}"
         );
-        let server = RawServer::answering(answer).await;
+        let server = Wire::answering(answer).await;
         let poggio =
             poggio::Client::builder().base_url(&server.base_url).max_response_bytes(usize::MAX);
         let client = poggio.build().unwrap().register(&metadata()).await.unwrap();
@@ -323,7 +326,7 @@ async fn a_servers_word_for_its_length_is_not_trusted() {
 async fn a_connection_that_breaks_in_the_answer_is_told_with_what_came() {
     let head = "HTTP/1.1 201 Created\r\ncontent-length: 1000\r\n\r\n";
     let body = r#"{"client_id": "id", "client_secret": "s3cr3t", "client_na"#;
-    let server = RawServer::answering(format!("{head}{body}")).await;
+    let server = Wire::answering(format!("{head}{body}")).await;
     let poggio = poggio::Client::builder().base_url(&server.base_url).build().unwrap();
     let error = poggio.register(&metadata()).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
@@ -344,7 +347,7 @@ async fn a_connection_that_breaks_in_the_answer_is_told_with_what_came() {
 #[tokio::test]
 async fn json_that_is_whole_in_a_broken_body_is_a_registration_with_a_warning() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
-    let server = RawServer::answering(format!(r#"{head}{{"client_id": "id"}}"#)).await;
+    let server = Wire::answering(format!(r#"{head}{{"client_id": "id"}}"#)).await;
     let poggio = poggio::Client::builder().base_url(&server.base_url).build().unwrap();
     let client = poggio.register(&metadata()).await.unwrap();
     assert_eq!(client.client_id, "id");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    examples::{command, example, printed, run, text},
+    examples::{assert_code, command, example, printed, run, text},
     support::wait_for,
 };
 
@@ -84,12 +84,6 @@ impl Case {
             .map(|received| received.json().unwrap()["client_name"].as_str().unwrap().to_owned())
             .collect()
     }
-}
-
-fn assert_code(output: &Output, code: i32) {
-    let shown = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{shown}");
-    assert!(!shown.contains("-secret"), "no secret is printed");
 }
 
 /// Clients with the key as their name.

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::{
     memory::{WIPED, left_behind},
-    support::{RawServer, all_shown, debugged, metadata},
+    support::{all_shown, debugged, metadata},
+    wire::Wire,
 };
 
 /// In the form that the recorded FastAPI server gives its secrets.
@@ -105,7 +106,7 @@ async fn a_secret_does_not_show_where_the_connection_breaks() {
         "HTTP/1.1 2",
         "",
     ] {
-        let server = RawServer::answering(format!("{head}{body}")).await;
+        let server = Wire::answering(format!("{head}{body}")).await;
         let poggio = poggio::Client::builder().base_url(&server.base_url).auth_token(TOKEN);
         let result = poggio.build().unwrap().register(&metadata()).await;
         assert!(result.is_err(), "{head}");

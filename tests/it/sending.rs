@@ -8,7 +8,7 @@ use poggio::{
 };
 
 use crate::{
-    support::{RawServer, metadata, read_request},
+    support::metadata,
     wire::{Does, Wire},
 };
 
@@ -17,12 +17,6 @@ async fn failed(poggio: &Client) -> TransportError {
         Err(Error::Transport(error)) => error,
         other => panic!("{other:?}"),
     }
-}
-
-/// An address that nobody listens on.
-async fn nobody() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
 }
 
 #[tokio::test]
@@ -117,7 +111,7 @@ async fn a_pooled_connection_that_dies_with_the_request_is_not_sent_again() {
 #[tokio::test]
 async fn nonsense_instead_of_http_leaves_it_unknown() {
     for answer in ["", "nonsense\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nbroken"] {
-        let server = RawServer::answering(answer).await;
+        let server = Wire::answering(answer).await;
         let poggio = Client::builder().base_url(&server.base_url).build().unwrap();
         let error = failed(&poggio).await;
         assert!(error.is_sent() && !error.is_timeout(), "{answer:?}: {error}");
@@ -128,7 +122,7 @@ async fn nonsense_instead_of_http_leaves_it_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_connection_is_tried_again_and_sent_nothing() {
-    let url = nobody().await;
+    let url = Wire::nobody().await.base_url;
     let poggio = Client::builder().base_url(&url).build().unwrap();
     let error = poggio.register(&metadata()).await.unwrap_err();
     assert_eq!((error.outcome(), error.attempts()), (Outcome::NotRegistered, 3));
@@ -146,7 +140,7 @@ async fn a_refused_connection_is_tried_again_and_sent_nothing() {
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test]
 async fn a_server_without_tls_gets_nothing_of_the_request() {
-    let server = RawServer::answering("HTTP/1.1 200 OK\r\n\r\n").await;
+    let server = Wire::answering("HTTP/1.1 200 OK\r\n\r\n").await;
     let url = server.base_url.replace("http:", "https:");
     let poggio = Client::builder().base_url(url).auth_token("p0ggio").max_retries(0);
     let error = failed(&poggio.timeout(Duration::from_secs(5)).build().unwrap()).await;
@@ -217,16 +211,9 @@ async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_ends_is_cut_at_the_timeout() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        read_request(&mut stream).await;
-        let answer = "HTTP/1.1 201 Created\r\ncontent-length: 999\r\n\r\n{\"client_id\": \"id\", ";
-        tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await.unwrap();
-        std::future::pending::<()>().await;
-    });
-    let poggio = Client::builder().base_url(url).timeout(Duration::from_millis(500));
+    let answer = "HTTP/1.1 201 Created\r\ncontent-length: 999\r\n\r\n{\"client_id\": \"id\", ";
+    let wire = Wire::serve(vec![Does::Stalls(answer.into())]).await;
+    let poggio = Client::builder().base_url(&wire.base_url).timeout(Duration::from_millis(500));
     let error = poggio.build().unwrap().register(&metadata()).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
     let Error::Unreadable(error) = error else { panic!("{error}") };
@@ -251,7 +238,7 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
         );
         assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
     }
-    server.script([Reply::status(302).with_header("location", nobody().await)]);
+    server.script([Reply::status(302).with_header("location", Wire::nobody().await.base_url)]);
     let poggio = server.client_builder().http_client(following.clone()).build().unwrap();
     let error = failed(&poggio).await;
     assert!(

@@ -27,8 +27,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     s3::PlainHttp,
-    support::{RawServer, all_shown, debugged, metadata},
-    wire::{Does, Wire},
+    support::{all_shown, debugged, metadata},
+    wire::{Does, Wire, sized},
 };
 
 const PATH: &str = "poggio/acme.json";
@@ -71,8 +71,7 @@ fn of_store(error: Error) -> StoreError {
 async fn wire() -> (Wire, Client) {
     let answer = |i| {
         let body = format!(r#"{{"client_id": "client-{i}", "client_secret": "{SECRET}"}}"#);
-        let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", body.len());
-        Does::Answers((head + &body).into_bytes())
+        Does::Answers(sized("201 Created", "", &body))
     };
     let wire = Wire::serve(vec![answer(1), answer(2), answer(3)]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();
@@ -337,9 +336,7 @@ async fn an_error_of_the_service_shows_its_code_and_nothing_of_what_was_sent() {
         ("400 Bad Request", "<Code>hidden-text hidden</Code>", "400 Bad Request"),
         ("500 Oops", "", "500 Internal Server Error"),
     ] {
-        let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-        let server = RawServer::answering(answer).await;
+        let server = Wire::answering(sized(status, "", body)).await;
         let store = s3(&server.base_url);
         let written = store.write("hidden-text", None).await.unwrap_err();
         for (does, error) in [("read", store.read().await.unwrap_err()), ("write", written)] {
@@ -359,17 +356,15 @@ async fn an_error_of_the_service_shows_its_code_and_nothing_of_what_was_sent() {
 #[tokio::test]
 async fn a_bucket_that_is_missing_and_a_service_that_is_away_are_named() {
     let body = "<Error><Code>NoSuchBucket</Code></Error>";
-    let length = body.len();
-    let answer = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {length}\r\n\r\n{body}");
-    let server = RawServer::answering(answer).await;
+    let server = Wire::answering(sized("404 Not Found", "", body)).await;
     let store = s3(&server.base_url);
     assert!(store.read().await.unwrap().is_none());
     let error = store.write("text", None).await.unwrap_err().to_string();
     let shown = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
     assert!(error.ends_with(shown), "{error}");
 
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = s3(&format!("http://{nobody}")).read().await.unwrap_err().to_string();
+    let nobody = Wire::nobody().await;
+    let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
     assert!(error.contains("to read it failed: Connection refused"), "{error}");
 }
 

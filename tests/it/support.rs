@@ -1,10 +1,9 @@
-//! What several modules need: metadata, servers that speak raw bytes, all that an error shows.
+//! What several modules need: metadata, all that an error shows, waits.
 
 use std::{
     error::Error as _,
     fmt::Debug,
     io::{self, Write},
-    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -12,10 +11,6 @@ use std::{
 use poggio::{
     ClientInformation, ClientMetadata, Error,
     testing::{Reply, Server},
-};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
 };
 
 /// Metadata that every rule lets through.
@@ -74,62 +69,4 @@ pub(crate) async fn come(mut it: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "it does not come");
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-/// A server that reads a request, writes given bytes and closes the connection.
-pub(crate) struct RawServer {
-    pub(crate) base_url: String,
-    requests: Arc<Mutex<Vec<Vec<u8>>>>,
-}
-
-impl RawServer {
-    pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self::at("127.0.0.1:0", answer).await
-    }
-
-    pub(crate) async fn at(address: &str, answer: impl Into<Vec<u8>>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let answer = answer.into();
-        let seen = Arc::clone(&requests);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let request = read_request(&mut stream).await;
-                seen.lock().unwrap().push(request);
-                let _ = stream.write_all(&answer).await;
-                let _ = stream.shutdown().await;
-            }
-        });
-        Self { base_url, requests }
-    }
-
-    /// Everything received, a request each.
-    pub(crate) fn requests(&self) -> Vec<String> {
-        let requests = self.requests.lock().unwrap();
-        requests.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
-    }
-}
-
-/// Reads a whole request, or what there was of it.
-pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
-    let mut request = Vec::new();
-    while !is_whole(&request) {
-        match stream.read_u8().await {
-            Ok(byte) => request.push(byte),
-            Err(_) => break,
-        }
-    }
-    request
-}
-
-/// Whether head and body are there, by the declared length.
-pub(crate) fn is_whole(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes).to_lowercase();
-    text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-        let length = head
-            .split_once("content-length: ")
-            .map_or("0", |(_, rest)| rest.split("\r\n").next().unwrap_or_default());
-        body.len() >= length.parse::<usize>().unwrap()
-    })
 }

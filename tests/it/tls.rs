@@ -31,8 +31,8 @@ use tokio_rustls::{
 
 use crate::{
     secrets::{SECRET, TOKEN},
-    support::{is_whole, metadata, read_request},
-    wire::{Ran, TRANSPORT, Told, UNSENT, told},
+    support::metadata,
+    wire::{Ran, TRANSPORT, Told, UNSENT, is_whole, read_request, sized, told},
 };
 
 /// What the server is like.
@@ -62,9 +62,19 @@ use Is::{
     OfAnotherName, RefusingTheStream, ResettingTheStream, Silent, Untrusted, WithoutTls,
 };
 
+/// A certificate of these parameters, and a server's side of TLS with it.
+pub(crate) fn self_signed(params: &CertificateParams) -> (Certificate, ServerConfig) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let trusted = Certificate::from_der(&certificate).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder().with_no_client_auth();
+    (trusted, config.with_single_cert(vec![certificate], key).unwrap())
+}
+
 struct TlsServer {
     base_url: String,
-    certificate: Vec<u8>,
+    certificate: Certificate,
     /// How many whole requests arrived.
     arrived: Arc<AtomicUsize>,
 }
@@ -77,13 +87,7 @@ impl TlsServer {
             (params.not_before, params.not_after) =
                 (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
         }
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
+        let (certificate, mut config) = self_signed(&params);
         let speaks_http2 = !matches!(is, Good | OfAnotherName | Expired | Untrusted);
         config.alpn_protocols = vec![if speaks_http2 { b"h2" } else { &b"http/1.1"[..] }.to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -101,7 +105,7 @@ impl TlsServer {
             }
         });
         let base_url = format!("https://localhost:{port}");
-        Self { base_url, certificate: certificate.to_vec(), arrived }
+        Self { base_url, certificate, arrived }
     }
 
     /// A client that trusts this server alone, or one that trusts the platform's authorities.
@@ -111,8 +115,7 @@ impl TlsServer {
             .connect_timeout(Duration::from_millis(if is == Silent { 300 } else { 10_000 }))
             .resolve("localhost", ([127, 0, 0, 1], 0).into());
         if is != Untrusted {
-            let certificate = Certificate::from_der(&self.certificate).unwrap();
-            http = http.tls_certs_only([certificate]);
+            http = http.tls_certs_only([self.certificate.clone()]);
         }
         let builder = Client::builder().base_url(&self.base_url).auth_token(TOKEN);
         builder.http_client(http.build().unwrap()).build().unwrap()
@@ -150,9 +153,7 @@ async fn http1(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrived: &Atomic
         return;
     }
     arrived.fetch_add(1, Ordering::Relaxed);
-    let answer = answer();
-    let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", answer.len());
-    let _ = stream.write_all((head + &answer).as_bytes()).await;
+    let _ = stream.write_all(&sized("201 Created", "", &answer())).await;
     let _ = stream.shutdown().await;
 }
 

@@ -3,59 +3,27 @@
 //!
 //! The clock is tokio's, paused: nothing here sleeps.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+mod server;
+
+use std::{fmt, time::Duration};
 
 use poggio::{Client, ClientInformation, Error, Outcome};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
+#[cfg(feature = "rustls")]
+pub(crate) use self::server::is_whole;
+pub(crate) use self::server::{Does, Wire, read_request, sized};
+use self::server::{
+    Does::{
+        Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Stalls,
+    },
+    http,
+};
 use crate::{
     memory::Peak,
     secrets::{SECRET, TOKEN, shown},
-    support::{is_whole, metadata},
+    support::metadata,
 };
-
-/// What the server does with a connection.
-#[derive(Clone)]
-pub(crate) enum Does {
-    /// Reads a whole request, then writes this and closes.
-    Answers(Vec<u8>),
-    /// The same, and keeps the connection open for the next.
-    KeepsAlive(Vec<u8>),
-    /// Reads a whole request, then writes a byte a second.
-    Drips(Vec<u8>),
-    /// Reads a whole request, writes this, then the same piece without end.
-    Floods(Vec<u8>, &'static str),
-    /// Reads a whole request, writes this, then nothing more, and keeps the connection.
-    Stalls(Vec<u8>),
-    /// Writes this before it has read anything, and closes.
-    AnswersUnasked(Vec<u8>),
-    /// Breaks the connection after so many bytes of the request; 0 is on accept.
-    ResetsAfter(usize),
-    /// Reads a whole request, writes this, and breaks the connection.
-    ResetsAfterWriting(Vec<u8>),
-}
-
-use Does::{
-    Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Stalls,
-};
-
-impl Does {
-    fn has_read_enough(&self, request: &[u8]) -> bool {
-        match self {
-            ResetsAfter(bytes) => request.len() >= *bytes,
-            AnswersUnasked(_) => true,
-            _ => is_whole(request),
-        }
-    }
-}
 
 /// What the caller is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,17 +64,8 @@ pub(crate) struct Row {
 const PIECE: &str = "0123456789abcdef0123456789abcdef";
 const HEADERS: &str = "x-flood: 0123456789abcdef\r\n";
 
-fn http(head: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {head}\r\n\r\n{body}").into_bytes()
-}
-
 fn whole() -> String {
     format!(r#"{{"client_id": "id", "client_secret": "{SECRET}"}}"#)
-}
-
-/// With its length, and whatever other headers.
-fn sized(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    http(&format!("{status}\r\n{headers}content-length: {}", body.len()), body)
 }
 
 fn row(what: &'static str, does: Does, told: Told) -> Row {
@@ -338,103 +297,6 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// A server on this test's own runtime, so that the paused clock is its clock too.
-pub(crate) struct Wire {
-    pub(crate) base_url: String,
-    received: Arc<Mutex<Vec<Vec<u8>>>>,
-    /// How many connections the other side ended while the server still wrote.
-    cut_off: Arc<Mutex<usize>>,
-}
-
-impl Wire {
-    /// An address that nobody listens on.
-    async fn nobody() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        Self { base_url, received: Arc::default(), cut_off: Arc::default() }
-    }
-
-    pub(crate) async fn serve(does: Vec<Does>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let wire = Self {
-            base_url: format!("http://{}", listener.local_addr().unwrap()),
-            received: Arc::default(),
-            cut_off: Arc::default(),
-        };
-        let (received, cut_off) = (Arc::clone(&wire.received), Arc::clone(&wire.cut_off));
-        tokio::spawn(async move {
-            for i in 0.. {
-                let (stream, _) = listener.accept().await.unwrap();
-                let does = does.get(i).or(does.last()).unwrap().clone();
-                tokio::spawn(behave(stream, does, Arc::clone(&received), Arc::clone(&cut_off)));
-            }
-        });
-        wire
-    }
-
-    /// How many whole requests arrived.
-    pub(crate) fn arrived(&self) -> usize {
-        self.received.lock().unwrap().iter().filter(|bytes| is_whole(bytes)).count()
-    }
-}
-
-async fn behave(
-    mut stream: TcpStream,
-    does: Does,
-    received: Arc<Mutex<Vec<Vec<u8>>>>,
-    cut_off: Arc<Mutex<usize>>,
-) {
-    loop {
-        let mut request = Vec::new();
-        while !does.has_read_enough(&request) {
-            match stream.read_u8().await {
-                Ok(byte) => request.push(byte),
-                Err(_) => return,
-            }
-        }
-        received.lock().unwrap().push(request);
-        match &does {
-            Answers(bytes) | AnswersUnasked(bytes) => {
-                let _ = stream.write_all(bytes).await;
-                let _ = stream.shutdown().await;
-                return;
-            }
-            KeepsAlive(bytes) => stream.write_all(bytes).await.unwrap(),
-            Stalls(bytes) => {
-                let _ = stream.write_all(bytes).await;
-                std::future::pending::<()>().await;
-            }
-            Drips(bytes) => {
-                for byte in bytes {
-                    let _ = stream.write_u8(*byte).await;
-                    sleep(Duration::from_secs(1)).await;
-                }
-                return;
-            }
-            Floods(bytes, piece) => {
-                let mut result = stream.write_all(bytes).await;
-                let piece = piece.repeat(1000);
-                while result.is_ok() {
-                    result = stream.write_all(piece.as_bytes()).await;
-                }
-                *cut_off.lock().unwrap() += 1;
-                return;
-            }
-            ResetsAfter(_) => return reset(&stream),
-            ResetsAfterWriting(bytes) => {
-                let _ = stream.write_all(bytes).await;
-                // Time for it to arrive before the reset overtakes it.
-                sleep(Duration::from_millis(1)).await;
-                return reset(&stream);
-            }
-        }
-    }
-}
-
-fn reset(stream: &TcpStream) {
-    stream.set_zero_linger().unwrap();
-}
-
 pub(crate) fn told(result: &Result<ClientInformation, Error>) -> Told {
     match result {
         Ok(_) => Told::Registered,
@@ -588,7 +450,7 @@ async fn a_flood_is_ended_not_read() {
         let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
         poggio.register(&metadata()).await.unwrap_err();
         sleep(Duration::from_secs(1)).await;
-        assert_eq!(*wire.cut_off.lock().unwrap(), 1, "{head:?}: the connection goes on");
+        assert_eq!(wire.cut_off(), 1, "{head:?}: the connection goes on");
     }
 }
 
