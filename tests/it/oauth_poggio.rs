@@ -22,8 +22,7 @@ const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 
 /// A client for whom a server in this test is `host`, with metadata that names this issuer.
 async fn client_of(host: &str, issuer: &str) -> Client {
-    let (certificate, config) =
-        self_signed(&CertificateParams::new([host.to_owned()]).unwrap());
+    let (certificate, config) = self_signed(&CertificateParams::new([host.to_owned()]).unwrap());
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -83,10 +83,10 @@ fn secret(client: &ClientInformation) -> String {
 
 /// What of an error can end up in a log.
 fn all_shown(error: &Error) -> String {
-    let mut shown = format!("{error}\n{error:?}");
+    let mut shown = format!("{error}\n{error:?}\n{error:#?}");
     let mut source = error.source();
     while let Some(cause) = source {
-        write!(shown, "\n{cause}\n{cause:?}").unwrap();
+        write!(shown, "\n{cause}\n{cause:?}\n{cause:#?}").unwrap();
         source = cause.source();
     }
     shown
