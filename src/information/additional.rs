@@ -38,7 +38,7 @@ impl AdditionalMembers {
 
 impl fmt::Debug for AdditionalMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = self.0.keys().map(|name| (name, format_args!("[redacted]").to_string()));
+        let redacted = self.0.keys().map(|name| (name, "[redacted]"));
         f.debug_map().entries(redacted).finish()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 
 use super::{Stored, record::Record};
 use crate::StoreError;
@@ -73,7 +74,12 @@ impl Document {
         // Messages of the JSON library are not shown: they can quote a value.
         let damaged = |error: serde_json::Error| {
             let (line, column) = (error.line(), error.column());
-            StoreError::damaged(place, format!("at line {line}, column {column}"))
+            let how = match error.classify() {
+                Category::Eof => "it ends too early",
+                Category::Syntax | Category::Io => "it is no JSON",
+                Category::Data => "a member is not as it was written",
+            };
+            StoreError::damaged(place, format!("{how}, at line {line}, column {column}"))
         };
         let Format { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
         if format != FORMAT {

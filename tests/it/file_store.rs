@@ -112,10 +112,10 @@ async fn a_damaged_file_is_named_and_left_as_it_is() {
         good.replacen(from, to, 1).into_bytes()
     };
     let damaged: Vec<(Vec<u8>, &str)> = vec![
-        (b"".to_vec(), "line 1, column 0"),
-        (b"s3cr3t".to_vec(), "line 1, column 1"),
+        (b"".to_vec(), "it ends too early, at line 1, column 0"),
+        (b"s3cr3t".to_vec(), "it is no JSON, at line 1, column 1"),
         (b"[]".to_vec(), "line 1, column"),
-        (b"{}".to_vec(), "line 1, column 2"),
+        (b"{}".to_vec(), "a member is not as it was written, at line 1, column 2"),
         (good.as_bytes()[..good.len() / 2].to_vec(), "at line"),
         (b"\xff\xfe".to_vec(), "it is not UTF-8"),
         (with("\"format\": 1", "\"format\": \"s3cr3t\""), "at line 2"),

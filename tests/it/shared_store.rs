@@ -249,7 +249,7 @@ async fn what_cannot_be_a_document_is_refused() {
     for (bytes, how) in [
         (vec![b' '; 64 * 1024 * 1024], "it is larger than 64 MiB"),
         (vec![b'{', 0xff], "it is not UTF-8"),
-        (b"{".to_vec(), "at line 1, column 1"),
+        (b"{".to_vec(), "it ends too early, at line 1, column 1"),
     ] {
         bucket.inner.put(&PATH.into(), bytes.into()).await.unwrap();
         let error = store(&bucket).list().await.unwrap_err();
