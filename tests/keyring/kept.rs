@@ -115,7 +115,7 @@ async fn a_file_store_refuses_a_file_whose_secrets_are_in_a_keyring() {
     ];
     for error in errors {
         let (error, said) = store_error(error);
-        assert_eq!(error.kind(), StoreErrorKind::UnknownFormat);
+        assert_eq!(error.kind(), StoreErrorKind::InKeyring);
         assert!(said.contains("open it with KeyringStore"), "{said}");
         assert!(said.contains(case.path().to_str().unwrap()), "{said}");
     }
