@@ -155,7 +155,7 @@ impl ClientInformation {
     }
 
     /// The authentication method, unless it is only the default for an answer that states none.
-    fn auth_method(&self) -> Option<&AuthMethod> {
+    pub(crate) fn auth_method(&self) -> Option<&AuthMethod> {
         let method = &self.metadata.token_endpoint_auth_method;
         let is_default = *method == ClientMetadata::default().token_endpoint_auth_method;
         (self.auth_method_stated || !is_default).then_some(method)

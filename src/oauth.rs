@@ -120,8 +120,7 @@ impl ClientInformation {
             .set_auth_uri(AuthUrl::from_url(authorization))
             .set_token_uri(TokenUrl::from_url(token))
             .set_auth_type(auth_type);
-        let is_public = self.metadata.token_endpoint_auth_method == AuthMethod::None;
-        if let Some(secret) = self.client_secret.as_ref().filter(|_| !is_public) {
+        if let Some(secret) = self.client_secret.as_ref().filter(|_| !self.is_public()) {
             client = client.set_client_secret(oauth2::ClientSecret::new(secret.expose().into()));
         }
         if let Some(uri) = redirect_uri {
@@ -134,7 +133,7 @@ impl ClientInformation {
         let method = &self.metadata.token_endpoint_auth_method;
         let auth_type = match method {
             // Without a secret, the body has the id alone.
-            AuthMethod::None => return Ok(AuthType::RequestBody),
+            _ if self.is_public() => return Ok(AuthType::RequestBody),
             AuthMethod::ClientSecretPost => AuthType::RequestBody,
             AuthMethod::ClientSecretBasic => AuthType::BasicAuth,
             other => {
@@ -156,7 +155,22 @@ impl ClientInformation {
         Ok(auth_type)
     }
 
+    /// Whether it has nothing to authenticate with, as was granted, or since the server stated
+    /// neither a method nor a secret.
+    fn is_public(&self) -> bool {
+        match self.auth_method() {
+            Some(method) => *method == AuthMethod::None,
+            None => self.client_secret.is_none(),
+        }
+    }
+
     fn redirect(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
+        if uri.contains('#') {
+            return Err(OAuthError::Client(format!(
+                "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); leave out the # and \
+                 what follows it"
+            )));
+        }
         let granted = &self.metadata.redirect_uris;
         let same = |other: &String| loopback::without_port(other) == loopback::without_port(uri);
         if self.states_metadata() && !granted.iter().any(same) {

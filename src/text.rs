@@ -15,24 +15,31 @@ const LABELS: &[&str] = &["secret", "token", "password", "key", "credential", "c
 
 /// Cleans text, knowing which credentials must not show in it.
 pub(crate) struct Cleaner<'a> {
-    known: [Option<&'a str>; 4],
+    known: [Option<&'a str>; 2],
+    more: Vec<&'a str>,
 }
 
 impl<'a> Cleaner<'a> {
     /// A cleaner that also masks these wherever they stand.
     pub(crate) fn new(token: Option<&'a str>, secret: Option<&'a ClientSecret>) -> Self {
-        Self::knowing([token, secret.map(ClientSecret::expose), None, None])
+        let known = [token, secret.map(ClientSecret::expose)];
+        Self { known: known.map(|text| text.filter(is_secret)), more: Vec::new() }
     }
 
-    /// A cleaner that also masks these wherever they stand; less than four bytes are no secret.
-    pub(crate) fn knowing(known: [Option<&'a str>; 4]) -> Self {
-        Self { known: known.map(|text| text.filter(|text| text.len() >= 4)) }
+    /// A cleaner that also masks these wherever they stand.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn knowing(known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { known: [None, None], more: known.into_iter().filter(is_secret).collect() }
+    }
+
+    fn known(&self) -> impl Iterator<Item = &'a str> {
+        self.known.iter().flatten().chain(&self.more).copied()
     }
 
     /// The text on one line of at most 300 characters, fit to be shown and logged.
     pub(crate) fn clean(&self, text: &str) -> String {
         let mut line = one_line(text);
-        for secret in self.known.iter().flatten() {
+        for secret in self.known() {
             line = line.replace(secret, REDACTED);
         }
         shorten(&mask_suspects(&line))
@@ -40,7 +47,7 @@ impl<'a> Cleaner<'a> {
 
     /// Whether a text holds one of the known credentials.
     pub(crate) fn knows(&self, text: &str) -> bool {
-        self.known.iter().flatten().any(|secret| text.contains(secret))
+        self.known().any(|secret| text.contains(secret))
     }
 
     /// A glimpse of a body that is not what the contract says: the title of a page, else its
@@ -52,6 +59,11 @@ impl<'a> Cleaner<'a> {
             if text.starts_with('<') { self.clean(&page_text(text)) } else { self.clean(text) };
         Some(excerpt).filter(|excerpt| !excerpt.is_empty())
     }
+}
+
+/// Less than four bytes are no secret.
+fn is_secret(text: &&str) -> bool {
+    text.len() >= 4
 }
 
 /// Our own or a caller's text on one short line: nothing that steers a terminal, nothing masked.

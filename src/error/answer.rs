@@ -47,9 +47,14 @@ pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
-/// RFC 7591's `error`; some APIs have an object there, with a `code` in it.
+/// RFC 7591's `error`; some APIs have an object there, with a `code` in it. FastAPI puts either, or
+/// the code alone, into `detail`.
 fn code(body: &Value, cleaner: &Cleaner<'_>) -> Option<ErrorCode> {
-    let error = body.get("error")?;
+    let detail = body.get("detail");
+    if let Some(known) = detail.and_then(Value::as_str).and_then(ErrorCode::known) {
+        return Some(known);
+    }
+    let error = body.get("error").or_else(|| detail?.get("error"))?;
     let text = error.as_str().or_else(|| error.get("code")?.as_str())?;
     ErrorCode::read(&cleaner.clean(text))
 }
@@ -64,7 +69,7 @@ fn description(body: &Value, cleaner: &Cleaner<'_>) -> Option<String> {
         Value::String(text) => text.clone(),
         Value::Object(members) => match sentence(body) {
             Some(text) => text.to_owned(),
-            None if members.is_empty() || members.contains_key("error") => return None,
+            None if members.is_empty() || code(body, cleaner).is_some() => return None,
             None => {
                 let names: Vec<_> = members.keys().map(String::as_str).collect();
                 format!("JSON with the members {}", names.join(", "))

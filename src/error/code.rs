@@ -26,6 +26,11 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
         impl ErrorCode {
             $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed($text));)*
+
+            /// The constant of this text.
+            pub(crate) fn known(text: &str) -> Option<Self> {
+                [$(Self::$name),*].into_iter().find(|code| code == text)
+            }
         }
     };
 }

@@ -105,15 +105,15 @@ impl Authorization {
     ) -> Result<CodeTokenRequest<'_, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
         let parameters = Parameters::of(callback);
         self.check(&parameters)?;
-        if let Some(error) = parameters.one("error")? {
-            let (state, verifier) = (self.state.secret(), self.verifier.secret());
-            let cleaner = Cleaner::knowing([Some(state), Some(verifier), None, None]);
+        let code = parameters.one("code")?.filter(|code| !code.is_empty());
+        if let Some(error) = parameters.one("error")?.filter(|error| !error.is_empty()) {
+            let own = [self.state.secret().as_str(), self.verifier.secret()];
+            let cleaner = Cleaner::knowing(own.into_iter().chain(code.as_deref()));
             let description = parameters.one("error_description")?;
             let description = description.map(|text| cleaner.clean(&text));
-            let code = ErrorCode::read(&cleaner.clean(&error));
-            return Err(OAuthError::Refused(TokenError::new(code, description)));
+            let error = ErrorCode::read(&cleaner.clean(&error));
+            return Err(OAuthError::Refused(TokenError::new(error, description)));
         }
-        let code = parameters.one("code")?.filter(|code| !code.is_empty());
         let code = code.ok_or_else(|| OAuthError::Callback("it has no code".to_owned()))?;
         let request = self.client.exchange_code(AuthorizationCode::new(code));
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
@@ -154,8 +154,12 @@ struct Parameters(Vec<(String, String)>);
 impl Parameters {
     /// From a whole URL, a path with a query, or a query alone.
     fn of(callback: &str) -> Self {
-        let query = callback.split_once('?').map_or(callback, |(_, query)| query);
-        let query = query.split('#').next().unwrap_or_default();
+        let callback = callback.split('#').next().unwrap_or_default();
+        // A query may hold a ? as well.
+        let query = match callback.split_once('?') {
+            Some((path, query)) if !path.contains(['=', '&']) => query,
+            _ => callback,
+        };
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 

@@ -34,9 +34,10 @@ struct ServerMetadata {
 #[derive(Deserialize)]
 struct ResourceMetadata {
     resource: String,
-    #[serde(default)]
-    authorization_servers: Vec<String>,
+    authorization_servers: Option<Vec<String>>,
 }
+
+const RESOURCE: &str = "oauth-protected-resource";
 
 impl Client {
     /// Finds the endpoints of the authorization server of that issuer, such as
@@ -71,6 +72,7 @@ impl Client {
     /// # }
     /// ```
     pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
+        let issuer = issuer.trim();
         let asked = endpoint("issuer", issuer)?;
         if asked.query().is_some() {
             return Err(OAuthError::Endpoint("issuer: has a ?, which no issuer has".to_owned()));
@@ -83,7 +85,7 @@ impl Client {
 
     /// Finds the authorization server of a resource, such as `https://mcp.poggio.io/mcp` (RFC 9728):
     /// by the challenge that the resource answers without a token, else where its metadata lies by
-    /// default.
+    /// default. Of several that it names, the first.
     ///
     /// # Errors
     ///
@@ -95,7 +97,7 @@ impl Client {
         if !is_same(&asked, resource, &metadata.resource) {
             return Err(wrong(&at, "it is of another resource than was asked"));
         }
-        let Some(issuer) = metadata.authorization_servers.first() else {
+        let Some(issuer) = metadata.authorization_servers.iter().flatten().next() else {
             return Err(wrong(&at, "it names no authorization server"));
         };
         as_safe("authorization_servers", &asked, issuer)?;
@@ -106,14 +108,17 @@ impl Client {
     async fn challenged(&self, resource: &Url) -> Result<Url, OAuthError> {
         let answer = self.get(resource).await?;
         let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
-        let texts: Vec<_> = values.filter_map(|value| value.to_str().ok()).collect();
+        // A byte that is not ASCII must not cost the rest.
+        let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+        let texts: Vec<String> =
+            values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
         let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
         let mut params = challenges.flat_map(|challenge| challenge.params);
         let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
         let Some((_, stated)) = stated.filter(|_| answer.status == StatusCode::UNAUTHORIZED) else {
-            return Ok(well_known(resource, "oauth-protected-resource"));
+            return Ok(well_known(resource, RESOURCE));
         };
-        let at = endpoint("resource_metadata", &stated.to_unescaped())?;
+        let at = named("resource_metadata", &stated.to_unescaped())?;
         if at.origin() != resource.origin() {
             return Err(wrong(&at, "it is not at the host of the resource"));
         }
@@ -139,9 +144,14 @@ impl Client {
     }
 }
 
-/// RFC 8414 section 3.1, RFC 9728 section 3.1: between the host and the path.
+/// Between the host and the path. Of an issuer, the path goes without a slash at its end (RFC 8414
+/// section 3.1); of a resource, only the slash after the host does (RFC 9728 section 3.1).
 fn well_known(of: &Url, suffix: &str) -> Url {
-    let path = of.path().trim_end_matches('/');
+    let path = match of.path() {
+        "/" => "",
+        path if suffix == RESOURCE => path,
+        path => path.trim_end_matches('/'),
+    };
     let mut url = of.clone();
     url.set_path(&format!("/.well-known/{suffix}{path}"));
     url
@@ -166,12 +176,20 @@ fn is_same(asked: &Url, text: &str, stated: &str) -> bool {
 
 /// A URL that metadata names: https, unless the metadata itself came from this machine.
 fn as_safe(name: &str, asked: &Url, url: &str) -> Result<(), OAuthError> {
-    let url = endpoint(name, url)?;
+    let url = named(name, url)?;
     if asked.scheme() == "https" && url.scheme() != "https" {
         let problem = "http, named by a server that is not on this machine; it has to be https";
-        return Err(OAuthError::Endpoint(format!("{name}: {problem}")));
+        return Err(OAuthError::Discovery(format!("{name}: {problem}")));
     }
     Ok(())
+}
+
+/// A URL that a server names.
+fn named(name: &str, url: &str) -> Result<Url, OAuthError> {
+    endpoint(name, url).map_err(|error| match error {
+        OAuthError::Endpoint(problem) => OAuthError::Discovery(problem),
+        other => other,
+    })
 }
 
 fn is_poggio(asked: &Url) -> bool {
@@ -293,6 +311,10 @@ mod tests {
 
     #[test]
     fn metadata_lies_between_host_and_path() {
+        let of_resource = |url: &str| well_known(&Url::parse(url).unwrap(), RESOURCE).to_string();
+        let at_resource = "https://mcp.example/.well-known/oauth-protected-resource";
+        assert_eq!(of_resource("https://mcp.example/"), at_resource);
+        assert_eq!(of_resource("https://mcp.example/mcp/"), format!("{at_resource}/mcp/"));
         let at = |url: &str| well_known(&Url::parse(url).unwrap(), "x").to_string();
         assert_eq!(at("https://a.example"), "https://a.example/.well-known/x");
         assert_eq!(at("https://a.example/b/"), "https://a.example/.well-known/x/b");

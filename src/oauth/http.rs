@@ -28,8 +28,8 @@ impl<'c> AsyncHttpClient<'c> for Client {
     /// on it: a code is good once, and a refresh token may be.
     ///
     /// What comes back is what the [`oauth2`] crate can read: a token answer with the members it
-    /// needs, or an OAuth error. Anything else is an error of this crate. The answer to another
-    /// request, a revocation say, is handed on as it came.
+    /// needs, or an OAuth error. Anything else is an error of this crate. The success answer to
+    /// another request, an introspection say, is handed on as it came.
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -38,6 +38,9 @@ impl<'c> AsyncHttpClient<'c> for Client {
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let sent = Zeroizing::new(body);
             let answer = self.send(parts.method, url, headers.clone(), &sent).await?;
+            if !answer.status.is_success() {
+                return refusal_answer(&answer, &refused(&answer, &sent, &headers));
+            }
             let asks_for_token =
                 form_urlencoded::parse(&sent).any(|(name, _)| name == "grant_type");
             if asks_for_token { token_answer(&answer, &sent, &headers) } else { whole(&answer) }
@@ -76,28 +79,37 @@ impl Client {
     }
 }
 
-/// An answer of the token endpoint in the form that the `oauth2` crate reads.
+/// A refusal in the form that the `oauth2` crate reads, where it has one.
+fn refusal_answer(answer: &Answer, refused: &TokenError) -> Result<HttpResponse, OAuthError> {
+    // What else comes with another status, such as how long to wait, that crate would drop.
+    let is_usual = matches!(answer.status.as_u16(), 400 | 401) && is_oauth_error(answer);
+    let Some(code) = refused.code().filter(|_| is_usual) else {
+        return Err(OAuthError::Refused(refused.clone()));
+    };
+    let json = json!({"error": code.as_str(), "error_description": refused.description()});
+    Ok(response(answer.status.as_u16(), &json))
+}
+
+/// A success answer of the token endpoint in the form that the `oauth2` crate reads.
 fn token_answer(
     answer: &Answer,
     sent: &[u8],
     headers: &HeaderMap,
 ) -> Result<HttpResponse, OAuthError> {
-    if !answer.status.is_success() {
-        let refused = refused(answer, sent, headers);
-        // What else comes with another status, such as how long to wait, that crate would drop.
-        let is_usual = matches!(answer.status.as_u16(), 400 | 401) && is_oauth_error(answer);
-        let Some(code) = refused.code().filter(|_| is_usual) else {
-            return Err(OAuthError::Refused(refused));
-        };
-        let json = json!({"error": code.as_str(), "error_description": refused.description()});
-        return Ok(response(answer.status.as_u16(), &json));
-    }
     let unreadable = |problem: &str| OAuthError::Unreadable(problem.to_owned());
     check_whole(answer)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(without_bom(&answer.body)) else {
         return Err(unreadable("it is no JSON object"));
     };
-    let members = token_members(members).ok_or_else(|| unreadable("it has no access_token"))?;
+    // Some servers refuse with 200.
+    let is_refusal = members.get("error").is_some_and(Value::is_string);
+    let Some(members) = token_members(members) else {
+        return Err(if is_refusal {
+            OAuthError::Refused(refused(answer, sent, headers))
+        } else {
+            unreadable("it has no access_token")
+        });
+    };
     // RFC 6749 section 5.1 has 200; a server that says 201 has issued a token all the same.
     Ok(response(200, &Value::Object(members)))
 }
@@ -127,13 +139,25 @@ fn check_whole(answer: &Answer) -> Result<(), OAuthError> {
 fn refused(answer: &Answer, sent: &[u8], headers: &HeaderMap) -> TokenError {
     let basic = basic_secret(headers);
     let form: Vec<_> = form_urlencoded::parse(sent).collect();
-    let value = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, v)| &**v);
-    let [secret, verifier] = ["client_secret", "code_verifier"].map(value);
-    // One of them: a request has a code or a refresh token.
-    let grant = value("code").or_else(|| value("refresh_token"));
-    let secrets = [secret, basic.as_deref(), grant, verifier];
+    let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
+    let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
     TokenError::of(&refusal(answer, &Cleaner::knowing(secrets)))
 }
+
+/// What of a request may be shown; any other field may be a credential.
+const PUBLIC_FIELDS: &[&str] = &[
+    "audience",
+    "client_id",
+    "grant_type",
+    "org_id",
+    "redirect_uri",
+    "resource",
+    "response_type",
+    "scope",
+    "token_type_hint",
+    "user_id",
+    "username",
+];
 
 /// The client secret in an Authorization header (RFC 6749 section 2.3.1).
 fn basic_secret(headers: &HeaderMap) -> Option<String> {

@@ -1,10 +1,15 @@
 //! A person at the authorization page, without a browser.
 
 use super::{authorize, page};
+use crate::loopback::is_loopback;
 
 /// Opens an authorization URL and presses a button; gives the URL that a browser would be sent
 /// to, or says what is shown instead.
 pub(super) async fn press(button: &str, url: &str) -> Result<String, String> {
+    let is_here = reqwest::Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_loopback));
+    if !is_here {
+        return Err(format!("{url} is not on this machine; name the endpoints of this server"));
+    }
     let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     let http = http.build().map_err(|error| error.to_string())?;
     let asked = http.get(url).send().await.map_err(|error| error.to_string())?;

@@ -44,8 +44,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If the server shows what is wrong instead of sending anyone anywhere: the client or its
-    /// redirect URI is unknown.
+    /// If the server shows what is wrong instead of sending anyone anywhere (the client or its
+    /// redirect URI is unknown), or if the URL is not on this machine.
     ///
     /// # Examples
     ///

@@ -56,9 +56,20 @@ async fn bodies_of_every_form_give_their_code_and_description() {
         ),
         (Reply::json(422, json!({"detail": []})), None, None),
         (
-            Reply::json(422, json!({"detail": {"error": "x"}})),
+            Reply::json(422, json!({"detail": {"why": 7}})),
             None,
             Some("JSON with the members detail"),
+        ),
+        (Reply::json(422, json!({"detail": {"error": "x"}})), Some("x"), None),
+        (
+            Reply::json(401, json!({"detail": {"error": "invalid_token", "message": "Old"}})),
+            Some("invalid_token"),
+            Some("Old"),
+        ),
+        (
+            Reply::json(401, json!({"detail": "invalid_token"})),
+            Some("invalid_token"),
+            Some("invalid_token"),
         ),
         (Reply::json(400, json!({"detail": {"message": "nested"}})), None, Some("nested")),
         (

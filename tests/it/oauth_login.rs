@@ -111,6 +111,7 @@ fn what_is_not_the_answer_is_not_trusted() {
         (&plain, "code=c&code=d&state=S", "it has code more than once"),
         (&plain, "state=S", "it has no code"),
         (&plain, "code=&state=S", "it has no code"),
+        (&plain, "http://127.0.0.1:8910/callback#?code=c&state=S", "it has no state"),
         (&named, "code=c&state=S&iss=https://evil.example", "its iss is not the server"),
         (&named, "code=c&state=S&iss=https://poggio.io/", "its iss is not the server"),
         (&named, "error=access_denied&state=S&iss=", "its iss is not the server"),
@@ -124,6 +125,14 @@ fn what_is_not_the_answer_is_not_trusted() {
         let text = error.to_string();
         assert!(text.contains(problem), "{callback}: {text}");
         assert!(!format!("{text}{error:?}").contains(&state), "{text}");
+    }
+    // A code may hold a ?, before and after the state, and an empty error is none.
+    for callback in ["code=ab?cd&state=S", "state=S&code=ab?cd", "/cb?error=&state=S&code=ab?cd"] {
+        let authorization = begin(&plain);
+        let state = param(authorization.url(), "state");
+        let callback = callback.replace("state=S", &format!("state={state}"));
+        assert!(authorization.is_answer(&callback), "{callback}");
+        assert!(authorization.exchange_code(&callback).is_ok(), "{callback}");
     }
     // Whoever sent the wrong one, the right one is taken after it.
     let authorization = begin(&plain);
@@ -331,6 +340,17 @@ async fn the_metadata_of_a_resource_has_to_be_its_own() {
         ("Bearer", json!({"resource": "BASE/mcp"}), "it names no authorization server"),
         (
             "Bearer",
+            json!({"resource": "BASE/mcp", "authorization_servers": null}),
+            "it names no authorization server",
+        ),
+        // A byte that is not ASCII costs nothing else.
+        (
+            r#"Bearer realm="Zürich", resource_metadata="/m""#,
+            json!({}),
+            "resource_metadata: not a URL",
+        ),
+        (
+            "Bearer",
             json!({"resource": "BASE/mcp", "authorization_servers": ["http://evil.example"]}),
             "authorization_servers: http to evil.example",
         ),
@@ -338,6 +358,7 @@ async fn the_metadata_of_a_resource_has_to_be_its_own() {
         let (server, poggio) = serving(&[(RESOURCE_AT, resource)]).await;
         challenge(&server, header).await;
         let error = poggio.discover_for(&format!("{}/mcp", server.uri())).await.unwrap_err();
+        assert!(matches!(error, OAuthError::Discovery(_)), "{error:?}");
         assert!(error.to_string().contains(problem), "{error}");
     }
 }

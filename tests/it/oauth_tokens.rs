@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use oauth2::{
-    AccessToken, AuthorizationCode, IntrospectionUrl, PkceCodeVerifier, RefreshToken,
-    RequestTokenError, Scope, TokenIntrospectionResponse, TokenResponse, basic::BasicTokenResponse,
+    AccessToken, AuthType, AuthorizationCode, IntrospectionUrl, PkceCodeVerifier, RefreshToken,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
+    TokenIntrospectionResponse, TokenResponse, basic::BasicTokenResponse,
 };
 use poggio::{
     Client, ClientInformation,
@@ -113,7 +114,12 @@ fn a_client_that_cannot_be_used_as_it_was_granted_is_told_before_a_browser_opens
             REDIRECT,
             "client_secret: the granted method client_secret_basic needs one",
         ),
-        (json!({"client_secret": ""}), REDIRECT, "the granted method client_secret_post needs one"),
+        (
+            json!({"token_endpoint_auth_method": "client_secret_post", "client_secret": ""}),
+            REDIRECT,
+            "the granted method client_secret_post needs one",
+        ),
+        (json!({}), "http://127.0.0.1:8910/callback#x", "has a fragment (RFC 6749 section 3.1.2)"),
         (
             json!({}),
             "http://127.0.0.1:8910/other",
@@ -146,6 +152,12 @@ fn a_client_that_cannot_be_used_as_it_was_granted_is_told_before_a_browser_opens
     let silent = client(json!({"redirect_uris": null}));
     assert!(silent.oauth2_client(&server, Some("https://acme.example/cb")).is_ok());
     assert!(silent.oauth2_client(&server, None).unwrap().redirect_uri().is_none());
+    // Neither a method nor a secret: a public client.
+    let public = client(json!({"client_secret": null}));
+    assert!(matches!(
+        public.oauth2_client(&server, None).unwrap().auth_type(),
+        AuthType::RequestBody
+    ));
 }
 
 #[test]
@@ -276,6 +288,26 @@ async fn every_form_of_refusal_reads_well() {
             r#"{"error": "invalid_client"}"#.to_owned(),
             "the server refused (invalid_client); register anew: forget this client in its store",
         ),
+        // As FastAPI puts what an application raises.
+        (
+            "401 Unauthorized",
+            r#"{"detail": {"error": "invalid_client"}}"#.to_owned(),
+            "the server refused with 401 Unauthorized (invalid_client); register anew: forget this \
+             client in its store",
+        ),
+        (
+            "401 Unauthorized",
+            r#"{"detail": "invalid_client"}"#.to_owned(),
+            "the server refused with 401 Unauthorized (invalid_client): invalid_client; register \
+             anew: forget this client in its store",
+        ),
+        // As GitHub does.
+        (
+            "200 OK",
+            r#"{"error": "invalid_grant", "error_description": "bad code"}"#.to_owned(),
+            "the server refused with 200 OK (invalid_grant): bad code; begin anew: a code is good \
+             once, a token not for ever",
+        ),
         (
             "422 Unprocessable Entity",
             detail.to_string(),
@@ -397,6 +429,34 @@ async fn the_answer_to_another_request_is_handed_on_as_it_came() {
     let told = oauth.introspect(&token).request_async(&poggio).await.unwrap();
     assert!(told.active());
     assert_eq!(told.scopes().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_refusal_of_another_request_shows_nothing_of_it_either() {
+    let quoted = "the-access-token \u{1b}[31m s3cr3t/+ of:mine";
+    let body = json!({"error": "invalid_client", "error_description": quoted}).to_string();
+    for status in ["400 Bad Request", "403 Forbidden"] {
+        let server = Wire::answering(answer(status, &body)).await;
+        let (poggio, oauth) = at(&server.base_url);
+        let url = IntrospectionUrl::new(format!("{}/introspect", server.base_url)).unwrap();
+        let oauth = oauth.set_introspection_url(url);
+        let token = AccessToken::new("the-access-token".to_owned());
+        let error = oauth.introspect(&token).request_async(&poggio).await.unwrap_err();
+        let error = OAuthError::from(error);
+        let OAuthError::Refused(refused) = &error else { panic!("{error}") };
+        assert_eq!(refused.description(), Some("[redacted] [31m [redacted]"), "{status}");
+        assert!(!format!("{error:?}").contains("s3cr3t"));
+    }
+    // Of a token request, whatever field it was.
+    let body = json!({"error": "invalid_grant", "error_description": "hunter2, sub-tok1"});
+    let server = Wire::answering(answer("400 Bad Request", &body.to_string())).await;
+    let (poggio, oauth) = at(&server.base_url);
+    let (user, password) =
+        (ResourceOwnerUsername::new("ada".into()), ResourceOwnerPassword::new("hunter2".into()));
+    let request = oauth.exchange_password(&user, &password);
+    let error = request.add_extra_param("subject_token", "sub-tok1").request_async(&poggio).await;
+    let error = OAuthError::from(error.unwrap_err());
+    assert!(error.to_string().contains("(invalid_grant): [redacted], [redacted]; "), "{error}");
 }
 
 #[tokio::test]

@@ -347,3 +347,10 @@ async fn allow_tells_a_test_what_no_person_could_allow() {
     let server = Server::start().await;
     server.allow(&authorization_url(&server, &asking("made-up"))).await;
 }
+
+#[tokio::test]
+#[should_panic(expected = "is not on this machine")]
+async fn allow_goes_to_no_server_but_one_of_this_machine() {
+    let url = "https://poggio.invalid/app/oauth/authorize?client_id=7";
+    Server::start().await.allow(url).await;
+}
