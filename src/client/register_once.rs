@@ -176,30 +176,24 @@ impl Client {
         loop {
             step = match step {
                 Step::End(end) => return once.result(end, refusal),
-                Step::Register(need) => {
-                    let prepared = store.prepare(timeout).await;
-                    if prepared.is_ok() && once.is_claim_old() {
-                        step = once.claim_again()?;
-                        continue;
-                    }
-                    tracing::debug!(reason = need.as_str(), "registering");
-                    let result = match prepared {
-                        Ok(()) => self.register_at(metadata, None).await,
-                        Err(error) => Err(error.at(&store.place()).into()),
-                    };
-                    match result {
-                        // Nothing is waited for between the answer and its write.
-                        Ok(client) => once.protocol.registered(client, now()),
-                        Err(error) => {
-                            if let Some(client) = salvage::client(&error) {
-                                once.protocol.registered(client, now())
-                            } else {
+                Step::Register(need) => match store.prepare(timeout).await {
+                    Ok(()) if once.is_claim_old() => once.claim_again()?,
+                    prepared => {
+                        tracing::debug!(reason = need.as_str(), "registering");
+                        let result = match prepared {
+                            Ok(()) => self.register_at(metadata, None).await,
+                            Err(error) => Err(error.at(&store.place()).into()),
+                        };
+                        match result.or_else(|error| salvage::client(&error).ok_or(error)) {
+                            // Nothing is waited for between the answer and its write.
+                            Ok(client) => once.protocol.registered(client, now()),
+                            Err(error) => {
                                 refusal = Some(error);
                                 once.protocol.not_registered()
                             }
                         }
                     }
-                }
+                },
                 step => match once.store_step(step).await {
                     Ok(step) => step,
                     // A write may have taken effect all the same.

@@ -100,6 +100,18 @@ fn sentence(value: &Value) -> Option<&str> {
     })
 }
 
+/// The parameters of all `WWW-Authenticate` headers, by their names.
+pub(crate) fn challenge_params(answer: &Answer) -> Vec<(String, String)> {
+    let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
+    // The grammar is ASCII's; a server's slip must not cost the rest.
+    let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+    let texts: Vec<String> =
+        values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
+    let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
+    let params = challenges.flat_map(|challenge| challenge.params);
+    params.map(|(name, value)| (name.to_owned(), value.to_unescaped())).collect()
+}
+
 /// What a `WWW-Authenticate` header says (RFC 6750 section 3).
 #[derive(Default)]
 struct Challenge {
@@ -110,14 +122,7 @@ struct Challenge {
 impl Challenge {
     fn read(answer: &Answer, cleaner: &Cleaner<'_>) -> Self {
         let mut challenge = Self::default();
-        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
-        // The grammar is ASCII's; a server's slip must not cost the rest.
-        let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
-        let texts: Vec<String> =
-            values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
-        let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
-        for (name, value) in challenges.flat_map(|challenge| challenge.params) {
-            let text = value.to_unescaped();
+        for (name, text) in challenge_params(answer) {
             if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
                 challenge.code = ErrorCode::read(&cleaner.clean(&text));
             } else if name.eq_ignore_ascii_case("error_description") && !text.is_empty() {

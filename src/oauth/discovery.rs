@@ -6,15 +6,18 @@
 //! RFC 8414 section 3.3: there an https issuer at `poggio.io` or below is accepted, and that issuer
 //! alone is then expected in its answers. Any other server that names another is refused.
 
-use http_auth::ChallengeParser;
 use reqwest::{
     Method, StatusCode, Url,
-    header::{ACCEPT, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
+    header::{ACCEPT, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{AuthorizationServer, OAuthError, server::endpoint};
-use crate::{Client, error::answer::without_bom, text::shown};
+use crate::{
+    Client,
+    error::answer::{challenge_params, without_bom},
+    text::shown,
+};
 
 /// RFC 8414 section 2, as far as it is used.
 #[derive(Deserialize)]
@@ -107,18 +110,12 @@ impl Client {
     /// Where the metadata of a resource is, which has to be at its own host.
     async fn challenged(&self, resource: &Url) -> Result<Url, OAuthError> {
         let answer = self.get(resource).await?;
-        let values = answer.headers.get_all(WWW_AUTHENTICATE).iter();
-        // A byte that is not ASCII must not cost the rest.
-        let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
-        let texts: Vec<String> =
-            values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
-        let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
-        let mut params = challenges.flat_map(|challenge| challenge.params);
+        let mut params = challenge_params(&answer).into_iter();
         let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
         let Some((_, stated)) = stated.filter(|_| answer.status == StatusCode::UNAUTHORIZED) else {
             return Ok(well_known(resource, RESOURCE));
         };
-        let at = named("resource_metadata", &stated.to_unescaped())?;
+        let at = named("resource_metadata", &stated)?;
         if at.origin() != resource.origin() {
             return Err(wrong(&at, "it is not at the host of the resource"));
         }
