@@ -156,8 +156,11 @@ impl Parameters {
     fn of(callback: &str) -> Self {
         let callback = callback.split('#').next().unwrap_or_default();
         // A query may hold a ? as well.
+        let is_query = |text: &str| text.contains(['=', '&']);
+        let is_location =
+            |text: &str| ["/", "http://", "https://"].iter().any(|s| text.starts_with(s));
         let query = match callback.split_once('?') {
-            Some((path, query)) if !path.contains(['=', '&']) => query,
+            Some((before, query)) if is_location(before) || !is_query(before) => query,
             _ => callback,
         };
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())

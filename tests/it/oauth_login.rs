@@ -77,7 +77,9 @@ async fn the_answer_becomes_a_token_request_with_the_verifier_of_this_authorizat
     let server = AuthorizationServer::new("https://a.example/authorize", tokens.uri());
     let poggio = Client::builder().base_url(tokens.uri()).build().unwrap();
     // A whole URL, what a listener sees of it, and the query alone.
-    for before in [format!("{REDIRECT}?"), "/callback?".to_owned(), String::new()] {
+    for before in
+        [format!("{REDIRECT}?"), "/callback?".to_owned(), "/a=b&c?".to_owned(), String::new()]
+    {
         let authorization = begin(&server);
         let state = param(authorization.url(), "state");
         let challenge = param(authorization.url(), "code_challenge");
