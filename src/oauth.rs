@@ -3,6 +3,7 @@
 //! * [`ClientInformation::oauth2_client`] makes the client of that crate, set up as the server
 //!   granted it.
 //! * [`Authorization`] sends a user to log in, with PKCE and state, and checks what comes back.
+//! * [`CallbackListener`] waits on a loopback address for the browser to come back.
 //! * Token requests go through [`Client`](crate::Client), which is an HTTP client for that crate:
 //!   no redirects, its deadline and size cap, https alone, nothing secret in an error.
 //! * [`Client::with_registered`](crate::Client::with_registered) renews a registration that the
@@ -17,21 +18,23 @@
 //! use oauth2::TokenResponse;
 //! use poggio::{
 //!     Client, ClientMetadata, FileStore, GrantType,
-//!     oauth::{Authorization, AuthorizationServer, OAuthError},
+//!     oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError},
 //! };
 //!
-//! # async fn open_browser_and_wait(_: &str) -> String { String::new() }
+//! # fn open_browser(_: &str) {}
 //! async fn log_in(poggio: &Client, server: &AuthorizationServer) -> Result<(), OAuthError> {
-//!     let redirect = "http://127.0.0.1:8910/callback";
+//!     let redirect_uri = "http://127.0.0.1:8910/callback";
+//!     let listener = CallbackListener::bind_or_any_port(redirect_uri).await?;
 //!     let metadata = ClientMetadata::new()
-//!         .with_redirect_uri(redirect)
+//!         .with_redirect_uri(listener.redirect_uri())
 //!         .with_grant_types([GrantType::AuthorizationCode, GrantType::RefreshToken]);
 //!     let client = poggio.register_once(&metadata, &FileStore::for_app("acme-sync")?).await?;
 //!
-//!     let oauth = client.oauth2_client(server, Some(redirect))?;
+//!     let oauth = client.oauth2_client(server, Some(listener.redirect_uri()))?;
 //!     let authorization = Authorization::new(&oauth, server, ["read"]);
+//!     open_browser(authorization.url().as_str());
 //!     // The URL that the browser was sent back to.
-//!     let callback = open_browser_and_wait(authorization.url().as_str()).await;
+//!     let callback = listener.wait(&authorization).await?;
 //!
 //!     let token = authorization.exchange_code(&callback)?.request_async(poggio).await?;
 //!     println!("a token for {:?}", token.expires_in());
@@ -67,6 +70,7 @@
 //! ```
 
 mod authorization;
+mod callback_listener;
 mod discovery;
 mod error;
 mod http;
@@ -74,6 +78,7 @@ mod renewal;
 mod server;
 
 pub use authorization::Authorization;
+pub use callback_listener::CallbackListener;
 pub use error::{OAuthError, TokenError};
 pub use server::AuthorizationServer;
 

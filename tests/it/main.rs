@@ -9,6 +9,7 @@
 
 mod answers;
 mod browser;
+mod callback_listener;
 mod changes;
 mod check_store;
 mod configuration;

@@ -1,0 +1,289 @@
+//! [`CallbackListener`]: waits on this machine for the browser to come back from a login. The
+//! addresses, one connection, the request rules and the pages are in the files of the folder.
+
+mod connection;
+mod loopback_uri;
+mod page;
+mod request;
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::OnceLock,
+    task::{Context, Poll},
+};
+
+use tokio::{net::TcpStream, task::yield_now};
+
+use self::{
+    loopback_uri::{LoopbackUri, Sockets, bind_error, is_in_use, listen_error},
+    page::Page,
+};
+use super::{Authorization, OAuthError};
+
+/// Browsers open about six connections to a host. Beyond this number the oldest one is closed, so
+/// connections that send nothing cannot keep the browser out.
+const MAX_CONNECTIONS: usize = 64;
+
+type Connection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A loopback HTTP server that receives the callback of one login (RFC 8252 section 7.3).
+///
+/// Bind it first, because the redirect URI of the authorization needs its port. Then open the
+/// browser, and [`wait`](Self::wait) for the callback URL.
+///
+/// Every program and every web page on this machine can reach a loopback port. So the listener
+/// accepts only a `GET` navigation to the redirect URI, under a loopback host name, that carries
+/// the state of the authorization. Any other request gets a short page with an error status and
+/// does not end the wait: another path such as `/favicon.ico`, another method, another `Host` (DNS
+/// rebinding), an embedded image or script, a guessed state, or bytes that are not HTTP. The
+/// listener accepts connections on loopback addresses only (RFC 8252 section 8.3), holds at most 64
+/// of them for at most 10 seconds each, and reads at most 16 KiB of a request.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use poggio::{
+///     Client, ClientMetadata, FileStore,
+///     oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError},
+/// };
+///
+/// # async fn log_in<F>(
+/// #     poggio: &Client, server: &AuthorizationServer, store: &FileStore, open_browser: F,
+/// # ) -> Result<(), Box<dyn std::error::Error>> where F: FnOnce(&str) {
+/// let listener = CallbackListener::bind("http://127.0.0.1:0/callback").await?;
+///
+/// let metadata = ClientMetadata::new().with_redirect_uri(listener.redirect_uri());
+/// let client = poggio.register_once(&metadata, store).await?;
+/// let oauth = client.oauth2_client(server, Some(listener.redirect_uri()))?;
+/// let authorization = Authorization::new(&oauth, server, ["read"]);
+///
+/// open_browser(authorization.url().as_str());
+/// let wait = listener.wait(&authorization);
+/// let callback = tokio::time::timeout(Duration::from_secs(300), wait).await??;
+///
+/// let token = authorization.exchange_code(&callback)?.request_async(poggio).await?;
+/// # let _ = token;
+/// # Ok(())
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #     let loopback = poggio::testing::Server::start().await;
+/// #     let server = AuthorizationServer::new(
+/// #         loopback.authorization_endpoint(), loopback.token_endpoint(),
+/// #     );
+/// #     let folder = tempfile::tempdir()?;
+/// #     let store = FileStore::new(folder.path().join("client.json"))?;
+/// #     let poggio = loopback.client_builder().build()?;
+/// #     let (to_open, opened) = tokio::sync::oneshot::channel();
+/// #     let browser = async {
+/// #         let url: String = opened.await?;
+/// #         let page = poggio::reqwest::get(loopback.allow(&url).await).await?;
+/// #         assert!(page.text().await?.contains("<h1>Return to the application</h1>"));
+/// #         Ok::<_, Box<dyn std::error::Error>>(())
+/// #     };
+/// #     let open = |url: &str| to_open.send(url.to_owned()).unwrap_or_default();
+/// #     tokio::try_join!(log_in(&poggio, &server, &store, open), browser)?;
+/// #     Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct CallbackListener {
+    uri: LoopbackUri,
+    sockets: Sockets,
+}
+
+impl CallbackListener {
+    /// Binds to the address of a loopback redirect URI, such as `http://127.0.0.1:0/callback`.
+    ///
+    /// Port 0, or no port, means any free port; [`redirect_uri`](Self::redirect_uri) then returns
+    /// the one that was chosen. The host is an IP address, which RFC 8252 section 8.3 recommends, or
+    /// `localhost`, for which both the IPv4 and the IPv6 address are bound if the machine has both.
+    /// The path may be any path.
+    ///
+    /// The listener holds the port from this call until it is dropped or [`wait`](Self::wait) ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URI is not an `http` URI with a loopback host, or if the address
+    /// cannot be bound: another program uses the port, or the machine does not have the address.
+    /// The message says which, and what to do.
+    pub async fn bind(redirect_uri: &str) -> Result<Self, OAuthError> {
+        let uri = LoopbackUri::parse(redirect_uri)?;
+        let bound = uri.bind().await;
+        Self::new(uri, bound)
+    }
+
+    /// Binds as [`bind`](Self::bind) does, and to any free port if the port of the URI is in use.
+    ///
+    /// Authorization servers accept any port of a registered loopback redirect URI (RFC 8252
+    /// section 7.3), so the client need not be registered again: pass its registered URI here, and
+    /// [`redirect_uri`](Self::redirect_uri) to the authorization. Use `bind` for a server that
+    /// compares the port.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind), except for a port in use.
+    pub async fn bind_or_any_port(redirect_uri: &str) -> Result<Self, OAuthError> {
+        let uri = LoopbackUri::parse(redirect_uri)?;
+        match uri.bind().await {
+            Err(error) if is_in_use(&error) => {
+                let uri = uri.with_port(0);
+                let bound = uri.bind().await;
+                Self::new(uri, bound)
+            }
+            bound => Self::new(uri, bound),
+        }
+    }
+
+    fn new(uri: LoopbackUri, bound: io::Result<(Sockets, u16)>) -> Result<Self, OAuthError> {
+        let (sockets, port) = bound.map_err(|error| bind_error(&uri, &error))?;
+        Ok(Self { uri: uri.with_port(port), sockets })
+    }
+
+    /// Returns the redirect URI to register and to authorize with: the URI that was bound, with the
+    /// port that is used.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        self.uri.as_str()
+    }
+
+    /// Waits for the callback of this authorization, shows its page in the browser, and stops
+    /// listening; returns the callback URL for [`Authorization::exchange_code`].
+    ///
+    /// The page asks the user to return to the application, or says that access was denied, or that
+    /// the login failed. It cannot say that the login is complete, because the exchange comes after
+    /// it. It contains nothing from the request.
+    ///
+    /// There is no deadline: use [`tokio::time::timeout`]. Dropping the future closes the port and
+    /// every connection. A callback that arrives between [`bind`](Self::bind) and `wait` is not
+    /// lost.
+    ///
+    /// The URL contains the code: keep it out of logs.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error at once if the authorization has another redirect URI than
+    /// [`redirect_uri`](Self::redirect_uri), because its callback would never arrive here. A denied
+    /// or failed authorization is not an error here; `exchange_code` returns that error.
+    pub async fn wait(self, authorization: &Authorization) -> Result<String, OAuthError> {
+        let Self { uri, sockets } = self;
+        check_redirect_uri(&uri, authorization)?;
+        let callback = OnceLock::new();
+        let serve = |stream| -> Connection<'_> {
+            Box::pin(connection::serve(stream, |request| {
+                let page = judge(&uri, authorization, &callback, &request);
+                async {
+                    let page = page?;
+                    if page.is_last() {
+                        // The sockets are closed before the user sees the page.
+                        yield_now().await;
+                    }
+                    Ok(page)
+                }
+            }))
+        };
+        Ok(serve_until(&callback, sockets, serve).await)
+    }
+}
+
+/// Serves connections until `callback` is set, closes the sockets, and lets the connection that
+/// set it end; returns the callback.
+async fn serve_until<'a>(
+    callback: &OnceLock<String>,
+    sockets: Sockets,
+    serve: impl Fn(TcpStream) -> Connection<'a>,
+) -> String {
+    let mut connections = VecDeque::new();
+    let (callback, last) = {
+        let mut accept = pin!(sockets.accept());
+        poll_fn(|context| {
+            loop {
+                if let Some(last) = poll_all(&mut connections, callback, context) {
+                    return Poll::Ready(last);
+                }
+                let Poll::Ready(stream) = accept.as_mut().poll(context) else {
+                    return Poll::Pending;
+                };
+                accept.set(sockets.accept());
+                if connections.len() == MAX_CONNECTIONS {
+                    connections.pop_front();
+                }
+                connections.push_back(serve(stream));
+            }
+        })
+        .await
+    };
+    drop((sockets, connections));
+    if let Some(connection) = last {
+        connection.await;
+    }
+    callback
+}
+
+/// Lets every connection go on, oldest first. If one set the callback, returns both; `None` in the
+/// place of a connection that has ended.
+fn poll_all<'a>(
+    connections: &mut VecDeque<Connection<'a>>,
+    callback: &OnceLock<String>,
+    context: &mut Context<'_>,
+) -> Option<(String, Option<Connection<'a>>)> {
+    for _ in 0..connections.len() {
+        let mut connection = connections.pop_front()?;
+        let is_open = connection.as_mut().poll(context).is_pending();
+        let connection = is_open.then_some(connection);
+        if let Some(callback) = callback.get() {
+            return Some((callback.clone(), connection));
+        }
+        connections.extend(connection);
+    }
+    None
+}
+
+/// Returns the page for a request, and sets `callback` if the request is the callback.
+///
+/// After that, no request has a page: whoever has the callback's state has seen it already.
+fn judge(
+    uri: &LoopbackUri,
+    authorization: &Authorization,
+    callback: &OnceLock<String>,
+    request: &request::Request,
+) -> io::Result<Page> {
+    let own = request::query(request, uri);
+    let own = own.and_then(|query| {
+        authorization.is_answer(query).then_some(query).ok_or_else(Page::not_the_callback)
+    });
+    let query = match own {
+        Ok(query) => query,
+        Err(refusal) => {
+            let reason = refusal.text();
+            tracing::debug!(reason, "ignored a request that is not the callback of this login");
+            return Ok(refusal);
+        }
+    };
+    match callback.set(uri.with_query(query)) {
+        Ok(()) => Ok(Page::last(&authorization.exchange_code(query))),
+        Err(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+    }
+}
+
+fn check_redirect_uri(uri: &LoopbackUri, authorization: &Authorization) -> Result<(), OAuthError> {
+    let mut params = authorization.url().query_pairs();
+    let redirect_uri = params.find(|(name, _)| name == "redirect_uri");
+    match redirect_uri {
+        // A server uses the registered one then, which is not known here.
+        None => Ok(()),
+        Some((_, redirect_uri)) if redirect_uri == uri.as_str() => Ok(()),
+        Some((_, other)) => {
+            let uri = uri.as_str();
+            Err(listen_error(format!(
+                "{uri}: the authorization sends the browser to {other} instead; pass this \
+                 listener's redirect_uri() to oauth2_client"
+            )))
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Which addresses and ports are bound.
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, TcpListener},
+};
+
+use super::*;
+use crate::support::skipped;
+
+/// A port of 127.0.0.1 that is in use.
+fn taken() -> (TcpListener, u16) {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    (taken, port)
+}
+
+fn has_ipv6() -> bool {
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    if !has_ipv6 {
+        skipped("this machine has no IPv6");
+    }
+    has_ipv6
+}
+
+#[tokio::test]
+async fn callback_listener_binds_any_port_if_it_is_zero_or_absent() {
+    for (given, rest) in [
+        ("http://127.0.0.1:0/callback", "/callback"),
+        ("http://127.0.0.1/callback?a=b", "/callback?a=b"),
+        ("HTTP://127.0.0.1:/", "/"),
+        ("http://127.0.0.1", ""),
+    ] {
+        let listener = CallbackListener::bind(given).await.unwrap();
+        let uri = listener.redirect_uri();
+        let port = Url::parse(uri).unwrap().port().unwrap();
+        assert_ne!(port, 0);
+        assert_eq!(uri, format!("http://127.0.0.1:{port}{rest}"));
+    }
+}
+
+#[tokio::test]
+async fn callback_listener_keeps_a_redirect_uri_with_a_port_as_given() {
+    // The port may be taken by another program in between.
+    for _ in 0..20 {
+        let (taken, port) = taken();
+        drop(taken);
+        let given = format!("http://LocalHost:{port}/a%2fb?c=%64");
+        if let Ok(listener) = CallbackListener::bind(&given).await {
+            assert_eq!(listener.redirect_uri(), given);
+            return;
+        }
+    }
+    panic!("no port could be bound");
+}
+
+#[tokio::test]
+async fn callback_listener_reports_a_port_in_use() {
+    let (_taken, port) = taken();
+    for host in ["127.0.0.1", "localhost"] {
+        let uri = format!("http://{host}:{port}/callback");
+        let error = CallbackListener::bind(&uri).await.unwrap_err().to_string();
+        let expected = format!("{uri}: the port is in use; end the other program or use port 0");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn callback_listener_reports_a_port_in_use_on_one_address_of_localhost() {
+    if !has_ipv6() {
+        return;
+    }
+    let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let uri = format!("http://localhost:{port}/callback");
+    let error = CallbackListener::bind(&uri).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("{uri}: the port is in use; ")), "{error}");
+}
+
+#[tokio::test]
+async fn callback_listener_takes_any_port_instead_of_one_in_use_if_asked_to() {
+    let (_taken, port) = taken();
+    for host in ["127.0.0.1", "localhost"] {
+        let given = format!("http://{host}:{port}/callback?a=b");
+        let listener = CallbackListener::bind_or_any_port(&given).await.unwrap();
+        let other = Url::parse(listener.redirect_uri()).unwrap().port().unwrap();
+        assert_ne!(other, port);
+        assert_eq!(listener.redirect_uri(), format!("http://{host}:{other}/callback?a=b"));
+        // Bound by the listener, and so in use.
+        let error = TcpListener::bind((Ipv4Addr::LOCALHOST, other)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+    // No other error leads to another port.
+    assert!(CallbackListener::bind_or_any_port("http://192.0.2.1/callback").await.is_err());
+}
+
+#[tokio::test]
+async fn callback_listener_holds_the_port_until_it_is_dropped() {
+    let first = CallbackListener::bind(ANY_PORT).await.unwrap();
+    let uri = first.redirect_uri().to_owned();
+    assert!(CallbackListener::bind(&uri).await.is_err());
+    let second = CallbackListener::bind_or_any_port(&uri).await.unwrap();
+    assert_ne!(second.redirect_uri(), uri);
+}
+
+#[tokio::test]
+async fn callback_listener_refuses_what_is_not_a_loopback_http_uri() {
+    for (uri, problem) in [
+        ("", "is malformed"),
+        ("/callback", "is malformed"),
+        ("http://127.0.0.1:0/call back", "is malformed"),
+        ("https://127.0.0.1/callback", "does not begin with http://"),
+        ("com.example.app:/callback", "does not begin with http://"),
+        ("http:/callback", "does not begin with http://"),
+        ("http://192.0.2.1/callback", "has a host other than localhost or a loopback address"),
+        ("http://0.0.0.0/callback", "has a host other than localhost or a loopback address"),
+        ("http://[::]/callback", "has a host other than localhost or a loopback address"),
+        ("http://localhost.example/callback", "has a host other than localhost or a loopback"),
+        ("http://user@127.0.0.1/callback", "has a user name"),
+        ("http://127.0.0.1/callback#part", "has a fragment (RFC 6749 section 3.1.2)"),
+        ("http://127.0.0.1:65536/callback", "has a port above 65535"),
+    ] {
+        let error = CallbackListener::bind(uri).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("{uri:?}: the redirect URI {problem}")), "{error}");
+        assert!(error.contains("; use one such as http://127.0.0.1:0/callback"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn callback_listener_serves_ipv4_and_ipv6_and_both_for_localhost() {
+    let mut cases = vec![("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1")];
+    if has_ipv6() {
+        cases.extend([("[::1]", "[::1]"), ("localhost", "[::1]")]);
+    }
+    // All of 127.0.0.0/8 is this machine on Linux and Windows.
+    if TcpListener::bind(("127.0.0.2", 0)).is_ok() {
+        cases.push(("127.0.0.2", "127.0.0.2"));
+    }
+    for (host, peer) in cases {
+        let login = Login::new(&format!("http://{host}:0/callback")).await;
+        let (uri, state) = (login.redirect_uri(), login.state());
+        let port = address(&uri).port();
+        let wait = login.wait();
+        let request =
+            get(&format!("/callback?code=c&state={state}"), &format!("Host: {host}:{port}\r\n"));
+        let response = send(format!("{peer}:{port}").parse().unwrap(), request.as_bytes()).await;
+        assert!(response.contains("<h1>Return to the application</h1>"), "{host}: {response}");
+        let callback = wait.await.unwrap().1.unwrap();
+        assert_eq!(callback, format!("{uri}?code=c&state={state}"));
+    }
+}
+
+#[tokio::test]
+async fn callback_listener_accepts_every_loopback_host_name() {
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {
+        let login = Login::new(ANY_PORT).await;
+        let (address, state) = (login.address(), login.state());
+        let wait = login.wait();
+        let headers = format!("Host: {host}:{}\r\n", address.port());
+        let request = get(&format!("/callback?code=c&state={state}"), &headers);
+        let response = send(address, request.as_bytes()).await;
+        assert!(response.contains("<h1>Return to the application</h1>"), "{host}: {response}");
+        assert!(wait.await.unwrap().1.is_ok());
+    }
+}
