@@ -1,22 +1,25 @@
 //! How a login ends without a token, and what is said of it.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, time::Duration};
 
-use poggio::{Error, FileStore, oauth::OAuthError};
+use poggio::{
+    Error, ErrorCode, FileStore,
+    oauth::{OAuthError, TokenError},
+};
 
-use crate::{page::is_denial, rescue};
+use crate::rescue;
 
 /// Why there is no token.
 pub(crate) enum End {
     /// All that the crate tells, a denial and a failed registration included.
     NoToken(OAuthError),
     TimedOut(Duration),
-    PortInUse {
+    /// A port that cannot be listened on, and the flag that names another.
+    Port {
         port: u16,
         flag: &'static str,
+        reason: String,
     },
-    /// No listener, or no longer.
-    Listening(io::Error),
     /// The server's metadata names no registration endpoint.
     NoRegistration(String),
     Interrupted(Stage),
@@ -33,7 +36,7 @@ pub(crate) enum Stage {
 const NOT_REGISTERED: u8 = 1;
 const DENIED: u8 = 5;
 const TIMED_OUT: u8 = 6;
-const PORT_IN_USE: u8 = 7;
+const PORT: u8 = 7;
 const NO_TOKEN: u8 = 8;
 const INTERRUPTED: u8 = 130;
 
@@ -70,16 +73,12 @@ impl End {
                 );
                 TIMED_OUT
             }
-            Self::PortInUse { port, flag } => {
-                eprintln!("error: a port is in use; no client was registered");
+            Self::Port { port, flag, reason } => {
+                eprintln!("error: a port cannot be used; no client was registered");
                 eprintln!("  --> 127.0.0.1:{port}");
+                eprintln!("   | {reason}");
                 eprintln!("   = help: name a free one with {flag}");
-                PORT_IN_USE
-            }
-            Self::Listening(error) => {
-                eprintln!("error: the browser cannot come back: no port can be listened on");
-                eprintln!("   | {error}");
-                NO_TOKEN
+                PORT
             }
             Self::NoRegistration(issuer) => {
                 eprintln!("error: the server does not say where clients register");
@@ -116,8 +115,6 @@ impl From<Error> for End {
     }
 }
 
-impl From<io::Error> for End {
-    fn from(error: io::Error) -> Self {
-        Self::Listening(error)
-    }
+fn is_denial(refused: &TokenError) -> bool {
+    refused.code() == Some(&ErrorCode::ACCESS_DENIED)
 }

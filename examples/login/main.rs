@@ -13,15 +13,12 @@
 //!
 //! Exit codes: 0 logged in; 1 no client was registered, or a setting cannot be used; 2 wrong
 //! arguments; 3 a client may have been registered; 4 a client was registered, but not all of it
-//! could be read or saved; 5 denied; 6 nobody came back in time; 7 a port is in use; 8 no token: the
+//! could be read or saved; 5 denied; 6 nobody came back in time; 7 a port cannot be used; 8 no token: the
 //! server refused, or could not be reached or read; 130 interrupted.
 
 mod browser;
 mod end;
-mod listener;
-mod page;
 mod place;
-mod request;
 #[path = "../register_once/rescue.rs"]
 mod rescue;
 mod show;
@@ -32,7 +29,7 @@ use clap::Parser;
 use poggio::{
     ClientInformation, ClientMetadata, Error, FileStore, RegistrationStore,
     oauth::{
-        Authorization, OAuth2Client, OAuthError,
+        Authorization, CallbackListener, OAuth2Client, OAuthError,
         oauth2::{
             CodeTokenRequest, TokenResponse,
             basic::{BasicErrorResponse, BasicTokenResponse},
@@ -40,11 +37,10 @@ use poggio::{
     },
     reqwest::Url,
 };
+use tokio::time::timeout;
 
 use self::{
     end::{End, Stage},
-    listener::{Listener, is_in_use},
-    page::Page,
     place::Place,
     show::print,
 };
@@ -54,7 +50,7 @@ use self::{
 #[command(
     after_help = "Exit codes: 0 logged in; 1 no client was registered, or a setting cannot be \
     used; 2 wrong arguments; 3 a client may have been registered; 4 a client was registered, but \
-    not all of it could be read or saved; 5 denied; 6 nobody came back in time; 7 a port is in use; \
+    not all of it could be read or saved; 5 denied; 6 nobody came back in time; 7 a port cannot be used; \
     8 no token: the server refused, or could not be reached or read; 130 interrupted."
 )]
 struct Args {
@@ -158,11 +154,10 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
         embedded.remember(kept);
     }
     let listener = listen(args.port, kept.as_ref()).await?;
-    let port = listener.port()?;
-    let redirect_uri = format!("http://127.0.0.1:{port}{}", request::PATH);
+    let redirect_uri = listener.redirect_uri().to_owned();
     print(&format!("callback  {redirect_uri}\n"));
 
-    let login = Login { args, place: &place, redirect_uri: &redirect_uri, port, stage };
+    let login = Login { args, place: &place, redirect_uri: &redirect_uri, stage };
     let metadata = args.metadata(&redirect_uri);
     let mut listener = Some(listener);
     let work = |client| login.begin(client, listener.take());
@@ -174,7 +169,6 @@ struct Login<'a> {
     args: &'a Args,
     place: &'a Place,
     redirect_uri: &'a str,
-    port: u16,
     stage: &'a Cell<Stage>,
 }
 
@@ -184,7 +178,7 @@ impl Login<'_> {
     async fn begin(
         &self,
         client: ClientInformation,
-        listener: Option<Listener>,
+        listener: Option<CallbackListener>,
     ) -> Result<Result<(), End>, OAuthError> {
         let listener = if let Some(listener) = listener {
             listener
@@ -193,10 +187,7 @@ impl Login<'_> {
                 "\nthe server no longer accepts the client that was kept: another is registered, \
                  and the login begins again\n",
             );
-            match Listener::bind(self.port).await {
-                Ok(listener) => listener,
-                Err(error) => return Ok(Err(error.into())),
-            }
+            CallbackListener::bind(self.redirect_uri).await?
         };
         match self.run(&client, listener).await {
             Err(End::NoToken(error)) => {
@@ -207,7 +198,7 @@ impl Login<'_> {
         }
     }
 
-    async fn run(&self, client: &ClientInformation, listener: Listener) -> Result<(), End> {
+    async fn run(&self, client: &ClientInformation, listener: CallbackListener) -> Result<(), End> {
         show::client(client);
         let server = &self.place.server;
         let oauth = client.oauth2_client(server, Some(self.redirect_uri))?;
@@ -222,18 +213,9 @@ impl Login<'_> {
         self.stage.set(Stage::Waiting);
         browser::send_to(authorization.url(), self.args.print_url).await;
         let wait = Duration::from_secs(self.args.wait);
-        let mut request = None;
-        let answer = listener.answer(wait, |query| {
-            if request.is_some() || !authorization.is_answer(query) {
-                return None;
-            }
-            let answer = authorization.exchange_code(query);
-            let page = Page::of(&answer);
-            request = Some(answer);
-            Some(page)
-        });
-        answer.await?;
-        let request = request.ok_or(End::TimedOut(wait))??;
+        let callback = timeout(wait, listener.wait(&authorization));
+        let callback = callback.await.map_err(|_| End::TimedOut(wait))??;
+        let request = authorization.exchange_code(&callback)?;
         self.stage.set(Stage::Exchanging);
         Ok(self.exchange(&oauth, request).await?)
     }
@@ -287,17 +269,24 @@ fn name_and_value(param: &str) -> Result<(String, String), &'static str> {
 }
 
 /// Listens where the user said, else where the client was registered, else anywhere.
-async fn listen(asked: Option<u16>, kept: Option<&ClientInformation>) -> Result<Listener, End> {
-    let registered = kept.and_then(port);
-    let port = asked.or(registered).unwrap_or(0);
-    let listener = match Listener::bind(port).await {
-        Err(error) if is_in_use(&error) => match asked {
-            Some(port) => return Err(End::PortInUse { port, flag: "--port" }),
-            None => Listener::bind(0).await?,
-        },
-        result => result?,
+async fn listen(
+    asked: Option<u16>,
+    kept: Option<&ClientInformation>,
+) -> Result<CallbackListener, End> {
+    let registered = kept.and_then(redirect_uri);
+    let listener = match asked {
+        Some(port) => {
+            let bound = CallbackListener::bind(&format!("http://127.0.0.1:{port}/callback")).await;
+            let flag = "--port";
+            bound.map_err(|error| End::Port { port, flag, reason: error.to_string() })?
+        }
+        None => {
+            CallbackListener::bind_or_any_port(registered.as_deref().unwrap_or(ANY_PORT)).await?
+        }
     };
-    if let Some(registered) = registered.filter(|port| listener.port().ok() != Some(*port)) {
+    let registered = registered.as_deref().and_then(port);
+    let is_other = port(listener.redirect_uri()) != registered;
+    if let Some(registered) = registered.filter(|_| is_other) {
         let why = if asked.is_some() { "" } else { ", which is in use" };
         print(&format!(
             "note      the client was registered with port {registered}{why}; that another is as \
@@ -307,8 +296,12 @@ async fn listen(asked: Option<u16>, kept: Option<&ClientInformation>) -> Result<
     Ok(listener)
 }
 
-/// The port of the loopback redirect URI that was registered.
-fn port(client: &ClientInformation) -> Option<u16> {
-    let uris = client.metadata.redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok());
-    uris.filter(|uri| uri.scheme() == "http").find_map(|uri| uri.port())
+/// The loopback redirect URI that was registered.
+fn redirect_uri(client: &ClientInformation) -> Option<String> {
+    let uris = &client.metadata.redirect_uris;
+    uris.iter().find(|uri| uri.starts_with("http://")).cloned()
+}
+
+fn port(uri: &str) -> Option<u16> {
+    Url::parse(uri).ok()?.port()
 }

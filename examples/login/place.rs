@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use poggio::{Client, ClientBuilder, Error, oauth::AuthorizationServer, testing::Server};
 
-use crate::{Args, end::End, listener::is_in_use};
+use crate::{Args, end::End};
 
 pub(crate) struct Place {
     pub(crate) poggio: Client,
@@ -70,10 +70,7 @@ impl Place {
     /// Starts the embedded server, at the same address on each run.
     async fn embedded(port: u16) -> Result<Self, End> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            if is_in_use(&error) {
-                return End::PortInUse { port, flag: "--embedded-port" };
-            }
-            error.into()
+            End::Port { port, flag: "--embedded-port", reason: error.to_string() }
         })?;
         let embedded = Server::start_on(listener).await;
         // As a real one does: what was kept of an earlier run is not given out a second time.

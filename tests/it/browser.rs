@@ -38,9 +38,10 @@ async fn a_person_allows() {
         browser.keep_screenshot("1-question").await;
 
         browser.press("Allow").await;
-        browser.shows("You can close this window").await;
-        let shown = "You can close this window\n\
-            Your permission has arrived. The program goes on by itself.";
+        browser.shows("Return to the application").await;
+        let shown = "Return to the application\n\
+            The application received the response and continues the login. You can close this \
+            window.";
         assert_eq!(browser.read("main").await, shown);
         browser.keep_screenshot("2-allowed").await;
         let came_back_to = browser.url().await;
@@ -77,15 +78,16 @@ async fn a_person_denies() {
         // Not by the page, so it is no answer, and the program waits on.
         let callback = format!("http://127.0.0.1:{}/callback", login.port());
         browser.open(&format!("{callback}?code=guessed&state=guessed")).await.unwrap();
-        assert_eq!(browser.title().await, "This leads nowhere");
-        assert!(browser.read("p").await.starts_with("This is not the answer"));
+        assert_eq!(browser.title().await, "Request not accepted");
+        assert!(browser.read("p").await.starts_with("This is not the response"));
         browser.keep_screenshot("3-no-answer").await;
 
         browser.open(&url).await.unwrap();
         browser.press("Deny").await;
-        browser.shows("You denied it").await;
-        let shown = "You denied it\n\
-            The program has been told, and got nothing. You can close this window.";
+        browser.shows("Access was denied").await;
+        let shown = "Access was denied\n\
+            The application did not get access. You can close this window and return to the \
+            application.";
         assert_eq!(browser.read("main").await, shown);
         browser.keep_screenshot("4-denied").await;
 
@@ -100,7 +102,7 @@ async fn a_person_denies() {
 async fn the_keyboard_is_enough() {
     in_browser(async |browser| {
         for (button, shown, code) in
-            [("Allow", "You can close this window", 0), ("Deny", "You denied it", 5)]
+            [("Allow", "Return to the application", 0), ("Deny", "Access was denied", 5)]
         {
             let case = Case::new().await;
             let mut login = case.log_in(&[]);
@@ -126,7 +128,7 @@ async fn what_the_server_refuses_by_itself_is_an_end_too() {
         let case = Case::new().await;
         let mut login = case.log_in(&["--scope", "a\"b"]);
         browser.open(&login.url()).await.unwrap();
-        browser.shows("This did not work").await;
+        browser.shows("The login failed").await;
         browser.keep_screenshot("6-refused").await;
         let printed = login.end(8);
         assert!(printed.contains("invalid_scope"), "{printed}");

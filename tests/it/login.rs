@@ -1,7 +1,6 @@
 //! The example `login`, run as a user runs it, without a browser.
 
 mod ends;
-mod listener;
 
 use std::{
     fs,
@@ -203,8 +202,8 @@ async fn the_whole_way_from_registration_to_refresh() {
     assert_eq!(param(&url, "redirect_uri"), redirect_uri);
 
     let callback = case.server.allow(&url).await;
-    let (head, page) = follow(&callback);
-    insta::assert_snapshot!("page", format!("{}\n\n{page}", without_date(&head)));
+    let (_, page) = follow(&callback);
+    assert!(page.contains("<h1>Return to the application</h1>"), "{page}");
     insta::assert_snapshot!("whole_way", stable(&login.end(0), &case));
 
     let registered = case.server.registrations();
@@ -238,10 +237,6 @@ async fn the_method_and_further_parameters_are_the_users_choice() {
 
     let output = case.command(&["--param", "prompt"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-}
-
-fn without_date(head: &str) -> String {
-    head.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,11 +300,7 @@ async fn a_registered_port_that_is_in_use_is_replaced_for_this_run() {
         port(&first)
     );
     assert!(second.contains(&note), "{second}");
-    // On [::1] as well.
     drop(taken);
-    if let Ok(_taken) = TcpListener::bind(("::1", port(&first))) {
-        assert!(case.allowed(&[]).await.contains(&note));
-    }
     let third = case.allowed(&[]).await;
     assert_eq!(port(&third), port(&first));
     assert!(!third.contains("note "), "{third}");
@@ -379,7 +370,7 @@ async fn endpoints_are_discovered() {
     let callback = case.server.allow(&login.url()).await;
     let other = callback.replace("&iss=", "&iss=https%3A%2F%2Fevil.example%2F");
     let (_, page) = follow(&other);
-    assert!(page.contains("<h1>This did not work</h1>"), "{page}");
+    assert!(page.contains("<h1>The login failed</h1>"), "{page}");
     let shown = login.end(8);
     assert!(shown.contains("its iss is not the server that was asked"), "{shown}");
 

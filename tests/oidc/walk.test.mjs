@@ -62,7 +62,7 @@ const OFFLINE = ['--scope', 'openid', '--scope', 'offline_access', '--param', 'p
 
 function assertLoggedIn({ code, stdout, stderr, seen }) {
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(seen.text, /^You can close this window/);
+  assert.match(seen.text, /^Return to the application/);
   for (const step of ['allowed', 'refreshed']) {
     assert.match(stdout, new RegExp(`\n${step}\n  token +bearer, not shown\n  lifetime +3600 s\n`));
   }
@@ -133,7 +133,7 @@ for (const prompt of ['login', 'consent']) {
       const { code, stderr, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
       assert.equal(code, 5);
       assert.match(stderr, /^error: denied; nobody is logged in\n/);
-      assert.match(seen.text, /^You denied it/);
+      assert.match(seen.text, /^Access was denied/);
       assert.equal(seen.prompts.at(-1), prompt);
       assert.deepEqual(done.granted, []);
     });
@@ -145,7 +145,7 @@ test('a resource that is none', async () => {
     const { code, stderr, seen } = await login(issuer, store, ['--resource', 'none']);
     assert.deepEqual([code, seen.prompts], [8, []]);
     assert.match(stderr, /^error: .*invalid_target/);
-    assert.match(seen.text, /^This did not work/);
+    assert.match(seen.text, /^The login failed/);
     assert.deepEqual(done.granted, []);
   });
 });

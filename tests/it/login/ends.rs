@@ -8,8 +8,7 @@ async fn a_denial_is_told() {
     let mut login = case.log_in(&[]);
     let (head, page) = follow(&case.server.deny(&login.url()).await);
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    assert!(page.contains("<h1>You denied it</h1>"), "{page}");
-    assert!(page.contains("You can close this window."), "{page}");
+    assert!(page.contains("<h1>Access was denied</h1>"), "{page}");
     insta::assert_snapshot!("denied", stable(&login.end(5), &case));
     assert_eq!(case.server.token_requests().len(), 0);
 }
@@ -32,16 +31,21 @@ async fn a_port_that_is_in_use_is_told_before_anything_is_sent() {
     let case = Case::new().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let told = |flag| {
-        format!(
-            "error: a port is in use; no client was registered\n  --> 127.0.0.1:{port}\n   = help: name a \
-             free one with {flag}\n"
-        )
-    };
-    let shown = case.log_in(&["--port", &port.to_string()]).end(7);
-    assert!(shown.ends_with(&told("--port")), "{shown}");
-    let mut embedded = case.command(&["--embedded-port", &port.to_string()]);
-    assert_eq!(Login::start(&mut embedded).end(7), told("--embedded-port"));
+    for (command, flag) in [
+        (case.log_in(&["--port", &port.to_string()]), "--port"),
+        (
+            Login::start(&mut case.command(&["--embedded-port", &port.to_string()])),
+            "--embedded-port",
+        ),
+    ] {
+        let shown = command.end(7);
+        let told = format!(
+            "error: a port cannot be used; no client was registered\n  --> 127.0.0.1:{port}\n   | "
+        );
+        assert!(shown.contains(&told), "{shown}");
+        assert!(shown.contains(" in use"), "{shown}");
+        assert!(shown.ends_with(&format!("   = help: name a free one with {flag}\n")), "{shown}");
+    }
     assert_eq!(case.server.requests().len(), 0);
     assert!(!case.store().exists());
 }
@@ -105,7 +109,7 @@ async fn what_the_server_refuses_is_told_in_its_words() {
         "http://127.0.0.1:{port}/callback?error=invalid_scope&error_description=Not+<b>+that&\
          state={state}"
     ));
-    assert!(page.contains("<h1>This did not work</h1>"), "{page}");
+    assert!(page.contains("<h1>The login failed</h1>"), "{page}");
     assert!(!page.contains("that"), "{page}");
     let shown = login.end(8);
     let told = "error: the server refused (invalid_scope): Not <b> that; ask for scopes that were \
