@@ -2,11 +2,10 @@
 
 use std::{
     env, fs,
-    io::{self, BufRead, BufReader},
+    io::{BufRead, BufReader},
     panic::{AssertUnwindSafe, resume_unwind},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Once,
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{sync::Mutex, time};
 
-use crate::support::skipped;
+use crate::support::require_program;
 
 pub(super) const TAB: char = '\u{E004}';
 pub(super) const ENTER: char = '\u{E007}';
@@ -31,18 +30,14 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Does `work` in a browser of its own, which is gone afterwards, whatever the outcome.
 ///
-/// Says that it does nothing where there is no chromedriver.
 pub(super) async fn in_browser(work: impl AsyncFnOnce(&Browser)) {
     // One at a time: a browser is large.
     static ONE: Mutex<()> = Mutex::const_new(());
     let _one = ONE.lock().await;
-    let Some(driver) = Driver::start() else {
-        static SAID: Once = Once::new();
-        let why = "the tests in a browser: there is no chromedriver; to have it on Debian: apt \
-            install chromium chromium-driver";
-        SAID.call_once(|| skipped(why));
+    if !require_program("chromedriver", "apt-get install chromium chromium-driver") {
         return;
-    };
+    }
+    let driver = Driver::start();
     let browser = driver.browser().await;
     let work = AssertUnwindSafe(time::timeout(DEADLINE, work(&browser))).catch_unwind().await;
     // Ends Chromium, which outlives a chromedriver that is killed.
@@ -64,7 +59,7 @@ struct Driver {
 }
 
 impl Driver {
-    fn start() -> Option<Self> {
+    fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         let process = Command::new("chromedriver")
             .arg("--port=0")
@@ -72,11 +67,8 @@ impl Driver {
             .env("TMPDIR", home.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn();
-        let process = match process {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            process => process.unwrap(),
-        };
+            .spawn()
+            .unwrap();
         let mut driver = Self { process, url: String::new(), home };
         let mut lines = BufReader::new(driver.process.stdout.take().unwrap()).lines();
         let started = "ChromeDriver was started successfully on port ";
@@ -85,7 +77,7 @@ impl Driver {
         driver.url = format!("http://127.0.0.1:{}/session", port.trim_end_matches('.'));
         // So that it can go on to write.
         thread::spawn(move || lines.for_each(drop));
-        Some(driver)
+        driver
     }
 
     async fn browser(&self) -> Browser {
