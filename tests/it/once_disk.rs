@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     examples::{command, text},
-    support::{skipped, wait_for},
+    support::{require, wait_for},
 };
 
 /// None of these may take longer, however the file system behaves.
@@ -81,10 +81,7 @@ fn is_root() -> bool {
 fn has_nobody() -> bool {
     let mut command = Command::new("true");
     let has = !is_root() || command.uid(NOBODY).gid(NOBODY).status().is_ok_and(|s| s.success());
-    if !has {
-        skipped("a test of register_once: it needs a user who may not write everywhere");
-    }
-    has
+    require(has, &format!("user {NOBODY} is not available"), "run as a user other than root")
 }
 
 fn set_mode(path: &Path, mode: u32) {
@@ -173,11 +170,9 @@ struct Mount<'a>(&'a Path);
 impl<'a> Mount<'a> {
     fn new(at: &'a Path, args: &[&str]) -> Option<Self> {
         let mounted = Command::new("mount").args(args).arg(at).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(at));
-        }
-        skipped("a test of register_once: it needs to mount a file system");
-        None
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        let remedy = "run as root, in a container with CAP_SYS_ADMIN";
+        require(is_mounted, "mount is not permitted", remedy).then(|| Self(at))
     }
 }
 
@@ -233,8 +228,8 @@ async fn what_is_returned_is_on_the_disk() {
     traced.args(["-f", "-y", "-qq", "-e", "trace=fsync,rename,renameat,renameat2,write", "-o"]);
     traced.arg(&log).arg(command("register_once", &[]).get_program());
     let can_trace = Command::new("strace").args(["-qq", "true"]).output();
-    if !can_trace.is_ok_and(|output| output.status.success()) {
-        skipped("a test of register_once: it needs strace (apt-get install strace)");
+    let can_trace = can_trace.is_ok_and(|output| output.status.success());
+    if !require(can_trace, "strace is not installed or not permitted", "apt-get install strace") {
         return;
     }
     let (code, shown) = case.run(&mut traced);

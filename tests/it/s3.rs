@@ -26,7 +26,7 @@ use poggio::{
     testing::{Server, check_store},
 };
 
-use crate::support::{metadata, skipped};
+use crate::support::{metadata, require};
 
 /// How many hosts start at once.
 const HOSTS: usize = 16;
@@ -73,10 +73,9 @@ struct Moto {
 impl Moto {
     /// Starts it, with a bucket; `None` where it is not installed.
     async fn start() -> Option<Self> {
-        let Some(python) = python() else {
-            skipped("the tests on S3: python3 has no moto; to have it: pip install 'moto[server]'");
-            return None;
-        };
+        let python = python();
+        require(python.is_some(), "moto is not installed", "pip install 'moto[server]'");
+        let python = python?;
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(python)
             .args(["tests/fixtures/moto_one_at_a_time.py", &port.to_string()])

@@ -1,9 +1,10 @@
-//! What several modules need: metadata, all that an error shows, waits.
+//! What several modules need: metadata, all that an error shows, waits, requirements.
+
+mod require;
 
 use std::{
     error::Error as _,
     fmt::Debug,
-    io::{self, Write},
     thread,
     time::{Duration, Instant},
 };
@@ -12,6 +13,8 @@ use poggio::{
     ClientInformation, ClientMetadata, Error,
     testing::{Reply, Server},
 };
+
+pub(crate) use self::require::{require, require_program};
 
 /// Metadata that every rule lets through.
 pub(crate) fn metadata() -> ClientMetadata {
@@ -41,11 +44,6 @@ pub(crate) fn all_shown(error: &Error) -> String {
 
 pub(crate) fn debugged(value: &impl Debug) -> String {
     format!("{value:?}\n{value:#?}")
-}
-
-/// Says that a test was skipped, and why, past the harness, which keeps what a test prints.
-pub(crate) fn skipped(why: &str) {
-    let _ = writeln!(io::stderr(), "skipped: {why}");
 }
 
 /// For what another thread or program does next: more than it takes, and an end where it never comes.

@@ -5,6 +5,9 @@ mod failing;
 mod kept;
 #[cfg(target_os = "linux")]
 mod real;
+#[cfg(target_os = "linux")]
+#[path = "../it/support/require.rs"]
+mod require;
 mod scripted;
 
 use std::{error::Error as _, fmt::Write as _, fs, path::PathBuf, sync::Arc};

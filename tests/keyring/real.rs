@@ -4,14 +4,13 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
     process::{Command, Output},
 };
 
 use poggio::{FileStore, RegistrationStore, store::KeyringStore, testing::Server};
 use tokio::task::JoinSet;
 
-use crate::{entered, metadata, secret};
+use crate::{entered, metadata, require::require_program, secret};
 
 /// Runs one of the tests below in a process of its own.
 fn run(command: &mut Command, test: &str) -> Output {
@@ -23,19 +22,10 @@ fn run(command: &mut Command, test: &str) -> Output {
     output
 }
 
-fn is_installed(program: &str) -> bool {
-    env::split_paths(&env::var_os("PATH").unwrap()).any(|folder| folder.join(program).exists())
-}
-
 #[test]
 fn the_keyring_of_a_desktop_keeps_the_secrets() {
     for program in ["dbus-run-session", "gnome-keyring-daemon"] {
-        if !is_installed(program) {
-            // Past the harness, which keeps what a test prints.
-            let _ = writeln!(
-                io::stderr(),
-                "skipped: {program} is not installed (apt-get install dbus-daemon gnome-keyring)"
-            );
+        if !require_program(program, "apt-get install dbus-daemon gnome-keyring") {
             return;
         }
     }
