@@ -5,8 +5,16 @@
 use std::{env, error::Error, fs, path::Path, process::ExitCode};
 
 use progenitor::{GenerationSettings, Generator, HooksMode};
+use syn::{File, ImplItem, Item};
 
 const CONTRACT: &str = "openapi.json";
+
+/// The schemas that are types of this crate in the generated signature.
+const OURS: [(&str, &str); 3] = [
+    ("ClientMetadata", "crate::metadata::ClientMetadata"),
+    ("ClientInformation", "crate::response::ClientInformation"),
+    ("ValidationErrorBody", "crate::response::ValidationErrorBody"),
+];
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={CONTRACT}");
@@ -31,17 +39,29 @@ fn generate() -> Result<(), Box<dyn Error>> {
     let contract = serde_json::from_value(json).map_err(|e| format!("is not OpenAPI: {e}"))?;
 
     let mut settings = GenerationSettings::new();
-    settings
-        .with_hooks(HooksMode::Expected)
-        .with_inner_type("crate::transport::Exchange".parse()?)
-        .with_replacement("ClientMetadata", "crate::ClientMetadata", [].into_iter())
-        .with_replacement("ClientSecret", "crate::secret::ReceivedSecret", [].into_iter());
-    let tokens = Generator::new(&settings).generate_tokens(&contract)?;
-    let code = prettyplease::unparse(&syn::parse2(tokens)?);
-
-    if !code.contains("pub client_secret: ::std::option::Option<crate::secret::ReceivedSecret>") {
-        return Err("client_secret is no longer the secret type".into());
+    settings.with_hooks(HooksMode::Expected).with_inner_type("crate::transport::Attempt".parse()?);
+    for (schema, ours) in OURS {
+        settings.with_replacement(schema, ours, [].into_iter());
     }
+    let tokens = Generator::new(&settings).generate_tokens(&contract)?;
+    let mut client = syn::parse2(tokens)?;
+    strip_unused(&mut client);
+    let code = prettyplease::unparse(&client);
     fs::write(Path::new(&env::var("OUT_DIR")?).join("client.rs"), code)?;
     Ok(())
+}
+
+/// Removes what the generator emits and this crate does not use: the module of types, all of which are
+/// ours; the prelude; `Client::new`, which makes an HTTP client of its own; the derived `Clone`.
+fn strip_unused(client: &mut File) {
+    client.items.retain(|item| !matches!(item, Item::Mod(_)));
+    for item in &mut client.items {
+        match item {
+            Item::Struct(item) => item.attrs.retain(|attr| !attr.path().is_ident("derive")),
+            Item::Impl(item) => item.items.retain(
+                |item| !matches!(item, ImplItem::Fn(function) if function.sig.ident == "new"),
+            ),
+            _ => {}
+        }
+    }
 }

@@ -19,7 +19,7 @@ use cpu_time::ProcessTime;
 use poggio::{Client, ClientMetadata};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::{Bare, Server, metadata, register_all, rounded, runtime};
+use support::{Bare, Server, metadata, rounded, runtime};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -47,7 +47,7 @@ fn main() {
 
     for concurrency in [1, 32, 256] {
         let calls = if concurrency == 1 { calls / 4 } else { calls };
-        let mut costs: [Vec<Cost>; 4] = Default::default();
+        let mut costs: [Vec<Cost>; 3] = Default::default();
         // The first round opens the connections and is not counted.
         for round in 0..=rounds {
             let round_costs = runtime.block_on(async {
@@ -55,7 +55,6 @@ fn main() {
                     cost(calls, workers(calls, concurrency, &bare, by_hand)).await,
                     cost(calls, workers(calls, concurrency, &poggio, by_poggio)).await,
                     cost(calls, workers(calls, concurrency, &unchecked, by_poggio)).await,
-                    cost(calls, register_all(&poggio, calls, concurrency)).await,
                 ]
             });
             if round > 0 {
@@ -70,7 +69,7 @@ fn main() {
             per_call(1),
             per_call(0)
         );
-        let names = ["bare reqwest", "register", "register, local_validation off", "register_all"];
+        let names = ["bare reqwest", "register", "register, local_validation off"];
         for (name, side) in names.iter().zip(&costs) {
             print(name, concurrency, side, &costs[0]);
         }

@@ -1,77 +1,30 @@
-//! The one error type, and what each error says of the registration.
+//! The one error type, and what each error says about the registration.
 //!
-//! How an answer becomes an error is in `answer`; the kinds of error have a file each.
+//! [`Error`] and its kinds, each in a file of its own. How a response becomes an error is in `client`.
 
-pub(crate) mod answer;
 mod api;
-mod code;
 mod config;
-mod head;
+mod outcome;
 mod store;
 mod transport;
 mod unreadable;
+mod validation;
 
 pub use api::ApiError;
-pub use code::ErrorCode;
 pub use config::ConfigError;
-pub(crate) use head::{ResponseHead, request_id};
+pub use outcome::Outcome;
 pub use store::{StoreError, StoreErrorKind};
 pub use transport::TransportError;
+pub(crate) use transport::{FailureKind, TransportFailure};
 pub use unreadable::UnreadableResponse;
-pub(crate) use unreadable::{Reason, Salvaged};
+pub use validation::{Origin, ValidationErrors};
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use reqwest::StatusCode;
 
-use crate::ValidationErrors;
-
-/// What an error says of the registration: the first thing to look at.
-///
-/// # Examples
-///
-/// ```
-/// use poggio::{Error, Outcome};
-///
-/// fn may_register_again(error: &Error) -> bool {
-///     match error.outcome() {
-///         Outcome::NotRegistered => true,
-///         Outcome::Unknown | Outcome::Registered => false,
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// No client was registered. To register again makes no second one.
-    NotRegistered,
-    /// The request was sent and no one can say what became of it. To register again may make a
-    /// second client.
-    Unknown,
-    /// A client was registered, though its answer could not be read, or could not be saved. To
-    /// register again does make a second client.
-    Registered,
-}
-
-impl Outcome {
-    /// What a status other than 2xx says; a 503 that asks to come back later has done nothing.
-    pub(crate) fn of_status(status: StatusCode, has_retry_after: bool) -> Self {
-        match status.as_u16() {
-            503 if has_retry_after => Self::NotRegistered,
-            300..=499 => Self::NotRegistered,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::NotRegistered => "no client was registered",
-            Self::Unknown => "a client may have been registered",
-            Self::Registered => "a client was registered",
-        })
-    }
-}
+use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 
 /// Why a registration did not give back its client.
 ///
@@ -108,7 +61,7 @@ pub enum Error {
     Api(ApiError),
     /// There was no answer.
     Transport(TransportError),
-    /// The server registered a client, and its answer cannot be read. What could be salvaged is
+    /// The server registered a client, and its answer cannot be read. What could be recovered is
     /// in it: keep that.
     Unreadable(UnreadableResponse),
     /// The store of [`register_once`](crate::Client::register_once) cannot be used. Where a client
@@ -135,7 +88,7 @@ impl Error {
     /// Returns the status of the answer, or `None` where there was none.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.head().map(|head| head.status)
+        self.response().map(ResponseMeta::status)
     }
 
     /// Returns the server's name for this request, to quote to its support; `None` where it gave
@@ -145,8 +98,8 @@ impl Error {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Store(error) => error.client()?.request_id(),
-            _ => self.head()?.request_id.as_deref(),
+            Self::Store(error) => error.client()?.response()?.request_id(),
+            _ => self.response()?.request_id(),
         }
     }
 
@@ -154,7 +107,7 @@ impl Error {
     /// not say. `Duration::ZERO` means at once.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.head()?.retry_after
+        self.response()?.retry_after()
     }
 
     /// Returns how many requests were made: 0 where none was, 1 where nothing was sent again.
@@ -162,8 +115,11 @@ impl Error {
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Transport(error) => error.attempts(),
-            Self::Store(error) => error.client().map_or(0, crate::ClientInformation::attempts),
-            _ => self.head().map_or(0, |head| head.attempts),
+            Self::Store(error) => {
+                let response = error.client().and_then(ClientInformation::response);
+                response.map_or(0, ResponseMeta::attempts)
+            }
+            _ => self.response().map_or(0, ResponseMeta::attempts),
         }
     }
 
@@ -181,12 +137,12 @@ impl Error {
         }
     }
 
-    fn head(&self) -> Option<&ResponseHead> {
+    fn response(&self) -> Option<&ResponseMeta> {
         match self {
             Self::Config(_) | Self::Transport(_) | Self::Store(_) => None,
-            Self::Validation(errors) => errors.head(),
-            Self::Api(error) => Some(error.head()),
-            Self::Unreadable(error) => error.head(),
+            Self::Validation(errors) => errors.response(),
+            Self::Api(error) => Some(error.response()),
+            Self::Unreadable(error) => error.response(),
         }
     }
 }
@@ -207,7 +163,7 @@ impl fmt::Display for Error {
         }
         match self {
             // A text that was kept, of which nothing is known.
-            Self::Unreadable(error) if error.head().is_none() => write!(f, "; {}", self.help()),
+            Self::Unreadable(error) if error.response().is_none() => write!(f, "; {}", self.help()),
             _ => write!(f, "; {}: {}", self.outcome(), self.help()),
         }
     }
@@ -228,5 +184,32 @@ impl std::error::Error for Error {
 impl From<ValidationErrors> for Error {
     fn from(errors: ValidationErrors) -> Self {
         Self::Validation(errors)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl ClientInformation {
+    /// Reads a client from RFC 7591 JSON that was kept, as leniently as a response is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] if it is not a JSON object with a `client_id`.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        decode::client(text.as_bytes()).map_err(|reason| {
+            let recovered = recovery::credentials(text.as_bytes());
+            let body = Bytes::copy_from_slice(text.as_bytes());
+            Error::Unreadable(UnreadableResponse::new(None, reason, recovered, body))
+        })
     }
 }

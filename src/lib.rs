@@ -13,36 +13,37 @@
 mod client;
 mod error;
 mod generated;
-mod information;
-mod loopback;
 mod metadata;
 #[cfg(feature = "oauth2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
 pub mod oauth;
-#[cfg(any(fuzzing, feature = "testing"))]
+#[cfg(any(fuzzing, feature = "__bench"))]
 #[doc(hidden)]
 pub mod parts;
+mod redact;
+mod response;
 mod secret;
 pub mod store;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-mod text;
 mod transport;
-mod validation;
+mod url;
 
 pub use client::{Client, ClientBuilder};
 pub use error::{
-    ApiError, ConfigError, Error, ErrorCode, Outcome, StoreError, StoreErrorKind, TransportError,
-    UnreadableResponse,
+    ApiError, ConfigError, Error, Origin, Outcome, StoreError, StoreErrorKind, TransportError,
+    UnreadableResponse, ValidationErrors,
 };
-pub use information::{
-    AdditionalMembers, Change, ChangeKind, ClientInformation, FieldWarning, SecretExpiry,
+pub use metadata::{
+    AuthMethod, ClientMetadata, FieldError, GrantType, MetadataField, ResponseType,
 };
-pub use metadata::{AuthMethod, ClientMetadata, GrantType, MetadataField, ResponseType};
+pub use response::{
+    AdditionalMembers, Change, ChangeKind, ClientInformation, ErrorCode, FieldWarning,
+    ResponseMeta, SecretExpiry,
+};
 pub use secret::ClientSecret;
-pub use store::{FileStore, RegistrationStore};
-pub use validation::{FieldError, Origin, ValidationErrors};
+pub use store::{FileStore, RegistrationStore, RegistrationStoreExt};
 
 /// The library of keyrings other than the system's, for
 /// [`KeyringStore::with_keyring`](store::KeyringStore::with_keyring).

@@ -15,39 +15,19 @@ use reqwest::{
 };
 
 use crate::{
-    ClientInformation, ClientMetadata, ClientSecret, Error, UnreadableResponse,
-    error::{Reason, answer},
-    information::{read, salvage},
-    transport::{Answer, retry_after},
+    ClientInformation, ClientMetadata, ClientSecret, Error,
+    client::refused,
+    response::{Response, recovery},
+    transport::retry_after,
 };
 
-/// Reads a success answer as a call does; by the contract, where it keeps to that.
-pub fn answer(body: &[u8]) -> Result<ClientInformation, Error> {
-    read::answer(body).map_err(unreadable)
-}
-
-/// Reads a success answer member by member.
-pub fn lenient(body: &[u8]) -> Result<ClientInformation, Error> {
-    read::lenient(body).map_err(unreadable)
-}
-
-fn unreadable(reason: Reason) -> Error {
-    let nothing = salvage::credentials(b"");
-    Error::Unreadable(UnreadableResponse::new(None, reason, nothing))
-}
-
-/// Reads a success answer both ways and salvages it: what both read is the same.
+/// Reads a success response and recovers its credentials: what can be read can be recovered.
 pub fn success(body: &[u8]) {
-    let lenient = read::lenient(body);
-    let salvaged = salvage::credentials(body);
-    if let (Ok(wire), Ok(lenient)) = (serde_json::from_slice(body), &lenient) {
-        let typed = read::typed(wire).ok().map(|typed| typed.expose_json());
-        assert_eq!(typed, Some(lenient.expose_json()));
-    }
-    if let Ok(client) = &lenient {
-        let found = salvaged.client_secret.as_ref().map(ClientSecret::expose);
+    let recovered = recovery::credentials(body);
+    if let Ok(client) = serde_json::from_slice::<ClientInformation>(body) {
+        let found = recovered.client_secret.as_ref().map(ClientSecret::expose);
         let secret = client.client_secret.as_ref().map(ClientSecret::expose);
-        assert!(secret.is_none() || found.is_some(), "what can be read can be salvaged");
+        assert!(secret.is_none() || found.is_some(), "what can be read can be recovered");
     }
 }
 
@@ -70,17 +50,18 @@ pub fn retry_after(values: &[u8]) {
     let _ = retry_after::read(&headers.collect());
 }
 
-/// What an answer that is no success comes to for a client of this metadata.
+/// What a response that is not a success comes to for a client of this metadata.
 pub fn error(status: u16, headers: HeaderMap, body: &[u8], metadata: &ClientMetadata) -> Error {
-    let answer = Answer {
+    let response = Response {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
         headers,
         body: Bytes::copy_from_slice(body),
-        cut: None,
+        truncated: None,
         retry_after: None,
         attempts: 1,
     };
-    answer::error(&answer, metadata, Some("t0ken-canary"))
+    let decoded = serde_json::from_slice(body).ok().filter(|_| status == 422);
+    refused(&response, decoded.as_ref(), metadata, Some("t0ken-canary"))
 }
 
 fn shown(status: u16, headers: HeaderMap, body: &[u8]) {

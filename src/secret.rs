@@ -7,7 +7,6 @@ use std::fmt;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A client secret (RFC 6749 section 2.3.1), shown once by the server and never printed by this
 /// crate.
@@ -59,25 +58,6 @@ pub(crate) fn wiped(mut text: String) -> SecretString {
     let kept = SecretString::from(text.as_str());
     text.zeroize();
     kept
-}
-
-/// A client secret as it stands in a generated type, which must be able to serialize.
-///
-/// It serializes redacted: no way leads from a generated value to a plain secret but
-/// [`ClientSecret::expose`].
-#[derive(Clone, Debug)]
-pub(crate) struct ReceivedSecret(pub(crate) ClientSecret);
-
-impl<'de> Deserialize<'de> for ReceivedSecret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|secret| Self(ClientSecret::from(secret)))
-    }
-}
-
-impl Serialize for ReceivedSecret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("[redacted]")
-    }
 }
 
 /// The token that authorizes a registration (RFC 6750), kept out of everything but its header.
@@ -132,13 +112,5 @@ mod tests {
         assert!(header.is_sensitive());
         assert_eq!(header, "Bearer p0ggio");
         assert_eq!(format!("{header:?}"), "Sensitive");
-    }
-
-    #[test]
-    fn a_generated_value_serializes_its_secret_redacted() {
-        let received: ReceivedSecret = serde_json::from_str(r#""s3cr3t""#).unwrap();
-        assert_eq!(received.0.expose(), "s3cr3t");
-        assert_eq!(serde_json::to_string(&received).unwrap(), r#""[redacted]""#);
-        assert_eq!(format!("{received:?}"), "ReceivedSecret(ClientSecret([redacted]))");
     }
 }

@@ -9,12 +9,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use poggio::{
-    Client, ClientMetadata,
+    ClientMetadata,
     reqwest::{self, header},
 };
 use serde::Deserialize;
@@ -85,13 +84,6 @@ pub(crate) fn serve_if_asked() {
 /// A runtime on this thread alone.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-/// Registers so many with `register_all`; how many it was.
-pub(crate) async fn register_all(client: &Client, calls: usize, concurrency: usize) -> usize {
-    let clients = (0..calls).map(|i| (i, metadata()));
-    let results = client.register_all(clients, concurrency);
-    results.filter(|(_, result)| std::future::ready(result.is_ok())).count().await
 }
 
 /// To three places.

@@ -46,8 +46,10 @@ impl End {
     /// Prints what happened and what now; returns the exit code.
     pub(crate) fn report(self, store: &FileStore) -> u8 {
         match self {
-            Self::NoToken(OAuthError::Registration(error)) => rescue::report(error, store),
-            Self::NoToken(OAuthError::Refused(refused)) if is_denial(&refused) => {
+            Self::NoToken(error) if error.registration().is_some() => {
+                error.registration().map_or(NO_TOKEN, |error| rescue::report(error, store))
+            }
+            Self::NoToken(error) if error.refusal().is_some_and(is_denial) => {
                 eprintln!("error: denied; nobody is logged in\n{KEPT}");
                 DENIED
             }

@@ -27,7 +27,7 @@ use std::{cell::Cell, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use poggio::{
-    ClientInformation, ClientMetadata, Error, FileStore, RegistrationStore,
+    ClientInformation, ClientMetadata, Error, FileStore, RegistrationStoreExt,
     oauth::{
         Authorization, CallbackListener, OAuth2Client, OAuthError,
         oauth2::{
@@ -143,11 +143,11 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
 
     let metadata = args.metadata(ANY_PORT);
     if let Some(client) = &args.keep {
-        place.poggio.keep(&metadata, store, client).await?;
+        place.poggio.save_registration(&metadata, store, client).await?;
     }
-    let kept = place.poggio.registered(&metadata, store).await?;
+    let kept = place.poggio.find_registration(&metadata, store).await?;
     if let (true, Some(kept)) = (args.renew, &kept) {
-        store.forget(&kept.client_id).await?;
+        store.mark_rejected(&kept.client_id).await?;
     }
     if let (Some(embedded), Some(kept)) = (&place.embedded, &kept) {
         // It began with this run; a real one remembers.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use poggio::{
-    ClientInformation, Error, Outcome,
+    ClientInformation, Error, Outcome, ResponseMeta,
     oauth::oauth2::{TokenResponse, basic::BasicTokenResponse},
 };
 
@@ -17,7 +17,7 @@ pub(crate) fn print(text: &str) {
 
 /// Shows whether this run registered.
 pub(crate) fn client(client: &ClientInformation) {
-    let how = match client.attempts() {
+    let how = match client.response().map_or(0, ResponseMeta::attempts) {
         0 => "found: no registration was sent".to_owned(),
         1 => "registered: 1 request was sent".to_owned(),
         attempts => format!("registered: {attempts} requests were sent"),

@@ -11,7 +11,7 @@ mod sqlite;
 
 use std::error::Error;
 
-use poggio::{ClientMetadata, RegistrationStore, testing::Server};
+use poggio::{ClientMetadata, RegistrationStoreExt, ResponseMeta, testing::Server};
 
 use crate::sqlite::SqliteStore;
 
@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let store = SqliteStore::open(&database)?;
         let client = server.client().register_once(&metadata, &store).await?;
         let kept = store.list().await?.len();
-        println!("{run:6}  {}, requests: {}, kept: {kept}", client.client_id, client.attempts());
+        let requests = client.response().map_or(0, ResponseMeta::attempts);
+        println!("{run:6}  {}, requests: {requests}, kept: {kept}", client.client_id);
     }
     println!("server  clients: {}", server.registrations().len());
     Ok(())

@@ -10,7 +10,7 @@ use std::{
 
 use poggio::{
     RegistrationStore, StoreError,
-    store::{StoreFuture, Stored, Written},
+    store::{StoreFuture, Versioned, WriteResult},
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 /// up. Between processes it needs no lock, since this crate claims the store by what it writes.
 pub(crate) struct SqliteStore {
     connection: Arc<Mutex<Connection>>,
-    place: String,
+    name: String,
 }
 
 impl SqliteStore {
@@ -39,7 +39,7 @@ impl SqliteStore {
                  text TEXT NOT NULL
              )",
         )?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), place: path.display().to_string() })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), name: path.display().to_string() })
     }
 
     /// Runs what blocks where it does not hold up the runtime.
@@ -61,11 +61,11 @@ impl SqliteStore {
 }
 
 impl RegistrationStore for SqliteStore {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         self.run(|connection| {
             connection
                 .query_row("SELECT text, version FROM poggio", [], |row| {
-                    Ok(Stored::new(row.get(0)?, row.get::<_, i64>(1)?.to_string()))
+                    Ok(Versioned::new(row.get(0)?, row.get::<_, i64>(1)?.to_string()))
                 })
                 .optional()
         })
@@ -74,10 +74,10 @@ impl RegistrationStore for SqliteStore {
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         // Wiped when it is dropped, as the text that was read is.
-        let text = Stored::new(text.to_owned(), "");
+        let text = Versioned::new(text.to_owned(), "");
         let version = expected.map(|stored| stored.version().to_owned());
         self.run(move |connection| {
             // One statement compares and writes, and has reached the disk when it returns.
@@ -91,11 +91,11 @@ impl RegistrationStore for SqliteStore {
                     [text.expose(), &version],
                 ),
             }?;
-            Ok(if rows == 1 { Written::Done } else { Written::Conflict })
+            Ok(if rows == 1 { WriteResult::Written } else { WriteResult::Conflict })
         })
     }
 
-    fn place(&self) -> String {
-        self.place.clone()
+    fn name(&self) -> String {
+        self.name.clone()
     }
 }

@@ -27,7 +27,8 @@ use std::{
 
 use clap::Parser;
 use poggio::{
-    Client, ClientInformation, ClientMetadata, Error, FileStore, RegistrationStore, testing::Server,
+    Client, ClientInformation, ClientMetadata, Error, FileStore, RegistrationStoreExt,
+    testing::Server,
 };
 use tempfile::NamedTempFile;
 
@@ -71,7 +72,7 @@ struct Args {
     list: bool,
     /// Note that the server no longer accepts this client: the next run registers another.
     #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
-    forget: Option<String>,
+    mark_rejected: Option<String>,
     /// Take this client out of use, an imported one too.
     #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
     remove: Option<String>,
@@ -116,8 +117,8 @@ async fn run(args: Args) -> Result<(), u8> {
         show::list(&store.list().await.map_err(failed)?);
         return Ok(());
     }
-    if let Some(client_id) = &args.forget {
-        let was_in_use = store.forget(client_id).await.map_err(failed)?;
+    if let Some(client_id) = &args.mark_rejected {
+        let was_in_use = store.mark_rejected(client_id).await.map_err(failed)?;
         return show::changed(client_id, was_in_use, "forgotten: the next run registers another");
     }
     if let Some(client_id) = &args.remove {
@@ -140,7 +141,7 @@ async fn run(args: Args) -> Result<(), u8> {
 
     if let Some(path) = &args.keep {
         let client = read_credentials(path)?;
-        poggio.keep(&args.metadata(), &store, &client).await.map_err(failed)?;
+        poggio.save_registration(&args.metadata(), &store, &client).await.map_err(failed)?;
         print(&format!("kept      {}\n", client.client_id.escape_debug()));
         return Ok(());
     }
@@ -149,7 +150,7 @@ async fn run(args: Args) -> Result<(), u8> {
     let export = args.export.as_deref().map(Export::prepare).transpose()?;
     let metadata = args.metadata();
     let client = if args.look {
-        let found = poggio.registered(&metadata, &store).await.map_err(failed)?;
+        let found = poggio.find_registration(&metadata, &store).await.map_err(failed)?;
         let Some(client) = found else {
             print("no client is kept for this; a run without --look registers one\n");
             return Err(NOT_REGISTERED);
@@ -163,7 +164,7 @@ async fn run(args: Args) -> Result<(), u8> {
         } else {
             poggio.register_once(&metadata, &store).await
         };
-        result.map_err(|error| rescue::report(error, &store))?
+        result.map_err(|error| rescue::report(&error, &store))?
     };
     if !args.member {
         // What cannot be listed is a client all the same.
@@ -257,7 +258,7 @@ impl<'a> Export<'a> {
 
     async fn write(mut self, client: &ClientInformation, store: &FileStore) -> Result<(), u8> {
         // Where this run registered, the store has it.
-        let code = if client.attempts() > 0 { REGISTERED } else { NOT_REGISTERED };
+        let code = if client.response().is_some() { REGISTERED } else { NOT_REGISTERED };
         let exported = match store.export(&client.client_id).await {
             Ok(exported) => exported.unwrap_or_default(),
             Err(error) => {

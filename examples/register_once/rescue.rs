@@ -6,18 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use poggio::{ClientSecret, Error, FileStore};
+use poggio::{ClientInformation, ClientSecret, Error, FileStore};
 use serde_json::{Value, json};
 use tempfile::Builder;
 
 use crate::show;
 
 /// Keeps what an error holds of a client, then reports the error.
-pub(crate) fn report(error: Error, store: &FileStore) -> u8 {
-    let code = show::report(&error);
+pub(crate) fn report(error: &Error, store: &FileStore) -> u8 {
+    let code = show::report(error);
     let is_whole = matches!(error, Error::Store(_));
     let credentials = match error {
-        Error::Store(error) => error.into_client().map(|client| client.expose_json()),
+        Error::Store(error) => error.client().map(ClientInformation::expose_json),
         // One that arrived whole is in the store.
         Error::Unreadable(answer)
             if answer.client_id().is_some() || answer.client_secret().is_some() =>

@@ -6,7 +6,7 @@ use std::{
 };
 
 use poggio::{
-    ClientInformation, Error, Outcome,
+    ClientInformation, Error, Outcome, ResponseMeta,
     store::{Retired, RetiredReason, StoredRegistration},
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn print(text: &str) {
 
 /// Shows whether this run registered, and what is kept.
 pub(crate) fn client(client: &ClientInformation, kept: &[StoredRegistration]) {
-    let how = match client.attempts() {
+    let how = match client.response().map_or(0, ResponseMeta::attempts) {
         0 => "found: no request was sent".to_owned(),
         1 => "registered: 1 request was sent".to_owned(),
         attempts => format!("registered: {attempts} requests were sent"),
@@ -60,7 +60,7 @@ fn word(reason: RetiredReason) -> &'static str {
         RetiredReason::Rejected => "not accepted",
         RetiredReason::Removed => "removed",
         RetiredReason::Replaced => "replaced",
-        RetiredReason::Superseded => "superseded by another host's",
+        RetiredReason::LostRace => "lost_race by another host's",
         _ => "not in use",
     }
 }

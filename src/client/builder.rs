@@ -5,11 +5,15 @@ use std::{fmt, sync::Arc, time::Duration};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Client, Shared, http_client, urls};
+use super::{
+    handle::{Client, Shared},
+    http_client,
+};
 use crate::{
-    ConfigError, Error,
+    error::{ConfigError, Error},
     secret::{self, BearerToken},
     transport::Transport,
+    url,
 };
 
 /// Configures a [`Client`]; made by [`Client::builder`].
@@ -60,7 +64,7 @@ const AUTH_TOKEN: &str = "auth_token";
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
-            base_url: Setting { by: BASE_URL, value: urls::DEFAULT.to_owned() },
+            base_url: Setting { by: BASE_URL, value: url::DEFAULT_BASE.to_owned() },
             auth_token: None,
             registration_endpoint: None,
             app_info: None,
@@ -168,7 +172,7 @@ impl ClientBuilder {
     ///
     /// [`Error::Config`] that names the setting and what is wrong with it.
     pub fn build(self) -> Result<Client, Error> {
-        let base_url = urls::parse(&self.base_url.value)
+        let base_url = url::base(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.by, problem))?;
         let token = self.auth_token.as_ref().map(|token| {
             let parsed = BearerToken::parse(token.value.expose_secret());
@@ -203,10 +207,10 @@ impl ClientBuilder {
 
     fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {
         if let Some(url) = &self.registration_endpoint {
-            return urls::endpoint(url)
+            return url::endpoint(url)
                 .map_err(|problem| ConfigError::new("registration_endpoint", problem));
         }
-        Url::parse(&format!("{base_url}{}", urls::REGISTRATION_PATH))
+        Url::parse(&format!("{base_url}{}", url::REGISTRATION_PATH))
             .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))
     }
 
@@ -225,14 +229,31 @@ impl ClientBuilder {
     }
 }
 
+impl Client {
+    /// Returns a client for `https://api.poggio.io` without a token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where TLS cannot be set up: the platform's certificates cannot be read,
+    /// or this crate was built without a TLS feature.
+    pub fn new() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// Returns a builder with the defaults.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+}
+
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             // Not yet checked: it may hold a password.
-            .field("base_url", &urls::parse(&self.base_url.value))
+            .field("base_url", &url::base(&self.base_url.value))
             .field(
                 "registration_endpoint",
-                &self.registration_endpoint.as_deref().map(urls::endpoint),
+                &self.registration_endpoint.as_deref().map(url::endpoint),
             )
             .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
             .field("app_info", &self.app_info)

@@ -2,11 +2,29 @@
 
 use std::ffi::OsString;
 
-use super::builder::{ClientBuilder, Setting};
-use crate::{ConfigError, Error, secret};
+use super::{
+    builder::{ClientBuilder, Setting},
+    handle::Client,
+};
+use crate::{
+    error::{ConfigError, Error},
+    secret,
+};
 
 const BASE_URL: &str = "POGGIO_BASE_URL";
 const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
+
+impl Client {
+    /// Returns a client for the base URL in `POGGIO_BASE_URL`, with the token in
+    /// `POGGIO_AUTH_TOKEN`. A variable that is unset or empty leaves the default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] that names the variable and what is wrong with its value.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().from_env()?.build()
+    }
+}
 
 impl ClientBuilder {
     /// Sets the base URL to `POGGIO_BASE_URL` and the token to `POGGIO_AUTH_TOKEN`, where the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 
-use crate::ConfigError;
+use crate::error::ConfigError;
 
 pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderValue, ConfigError> {
     let own = format!(

@@ -2,9 +2,16 @@
 
 use std::fmt;
 
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderName},
+};
 
-use super::{ErrorCode, Outcome, ResponseHead};
+use super::outcome::Outcome;
+use crate::{
+    redact::Redactor,
+    response::{ErrorCode, Refusal, Response, ResponseMeta},
+};
 
 /// The server's refusal or failure, whatever its form: RFC 7591 JSON, FastAPI's `detail`, a
 /// `WWW-Authenticate` challenge, a page, nothing.
@@ -13,24 +20,35 @@ pub struct ApiError(Box<Inner>);
 
 #[derive(Clone, Debug)]
 struct Inner {
-    head: ResponseHead,
+    response: ResponseMeta,
+    headers: Headers,
     code: Option<ErrorCode>,
     description: Option<String>,
 }
 
+/// Headers as they arrived. `Debug` prints the names only, because a value may be a cookie or a
+/// credential.
+#[derive(Clone)]
+struct Headers(HeaderMap);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys().map(HeaderName::as_str)).finish()
+    }
+}
+
 impl ApiError {
-    pub(crate) fn new(
-        head: ResponseHead,
-        code: Option<ErrorCode>,
-        description: Option<String>,
-    ) -> Self {
-        Self(Box::new(Inner { head, code, description }))
+    /// The refusal that a response of any status states.
+    pub(crate) fn of(response: &Response, redactor: &Redactor<'_>) -> Self {
+        let Refusal { code, description } = Refusal::read(response, redactor);
+        let headers = Headers(response.headers.clone());
+        Self(Box::new(Inner { response: response.meta(redactor), headers, code, description }))
     }
 
     /// Returns the status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.0.head.status
+        self.0.response.status()
     }
 
     /// Returns the OAuth error code of the body, else of the `WWW-Authenticate` challenge.
@@ -52,15 +70,15 @@ impl ApiError {
     /// Returns the headers as they came: not cleaned, so do not print their values.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.0.head.headers
+        &self.0.headers.0
     }
 
-    pub(crate) fn head(&self) -> &ResponseHead {
-        &self.0.head
+    pub(crate) fn response(&self) -> &ResponseMeta {
+        &self.0.response
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome::of_status(self.status(), self.0.head.retry_after.is_some())
+        Outcome::of_status(self.status(), self.0.response.retry_after().is_some())
     }
 
     pub(crate) fn help(&self) -> &'static str {
@@ -86,7 +104,7 @@ impl fmt::Display for ApiError {
         if let Some(description) = self.description() {
             write!(f, ": {description}")?;
         }
-        if let Some(wait) = self.0.head.retry_after {
+        if let Some(wait) = self.0.response.retry_after() {
             write!(f, " (asks to wait {} s)", wait.as_secs())?;
         }
         Ok(())

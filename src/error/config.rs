@@ -48,9 +48,3 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-impl From<ConfigError> for super::Error {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}

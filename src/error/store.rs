@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
-use super::Outcome;
-use crate::ClientInformation;
+use super::outcome::Outcome;
+use crate::response::ClientInformation;
 
 /// A store of registrations failed, or does not do what was asked.
 ///
@@ -32,7 +32,7 @@ pub struct StoreError(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     kind: StoreErrorKind,
-    place: Option<String>,
+    name: Option<String>,
     problem: Cow<'static, str>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
     client: Option<ClientInformation>,
@@ -47,15 +47,15 @@ pub enum StoreErrorKind {
     /// Others used it for as long as was to be waited.
     Busy,
     /// Others than its owner can read it, or could put something else in its place.
-    Unprotected,
+    InsecurePermissions,
     /// What is in it cannot be read. It is left as it is.
     Damaged,
     /// A version of this crate that is not known here has written it. It is left as it is.
     UnknownFormat,
     /// Its secrets are in the system keyring, which this store does not read. It is left as it is.
-    InKeyring,
+    RequiresKeyring,
     /// A person entered these credentials; they cannot be used, and are not replaced.
-    Imported,
+    ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
 }
@@ -66,7 +66,7 @@ impl StoreError {
     pub fn new(problem: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind: StoreErrorKind::Failed,
-            place: None,
+            name: None,
             problem: problem.into(),
             source: None,
             client: None,
@@ -89,36 +89,36 @@ impl StoreError {
 
     /// Names the store, unless it is named.
     #[must_use]
-    pub(crate) fn at(mut self, place: &str) -> Self {
-        self.0.place.get_or_insert_with(|| place.to_owned());
+    pub(crate) fn at(mut self, name: &str) -> Self {
+        self.0.name.get_or_insert_with(|| name.to_owned());
         self
     }
 
-    pub(crate) fn damaged(place: &str, how: impl fmt::Display) -> Self {
+    pub(crate) fn damaged(name: &str, how: impl fmt::Display) -> Self {
         let problem =
             format!("is damaged, or not a store of registrations: {how}; it was not changed");
-        Self::new(problem).with_kind(StoreErrorKind::Damaged).at(place)
+        Self::new(problem).with_kind(StoreErrorKind::Damaged).at(name)
     }
 
-    pub(crate) fn unknown_format(place: &str, found: u64, known: u64) -> Self {
+    pub(crate) fn unknown_format(name: &str, found: u64, known: u64) -> Self {
         let problem = format!(
             "has format {found}, and this program reads format {known}; it was not changed"
         );
-        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(place)
+        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name)
     }
 
-    pub(crate) fn unusable(place: &str, problem: &impl fmt::Display) -> Self {
-        Self::new(format!("cannot be used as it is: {problem}")).at(place)
+    pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {
+        Self::new(format!("cannot be used as it is: {problem}")).at(name)
     }
 
-    pub(crate) fn in_keyring(place: &str) -> Self {
+    pub(crate) fn in_keyring(name: &str) -> Self {
         let problem = "has its secrets in the system keyring; it was not changed";
-        Self::new(problem).with_kind(StoreErrorKind::InKeyring).at(place)
+        Self::new(problem).with_kind(StoreErrorKind::RequiresKeyring).at(name)
     }
 
-    pub(crate) fn busy(place: &str, who: impl fmt::Display, waited: Duration) -> Self {
+    pub(crate) fn busy(name: &str, who: impl fmt::Display, waited: Duration) -> Self {
         let problem = format!("was in use by others for {waited:?}: {who}");
-        Self::new(problem).with_kind(StoreErrorKind::Busy).at(place)
+        Self::new(problem).with_kind(StoreErrorKind::Busy).at(name)
     }
 
     pub(crate) fn with_client(mut self, client: Option<ClientInformation>) -> Self {
@@ -134,8 +134,8 @@ impl StoreError {
 
     /// Returns the store's name, such as its path.
     #[must_use]
-    pub fn place(&self) -> Option<&str> {
-        self.0.place.as_deref()
+    pub fn store_name(&self) -> Option<&str> {
+        self.0.name.as_deref()
     }
 
     /// Returns the client that was registered and could not be saved; `None` where none was.
@@ -159,19 +159,21 @@ impl StoreError {
 
     pub(crate) fn help(&self) -> &'static str {
         if self.0.client.is_some() {
-            return "save the client that this error holds, with Client::keep when the store works";
+            return "save the client that this error holds, with Client::save_registration when the store works";
         }
         match self.0.kind {
             StoreErrorKind::Failed => "put the store right, then call again",
             StoreErrorKind::Busy => "wait for the others, or end them, then call again",
-            StoreErrorKind::Unprotected => "do as it says, then call again",
+            StoreErrorKind::InsecurePermissions => "do as it says, then call again",
             StoreErrorKind::Damaged => {
                 "restore it from a copy, or move it away to register anew; \
                  what secrets it holds are nowhere else"
             }
             StoreErrorKind::UnknownFormat => "update this program, or name another store",
-            StoreErrorKind::InKeyring => "open it with KeyringStore (feature keyring)",
-            StoreErrorKind::Imported => "import other credentials, or take these out with remove",
+            StoreErrorKind::RequiresKeyring => "open it with KeyringStore (feature keyring)",
+            StoreErrorKind::ImportedUnusable => {
+                "import other credentials, or take these out with remove"
+            }
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register anew"
             }
@@ -184,8 +186,8 @@ impl fmt::Display for StoreError {
         if let Some(client) = &self.0.client {
             write!(f, "the client {:?} could not be saved: ", client.client_id)?;
         }
-        match &self.0.place {
-            Some(place) => write!(f, "{place} {}", self.0.problem),
+        match &self.0.name {
+            Some(name) => write!(f, "{name} {}", self.0.problem),
             None => write!(f, "the store {}", self.0.problem),
         }
     }
@@ -200,11 +202,5 @@ impl fmt::Debug for StoreError {
 impl error::Error for StoreError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<StoreError> for super::Error {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }

@@ -2,8 +2,30 @@
 
 use std::{fmt, time::Duration};
 
-use super::Outcome;
-use crate::transport::{Failure, FailureKind};
+use super::outcome::Outcome;
+
+/// A call that ended without a response.
+#[derive(Debug)]
+pub(crate) struct TransportFailure {
+    /// Whether any part of the request may have left.
+    pub(crate) sent: bool,
+    pub(crate) kind: FailureKind,
+    pub(crate) source: Option<reqwest::Error>,
+    pub(crate) attempts: u32,
+}
+
+/// How a call ended without a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// No connection, or none in time.
+    Connect,
+    /// The deadline passed.
+    Timeout,
+    /// The connection broke, or the peer does not speak HTTP.
+    Broken,
+    /// The HTTP client followed a redirect with a GET, so its response is not one to this request.
+    Redirected,
+}
 
 /// No answer came: no connection, a timeout, a connection that broke.
 ///
@@ -13,13 +35,13 @@ pub struct TransportError(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    failure: Failure,
+    failure: TransportFailure,
     endpoint: String,
     timeout: Duration,
 }
 
 impl TransportError {
-    pub(crate) fn new(failure: Failure, endpoint: String, timeout: Duration) -> Self {
+    pub(crate) fn new(failure: TransportFailure, endpoint: String, timeout: Duration) -> Self {
         Self(Box::new(Inner { failure, endpoint, timeout }))
     }
 

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::{ClientMetadata, GrantType, ResponseType};
-
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
         /// A member of [`ClientMetadata`], named as in RFC 7591 section 2.
@@ -55,33 +53,6 @@ fields! {
     PolicyUri "policy_uri",
     SoftwareId "software_id",
     SoftwareVersion "software_version",
-}
-
-impl MetadataField {
-    /// What `metadata` holds here, one entry a value: a list's entries, a scope's tokens.
-    pub(crate) fn values(self, metadata: &ClientMetadata) -> Vec<&str> {
-        match self {
-            Self::RedirectUris => metadata.redirect_uris.iter().map(String::as_str).collect(),
-            Self::TokenEndpointAuthMethod => vec![metadata.token_endpoint_auth_method.as_str()],
-            Self::GrantTypes => metadata.grant_types.iter().map(GrantType::as_str).collect(),
-            Self::ResponseTypes => {
-                metadata.response_types.iter().map(ResponseType::as_str).collect()
-            }
-            Self::ClientName => one(metadata.client_name.as_deref()),
-            Self::ClientUri => one(metadata.client_uri.as_deref()),
-            Self::LogoUri => one(metadata.logo_uri.as_deref()),
-            Self::Scope => metadata.scope.iter().flat_map(|s| s.split_whitespace()).collect(),
-            Self::Contacts => metadata.contacts.iter().map(String::as_str).collect(),
-            Self::TosUri => one(metadata.tos_uri.as_deref()),
-            Self::PolicyUri => one(metadata.policy_uri.as_deref()),
-            Self::SoftwareId => one(metadata.software_id.as_deref()),
-            Self::SoftwareVersion => one(metadata.software_version.as_deref()),
-        }
-    }
-}
-
-fn one(text: Option<&str>) -> Vec<&str> {
-    text.into_iter().collect()
 }
 
 impl AsRef<str> for MetadataField {

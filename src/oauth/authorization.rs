@@ -8,8 +8,13 @@ use oauth2::{
 };
 use reqwest::Url;
 
-use super::{AuthorizationServer, OAuth2Client, OAuthError, TokenError};
-use crate::{ErrorCode, text::Cleaner};
+use super::{
+    client::OAuth2Client,
+    error::{OAuthError, OAuthErrorKind},
+    server::AuthorizationServer,
+    token_error::TokenError,
+};
+use crate::{redact::Redactor, response::ErrorCode};
 
 /// A user's authorization that is under way: the URL to open, and what its answer has to match.
 ///
@@ -24,7 +29,7 @@ pub struct Authorization {
     state: CsrfToken,
     verifier: PkceCodeVerifier,
     issuer: Option<String>,
-    states_issuer: bool,
+    requires_iss: bool,
     client: OAuth2Client,
 }
 
@@ -58,7 +63,7 @@ impl Authorization {
             state,
             verifier,
             issuer: server.issuer.clone(),
-            states_issuer: server.authorization_response_iss_parameter_supported,
+            requires_iss: server.authorization_response_iss_parameter_supported,
             client: client.clone(),
         }
     }
@@ -86,7 +91,7 @@ impl Authorization {
     /// Returns whether a request to the redirect URI carries this authorization's state, and so is
     /// its answer; all else is to be ignored, whoever sent it.
     #[must_use]
-    pub fn is_answer(&self, callback: &str) -> bool {
+    pub fn matches_state(&self, callback: &str) -> bool {
         let state = Parameters::of(callback).one("state");
         matches!(state, Ok(Some(state)) if state == *self.state.secret())
     }
@@ -97,8 +102,8 @@ impl Authorization {
     ///
     /// # Errors
     ///
-    /// [`OAuthError::Callback`] where state or issuer are not those of this authorization, or where
-    /// there is no code; [`OAuthError::Refused`] where the user or the server said no.
+    /// [`OAuthErrorKind::Callback`] if state or issuer are not those of this authorization, or if
+    /// there is no code; [`OAuthErrorKind::Refused`] if the user or the server said no.
     pub fn exchange_code(
         &self,
         callback: &str,
@@ -108,19 +113,19 @@ impl Authorization {
         let code = parameters.one("code")?.filter(|code| !code.is_empty());
         if let Some(error) = parameters.one("error")?.filter(|error| !error.is_empty()) {
             let own = [self.state.secret().as_str(), self.verifier.secret()];
-            let cleaner = Cleaner::knowing(own.into_iter().chain(code.as_deref()));
+            let redactor = Redactor::with_secrets(own.into_iter().chain(code.as_deref()));
             let description = parameters.one("error_description")?;
-            let description = description.map(|text| cleaner.clean(&text));
-            let error = ErrorCode::read(&cleaner.clean(&error));
-            return Err(OAuthError::Refused(TokenError::new(error, description)));
+            let description = description.map(|text| redactor.redact(&text));
+            let error = ErrorCode::read(&redactor.redact(&error));
+            return Err(OAuthError::refused(TokenError::new(error, description)));
         }
-        let code = code.ok_or_else(|| OAuthError::Callback("it has no code".to_owned()))?;
+        let code = code.ok_or_else(|| callback_error("it has no code"))?;
         let request = self.client.exchange_code(AuthorizationCode::new(code));
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
     }
 
     fn check(&self, parameters: &Parameters) -> Result<(), OAuthError> {
-        let wrong = |problem: &str| Err(OAuthError::Callback(problem.to_owned()));
+        let wrong = |problem: &str| Err(callback_error(problem));
         match parameters.one("state")? {
             None => return wrong("it has no state"),
             Some(state) if state != *self.state.secret() => {
@@ -129,7 +134,7 @@ impl Authorization {
             Some(_) => {}
         }
         match (parameters.one("iss")?, &self.issuer) {
-            (None, _) if self.states_issuer => wrong("it has no iss, which this server states"),
+            (None, _) if self.requires_iss => wrong("it has no iss, which this server states"),
             (Some(stated), Some(issuer)) if stated != *issuer => {
                 wrong("its iss is not the server that was asked")
             }
@@ -171,8 +176,12 @@ impl Parameters {
         let mut values = self.0.iter().filter(|(known, _)| known == name);
         let value = values.next().map(|(_, value)| value.clone());
         match values.next() {
-            Some(_) => Err(OAuthError::Callback(format!("it has {name} more than once"))),
+            Some(_) => Err(callback_error(&format!("it has {name} more than once"))),
             None => Ok(value),
         }
     }
+}
+
+fn callback_error(problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Callback, problem)
 }

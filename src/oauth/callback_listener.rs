@@ -21,7 +21,7 @@ use self::{
     loopback_uri::{LoopbackUri, Sockets, bind_error, is_in_use, listen_error},
     page::Page,
 };
-use super::{Authorization, OAuthError};
+use super::{authorization::Authorization, error::OAuthError};
 
 /// Browsers open about six connections to a host. Beyond this number the oldest one is closed, so
 /// connections that send nothing cannot keep the browser out.
@@ -255,7 +255,7 @@ fn judge(
 ) -> io::Result<Page> {
     let own = request::query(request, uri);
     let own = own.and_then(|query| {
-        authorization.is_answer(query).then_some(query).ok_or_else(Page::not_the_callback)
+        authorization.matches_state(query).then_some(query).ok_or_else(Page::not_the_callback)
     });
     let query = match own {
         Ok(query) => query,

@@ -12,11 +12,14 @@ use reqwest::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{AuthorizationServer, OAuthError, server::endpoint};
+use super::{
+    error::{OAuthError, OAuthErrorKind},
+    server::{AuthorizationServer, endpoint},
+};
 use crate::{
-    Client,
-    error::answer::{challenge_params, without_bom},
-    text::shown,
+    client::Client,
+    redact::sanitize,
+    response::{Response, challenge},
 };
 
 /// RFC 8414 section 2, as far as it is used.
@@ -54,8 +57,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`OAuthError::Endpoint`] for an issuer that is no https URL, [`OAuthError::Discovery`] for
-    /// metadata that is not there or does not hold, [`OAuthError::Transport`] where no answer came.
+    /// [`OAuthErrorKind::Endpoint`] for an issuer that is no https URL, [`OAuthErrorKind::Discovery`] for
+    /// metadata that is not there or does not hold, [`OAuthErrorKind::Transport`] where no answer came.
     ///
     /// # Examples
     ///
@@ -78,7 +81,10 @@ impl Client {
         let issuer = issuer.trim();
         let asked = endpoint("issuer", issuer)?;
         if asked.query().is_some() {
-            return Err(OAuthError::Endpoint("issuer: has a ?, which no issuer has".to_owned()));
+            return Err(OAuthError::new(
+                OAuthErrorKind::Endpoint,
+                "issuer: has a ?, which no issuer has",
+            ));
         }
         let at = well_known(&asked, "oauth-authorization-server");
         let metadata: ServerMetadata = self.metadata(&at).await?;
@@ -109,10 +115,11 @@ impl Client {
 
     /// Where the metadata of a resource is, which has to be at its own host.
     async fn challenged(&self, resource: &Url) -> Result<Url, OAuthError> {
-        let answer = self.get(resource).await?;
-        let mut params = challenge_params(&answer).into_iter();
+        let response = self.get(resource).await?;
+        let mut params = challenge::params(&response).into_iter();
         let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
-        let Some((_, stated)) = stated.filter(|_| answer.status == StatusCode::UNAUTHORIZED) else {
+        let Some((_, stated)) = stated.filter(|_| response.status == StatusCode::UNAUTHORIZED)
+        else {
             return Ok(well_known(resource, RESOURCE));
         };
         let at = named("resource_metadata", &stated)?;
@@ -123,18 +130,18 @@ impl Client {
     }
 
     async fn metadata<T: DeserializeOwned>(&self, at: &Url) -> Result<T, OAuthError> {
-        let answer = self.get(at).await?;
-        if answer.status != StatusCode::OK {
-            return Err(wrong(at, &format!("the server answered {}", answer.status)));
+        let response = self.get(at).await?;
+        if response.status != StatusCode::OK {
+            return Err(wrong(at, &format!("the server answered {}", response.status)));
         }
-        if answer.cut.is_some() {
+        if response.truncated.is_some() {
             return Err(wrong(at, "it did not arrive whole"));
         }
-        serde_json::from_slice(without_bom(&answer.body))
+        serde_json::from_slice(&response.body)
             .map_err(|_| wrong(at, "it is not JSON with the members that it must have"))
     }
 
-    async fn get(&self, at: &Url) -> Result<crate::transport::Answer, OAuthError> {
+    async fn get(&self, at: &Url) -> Result<Response, OAuthError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         self.send(Method::GET, at.clone(), headers, &[]).await
@@ -159,7 +166,7 @@ fn check_issuer(asked: &Url, issuer: &str, stated: &str) -> Result<(), OAuthErro
     if is_same(asked, issuer, stated) || (is_poggio(asked) && is_of_poggio(stated)) {
         return Ok(());
     }
-    let stated = shown(&format!("{stated:?}"));
+    let stated = sanitize(&format!("{stated:?}"));
     let problem = format!("it names the issuer {stated}, which was not asked");
     Err(wrong(&well_known(asked, "oauth-authorization-server"), &problem))
 }
@@ -176,17 +183,18 @@ fn as_safe(name: &str, asked: &Url, url: &str) -> Result<(), OAuthError> {
     let url = named(name, url)?;
     if asked.scheme() == "https" && url.scheme() != "https" {
         let problem = "http, named by a server that is not on this machine; it has to be https";
-        return Err(OAuthError::Discovery(format!("{name}: {problem}")));
+        return Err(discovery_error(format!("{name}: {problem}")));
     }
     Ok(())
 }
 
 /// A URL that a server names.
 fn named(name: &str, url: &str) -> Result<Url, OAuthError> {
-    endpoint(name, url).map_err(|error| match error {
-        OAuthError::Endpoint(problem) => OAuthError::Discovery(problem),
-        other => other,
-    })
+    endpoint(name, url).map_err(|error| error.with_kind(OAuthErrorKind::Discovery))
+}
+
+fn discovery_error(problem: impl Into<String>) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Discovery, problem)
 }
 
 fn is_poggio(asked: &Url) -> bool {
@@ -211,7 +219,7 @@ fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, 
     let methods = metadata.code_challenge_methods_supported;
     if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
         let problem = "the server does not take S256 for PKCE, which is all that is used here";
-        return Err(OAuthError::Discovery(problem.to_owned()));
+        return Err(discovery_error(problem));
     }
     Ok(AuthorizationServer {
         issuer: Some(metadata.issuer),
@@ -225,7 +233,7 @@ fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, 
 }
 
 fn wrong(at: &Url, problem: &str) -> OAuthError {
-    OAuthError::Discovery(format!("the metadata at {at}: {problem}"))
+    discovery_error(format!("the metadata at {at}: {problem}"))
 }
 
 #[cfg(test)]

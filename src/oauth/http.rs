@@ -12,12 +12,16 @@ use reqwest::{
 use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value, json};
 
-use super::{OAuthError, TokenError, server::endpoint};
+use super::{
+    error::{OAuthError, OAuthErrorKind},
+    server::endpoint,
+    token_error::TokenError,
+};
 use crate::{
-    Client, TransportError,
-    error::answer::{refusal, without_bom},
-    text::Cleaner,
-    transport::{Answer, Cut},
+    client::Client,
+    error::{ApiError, TransportError},
+    redact::Redactor,
+    response::{Response, Truncated},
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -37,13 +41,13 @@ impl<'c> AsyncHttpClient<'c> for Client {
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let sent = Zeroizing::new(body);
-            let answer = self.send(parts.method, url, headers.clone(), &sent).await?;
-            if !answer.status.is_success() {
-                return refusal_answer(&answer, &refused(&answer, &sent, &headers));
+            let response = self.send(parts.method, url, headers.clone(), &sent).await?;
+            if !response.status.is_success() {
+                return refusal_answer(&response, &refused(&response, &sent, &headers));
             }
             let asks_for_token =
                 form_urlencoded::parse(&sent).any(|(name, _)| name == "grant_type");
-            if asks_for_token { token_answer(&answer, &sent, &headers) } else { whole(&answer) }
+            if asks_for_token { token_answer(&response, &sent, &headers) } else { whole(&response) }
         })
     }
 }
@@ -56,13 +60,13 @@ impl Client {
         url: Url,
         headers: HeaderMap,
         body: &[u8],
-    ) -> Result<Answer, OAuthError> {
+    ) -> Result<Response, OAuthError> {
         let transport = self.transport();
         // For https, a proxy may be in use, which would carry what is in the clear elsewhere.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
             let problem =
                 "plain http is accepted only where this client's own base URL is plain http, too";
-            return Err(OAuthError::Endpoint(format!("{url}: {problem}")));
+            return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
         }
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
@@ -70,78 +74,82 @@ impl Client {
             if !body.is_empty() {
                 *request.body_mut() = Some(body.to_vec().into());
             }
-            transport.attempt(self.http(), request, &url, deadline)
+            let url = &url;
+            async move {
+                let sent = transport.attempt(self.http(), request, url, deadline).await;
+                sent.map(|response| (response, ()))
+            }
         };
-        transport.send(None, attempt).await.map_err(|failure| {
+        let sent = transport.send(attempt).await;
+        sent.map(|(response, ())| response).map_err(|failure| {
             let endpoint = url.to_string();
-            OAuthError::Transport(TransportError::new(failure, endpoint, transport.timeout))
+            OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
         })
     }
 }
 
 /// A refusal in the form that the `oauth2` crate reads, where it has one.
-fn refusal_answer(answer: &Answer, refused: &TokenError) -> Result<HttpResponse, OAuthError> {
+fn refusal_answer(response: &Response, refused: &TokenError) -> Result<HttpResponse, OAuthError> {
     // What else comes with another status, such as how long to wait, that crate would drop.
-    let is_usual = matches!(answer.status.as_u16(), 400 | 401) && is_oauth_error(answer);
+    let is_usual = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
     let Some(code) = refused.code().filter(|_| is_usual) else {
-        return Err(OAuthError::Refused(refused.clone()));
+        return Err(OAuthError::refused(refused.clone()));
     };
     let json = json!({"error": code.as_str(), "error_description": refused.description()});
-    Ok(response(answer.status.as_u16(), &json))
+    Ok(json_response(response.status.as_u16(), &json))
 }
 
 /// A success answer of the token endpoint in the form that the `oauth2` crate reads.
 fn token_answer(
-    answer: &Answer,
+    response: &Response,
     sent: &[u8],
     headers: &HeaderMap,
 ) -> Result<HttpResponse, OAuthError> {
-    let unreadable = |problem: &str| OAuthError::Unreadable(problem.to_owned());
-    check_whole(answer)?;
-    let Ok(Value::Object(members)) = serde_json::from_slice(without_bom(&answer.body)) else {
-        return Err(unreadable("it is no JSON object"));
+    check_whole(response)?;
+    let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
+        return Err(unreadable_error("it is no JSON object"));
     };
     // Some servers refuse with 200.
     let is_refusal = members.get("error").is_some_and(Value::is_string);
     let Some(members) = token_members(members) else {
         return Err(if is_refusal {
-            OAuthError::Refused(refused(answer, sent, headers))
+            OAuthError::refused(refused(response, sent, headers))
         } else {
-            unreadable("it has no access_token")
+            unreadable_error("it has no access_token")
         });
     };
     // RFC 6749 section 5.1 has 200; a server that says 201 has issued a token all the same.
-    Ok(response(200, &Value::Object(members)))
+    Ok(json_response(200, &Value::Object(members)))
 }
 
 /// The answer to another request than one for a token, such as a revocation.
-fn whole(answer: &Answer) -> Result<HttpResponse, OAuthError> {
-    check_whole(answer)?;
-    let mut response = HttpResponse::new(answer.body.to_vec());
-    *response.status_mut() = answer.status;
-    if let Some(value) = answer.headers.get(CONTENT_TYPE) {
-        response.headers_mut().insert(CONTENT_TYPE, value.clone());
+fn whole(response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_whole(response)?;
+    let mut handed_on = HttpResponse::new(response.body.to_vec());
+    *handed_on.status_mut() = response.status;
+    if let Some(value) = response.headers.get(CONTENT_TYPE) {
+        handed_on.headers_mut().insert(CONTENT_TYPE, value.clone());
     }
-    Ok(response)
+    Ok(handed_on)
 }
 
-fn check_whole(answer: &Answer) -> Result<(), OAuthError> {
-    let problem = match &answer.cut {
+fn check_whole(response: &Response) -> Result<(), OAuthError> {
+    let problem = match &response.truncated {
         None => return Ok(()),
-        Some(Cut::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Cut::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Cut::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+        Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
+        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
     };
-    Err(OAuthError::Unreadable(problem))
+    Err(unreadable_error(&problem))
 }
 
 /// What the server says, without what it may quote of the request.
-fn refused(answer: &Answer, sent: &[u8], headers: &HeaderMap) -> TokenError {
+fn refused(response: &Response, sent: &[u8], headers: &HeaderMap) -> TokenError {
     let basic = basic_secret(headers);
     let form: Vec<_> = form_urlencoded::parse(sent).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::of(&refusal(answer, &Cleaner::knowing(secrets)))
+    TokenError::of(&ApiError::of(response, &Redactor::with_secrets(secrets)))
 }
 
 /// What of a request may be shown; any other field may be a credential.
@@ -169,12 +177,12 @@ fn basic_secret(headers: &HeaderMap) -> Option<String> {
     Some(secret.into_owned())
 }
 
-fn is_oauth_error(answer: &Answer) -> bool {
-    let body: Option<Value> = serde_json::from_slice(without_bom(&answer.body)).ok();
+fn is_oauth_error(response: &Response) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// The members of a token answer, read as leniently as a registration: what was issued must not
+/// The members of a token response, read as leniently as a registration: what was issued must not
 /// be lost for a slip in another member. `None` without an access token.
 fn token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
@@ -204,10 +212,14 @@ fn token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> 
     Some(members)
 }
 
-fn response(status: u16, json: &Value) -> HttpResponse {
+fn json_response(status: u16, json: &Value) -> HttpResponse {
     let mut response = HttpResponse::new(json.to_string().into_bytes());
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
     response
+}
+
+fn unreadable_error(problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Unreadable, problem)
 }

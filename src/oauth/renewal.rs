@@ -1,9 +1,8 @@
 //! Using a registration that the server may no longer accept.
 
-use super::OAuthError;
+use super::error::OAuthError;
 use crate::{
-    Client, ClientInformation, ClientMetadata, RegistrationStore,
-    store::{RetiredReason, now, update},
+    client::Client, metadata::ClientMetadata, response::ClientInformation, store::RegistrationStore,
 };
 
 impl Client {
@@ -17,7 +16,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// That of `work`, or [`OAuthError::Registration`].
+    /// That of `work`, or [`OAuthErrorKind::Registration`](super::OAuthErrorKind::Registration).
     ///
     /// # Examples
     ///
@@ -45,16 +44,14 @@ impl Client {
         mut work: impl FnMut(ClientInformation) -> F,
     ) -> Result<T, OAuthError> {
         let client = self.register_once(metadata, store).await?;
-        let (client_id, is_new) = (client.client_id.clone(), client.attempts() > 0);
+        let (client_id, is_new) = (client.client_id.clone(), client.response().is_some());
         match work(client).await {
             Err(error) if error.is_invalid_client() && !is_new => {
-                let (document, _) = update::read(store).await?;
-                if self.asked(metadata).was_rejected_lately(&document, &client_id, now()) {
-                    return Err(error);
+                if self.reject_registration(metadata, store, &client_id).await? {
+                    work(self.register_once(metadata, store).await?).await
+                } else {
+                    Err(error)
                 }
-                let endpoint = Some(self.registration_endpoint());
-                update::retire(store, endpoint, &client_id, RetiredReason::Rejected).await?;
-                work(self.register_once(metadata, store).await?).await
             }
             result => result,
         }

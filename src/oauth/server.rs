@@ -2,8 +2,8 @@
 
 use reqwest::Url;
 
-use super::OAuthError;
-use crate::client::urls;
+use super::error::{OAuthError, OAuthErrorKind};
+use crate::url;
 
 /// The endpoints of an authorization server (RFC 8414 section 2).
 ///
@@ -92,5 +92,6 @@ impl AuthorizationServer {
 
 /// A URL that may be sent to, by the name of the setting or member that has it.
 pub(super) fn endpoint(name: &str, url: &str) -> Result<Url, OAuthError> {
-    urls::endpoint(url).map_err(|problem| OAuthError::Endpoint(format!("{name}: {problem}")))
+    url::endpoint(url)
+        .map_err(|problem| OAuthError::new(OAuthErrorKind::Endpoint, format!("{name}: {problem}")))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{Stored, record::Record};
-use crate::StoreError;
+use super::{record::Record, registration_store::Versioned};
+use crate::error::StoreError;
 
 /// The format that is written, and the only one that is read.
 const FORMAT: u64 = 1;
@@ -33,12 +33,12 @@ pub(crate) struct Claim {
 
 impl Claim {
     /// What is left of a term when a request has taken as long as it may.
-    pub(crate) const SPARE: Duration = Duration::from_secs(10);
+    pub(crate) const CLAIM_SLACK: Duration = Duration::from_secs(10);
 
     /// Makes a claim for as long as a call may last, and what it takes to save its result.
     pub(crate) fn new(timeout: Duration) -> Self {
         let owner = format!("process {} ({})", std::process::id(), unique());
-        Self { owner, term_seconds: timeout.saturating_add(Self::SPARE).as_secs() }
+        Self { owner, term_seconds: timeout.saturating_add(Self::CLAIM_SLACK).as_secs() }
     }
 
     pub(crate) fn term(&self) -> Duration {
@@ -69,7 +69,7 @@ impl Default for Document {
 
 impl Document {
     /// Reads what a store holds; nothing is an empty document.
-    pub(crate) fn read(stored: Option<&Stored>, place: &str) -> Result<Self, StoreError> {
+    pub(crate) fn read(stored: Option<&Versioned>, place: &str) -> Result<Self, StoreError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         // Messages of the JSON library are not shown: they can quote a value.
         let damaged = |error: serde_json::Error| {
@@ -93,11 +93,11 @@ impl Document {
     }
 
     /// The document as text, with secrets in the clear.
-    pub(crate) fn write(&self, place: &str) -> Result<Stored, StoreError> {
+    pub(crate) fn write(&self, place: &str) -> Result<Versioned, StoreError> {
         let mut text = serde_json::to_string_pretty(self).map_err(|_| {
             StoreError::new("its registrations cannot be written as JSON").at(place)
         })?;
         text.push('\n');
-        Ok(Stored::new(text, ""))
+        Ok(Versioned::new(text, ""))
     }
 }

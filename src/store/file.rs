@@ -8,20 +8,26 @@
 
 mod access;
 mod lock;
+mod paths;
 mod replace;
 
 use std::{
-    fmt, io,
-    path::{Path, PathBuf},
+    fmt,
+    path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use self::lock::Held;
-use super::{RegistrationStore, StoreFuture, StoreLock, Stored, Written};
-use crate::{ConfigError, Error, StoreError};
+use self::{
+    lock::LockGuard,
+    paths::{FileError, Paths},
+};
+use super::registration_store::{
+    RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult,
+};
+use crate::error::{ConfigError, Error, StoreError};
 
 /// Keeps the registrations of an application in a file: for threads, processes and containers
 /// that share its folder.
@@ -57,16 +63,7 @@ pub struct FileStore {
     paths: Arc<Paths>,
     /// The lock, while a caller of this store has it: a write that is under way keeps it, even
     /// where its caller has gone.
-    held: Arc<Mutex<Weak<Held>>>,
-}
-
-/// The files of a store.
-#[derive(Debug)]
-struct Paths {
-    folder: PathBuf,
-    file: PathBuf,
-    lock: PathBuf,
-    new: PathBuf,
+    held: Arc<Mutex<Weak<LockGuard>>>,
 }
 
 impl FileStore {
@@ -135,14 +132,14 @@ impl FileStore {
     /// Runs blocking work where it does not hold up the runtime.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Paths) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Paths) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let paths = Arc::clone(&self.paths);
         match tokio::task::spawn_blocking(move || work(&paths)).await {
-            Ok(done) => done.map_err(|failure| failure.at(&self.place())),
+            Ok(done) => done.map_err(|failure| failure.at(&self.name())),
             Err(_) => {
                 Err(StoreError::new("was interrupted: the runtime is shutting down")
-                    .at(&self.place()))
+                    .at(&self.name()))
             }
         }
     }
@@ -154,11 +151,11 @@ impl FileStore {
         self.held_lock().map(|held| Box::new(held) as StoreLock)
     }
 
-    fn held_lock(&self) -> Option<Arc<Held>> {
+    fn held_lock(&self) -> Option<Arc<LockGuard>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
-    async fn locked(&self, wait: Duration) -> Result<Arc<Held>, StoreError> {
+    async fn locked(&self, wait: Duration) -> Result<Arc<LockGuard>, StoreError> {
         // What a clock cannot hold is no bound.
         let end = Instant::now().checked_add(wait);
         let mut pause = Duration::from_millis(1);
@@ -171,7 +168,7 @@ impl FileStore {
             }
             if end.is_some_and(|end| Instant::now() >= end) {
                 let who = format!("another process or task holds {}", self.paths.lock.display());
-                return Err(StoreError::busy(&self.place(), who, wait));
+                return Err(StoreError::busy(&self.name(), who, wait));
             }
             let jitter = fastrand::f64().mul_add(0.5, 0.75);
             let next = Instant::now() + pause.mul_f64(jitter);
@@ -182,16 +179,16 @@ impl FileStore {
 }
 
 impl RegistrationStore for FileStore {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(self.blocking(access::read))
     }
 
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
-        let text = Stored::new(text.to_owned(), "");
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
+        let text = Versioned::new(text.to_owned(), "");
         let expected = expected.cloned();
         let held = self.held_lock();
         Box::pin(self.blocking(move |paths| {
@@ -209,7 +206,7 @@ impl RegistrationStore for FileStore {
         Box::pin(async move { Ok(Some(Box::new(self.locked(wait).await?) as StoreLock)) })
     }
 
-    fn prepare(&self, _: Duration) -> StoreFuture<'_, ()> {
+    fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
         let held = self.held_lock();
         Box::pin(self.blocking(move |paths| {
             let file = replace::reserve(paths)?;
@@ -220,7 +217,7 @@ impl RegistrationStore for FileStore {
         }))
     }
 
-    fn place(&self) -> String {
+    fn name(&self) -> String {
         self.paths.file.display().to_string()
     }
 }
@@ -228,30 +225,5 @@ impl RegistrationStore for FileStore {
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("FileStore").field(&self.paths.file).finish()
-    }
-}
-
-/// Why a file could not be used.
-enum Failure {
-    Io { what: &'static str, path: PathBuf, error: io::Error },
-    Refused(StoreError),
-}
-
-impl Failure {
-    /// For `map_err`: what was tried with which file.
-    fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::Io { what, path: path.to_owned(), error }
-    }
-
-    fn at(self, place: &str) -> StoreError {
-        match self {
-            Self::Refused(error) => error.at(place),
-            // The system's message is short, and what one has to know at once.
-            Self::Io { what, path, error } => {
-                let problem =
-                    format!("cannot be used: to {what} {} failed: {error}", path.display());
-                StoreError::new(problem).at(place)
-            }
-        }
     }
 }

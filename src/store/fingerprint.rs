@@ -1,6 +1,9 @@
 //! What was asked, in a form that two askings for the same client share.
 
-use crate::{ClientMetadata, MetadataField, loopback};
+use crate::{
+    metadata::{ClientMetadata, MetadataField},
+    url,
+};
 
 /// The values of every field, where their order does not matter.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,9 +16,9 @@ impl Fingerprint {
 }
 
 fn values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
-    let given = field.values(metadata).into_iter().filter(|value| !value.is_empty());
+    let given = metadata.values(field).into_iter().filter(|value| !value.is_empty());
     let mut values: Vec<_> = match field {
-        MetadataField::RedirectUris => given.map(loopback::without_port).collect(),
+        MetadataField::RedirectUris => given.map(url::without_port).collect(),
         _ => given.map(str::to_owned).collect(),
     };
     values.sort_unstable();

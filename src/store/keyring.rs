@@ -18,8 +18,11 @@ use self::{
     entries::Keyring,
     secrets::{Entry, Filled, TakenOut},
 };
-use super::{FileStore, RegistrationStore, StoreFuture, StoreLock, Stored, Written};
-use crate::StoreError;
+use super::{
+    file::FileStore,
+    registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult},
+};
+use crate::error::StoreError;
 
 /// Keeps registrations in a file and their secrets in the system keyring: macOS's keychain,
 /// Windows' credential manager, elsewhere the Secret Service (GNOME Keyring, `KWallet`).
@@ -95,20 +98,20 @@ impl KeyringStore {
     /// Puts `text` in the place of what was read. Under the lock.
     async fn replace(
         &self,
-        text: &Stored,
-        expected: Option<&Stored>,
-    ) -> Result<Written, StoreError> {
+        text: &Versioned,
+        expected: Option<&Versioned>,
+    ) -> Result<WriteResult, StoreError> {
         let now = self.filled().await?;
-        if now.as_ref().map(|now| now.text.expose()) != expected.map(Stored::expose) {
-            return Ok(Written::Conflict);
+        if now.as_ref().map(|now| now.text.expose()) != expected.map(Versioned::expose) {
+            return Ok(WriteResult::Conflict);
         }
         let (raw, known) = now.map(|now| (now.raw, now.entries)).unzip();
         let TakenOut { text, fresh } = secrets::take_out(text, &known.unwrap_or_default());
         self.keyring.put(fresh.clone()).await?;
         let written = self.file.write(text.expose(), raw.as_ref()).await;
         let is_named = match &written {
-            Ok(Written::Done) => true,
-            Ok(Written::Conflict) => false,
+            Ok(WriteResult::Written) => true,
+            Ok(WriteResult::Conflict) => false,
             Err(_) => self.may_name(&fresh).await,
         };
         if !is_named {
@@ -131,9 +134,9 @@ impl KeyringStore {
 }
 
 impl RegistrationStore for KeyringStore {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async {
-            let filled = self.filled().await.map_err(|error| error.at(&self.place()))?;
+            let filled = self.filled().await.map_err(|error| error.at(&self.name()))?;
             Ok(filled.map(|filled| filled.text))
         })
     }
@@ -141,9 +144,9 @@ impl RegistrationStore for KeyringStore {
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
-        let (text, expected) = (Stored::new(text.to_owned(), ""), expected.cloned());
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
+        let (text, expected) = (Versioned::new(text.to_owned(), ""), expected.cloned());
         let (store, held) = (self.clone(), self.file.held());
         // What has begun is done to its end, under the lock, even where its caller has gone.
         let work = async move {
@@ -155,7 +158,7 @@ impl RegistrationStore for KeyringStore {
             let written = tokio::spawn(work).await.unwrap_or_else(|_| {
                 Err(StoreError::new("was interrupted: the runtime is shutting down"))
             });
-            written.map_err(|error| error.at(&self.place()))
+            written.map_err(|error| error.at(&self.name()))
         })
     }
 
@@ -163,15 +166,15 @@ impl RegistrationStore for KeyringStore {
         self.file.lock(wait)
     }
 
-    fn prepare(&self, wait: Duration) -> StoreFuture<'_, ()> {
+    fn preflight(&self, wait: Duration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            self.file.prepare(wait).await?;
-            self.keyring.prove(wait).await.map_err(|error| error.at(&self.place()))
+            self.file.preflight(wait).await?;
+            self.keyring.prove(wait).await.map_err(|error| error.at(&self.name()))
         })
     }
 
-    fn place(&self) -> String {
-        self.file.place()
+    fn name(&self) -> String {
+        self.file.name()
     }
 }
 

@@ -4,15 +4,18 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{RetiredReason, document::Document, fingerprint::Fingerprint, record::Record};
+use super::{document::Document, fingerprint::Fingerprint, record::Record, retired::RetiredReason};
 use crate::{
-    ClientInformation, ClientMetadata, ClientSecret, SecretExpiry, StoreError, StoreErrorKind,
-    loopback,
+    error::{StoreError, StoreErrorKind},
+    metadata::ClientMetadata,
+    response::{ClientInformation, SecretExpiry},
+    secret::ClientSecret,
+    url,
 };
 
 /// What is looked for: a client of this endpoint, registered for this.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Query {
     pub(crate) endpoint: String,
     pub(crate) metadata: ClientMetadata,
     /// How long before its end a secret counts as expired.
@@ -21,17 +24,17 @@ pub(crate) struct Asked {
 
 /// What a document has for it.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum Lookup {
     Usable(Box<ClientInformation>),
     /// Nothing; a new client has to be registered.
-    Nothing(Need),
+    Nothing(RegisterReason),
     /// A client that cannot be used, and that nothing replaces by itself.
-    Refused(Problem),
+    Refused(Unusable),
 }
 
 /// Why a client has to be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum RegisterReason {
     NoRecord,
     Expired,
     Changed,
@@ -40,7 +43,7 @@ pub(crate) enum Need {
 
 /// Why a client cannot be used: one that a person entered, but for the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Problem {
+pub(crate) enum Unusable {
     Expired(String),
     Rejected(String),
     Redirect {
@@ -54,13 +57,13 @@ pub(crate) enum Problem {
     },
 }
 
-impl Asked {
+impl Query {
     /// Looks for a client in `document`, as of `now`. Of its registrations, those from `known` on
     /// are new: registered while this caller waited, and so as good as its own would be.
-    pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>, known: usize) -> Found {
+    pub(crate) fn find(&self, document: &Document, now: DateTime<Utc>, known: usize) -> Lookup {
         match self.imported(document, now) {
-            Some(Ok(client)) => return Found::Usable(Box::new(client.clone())),
-            Some(Err(problem)) => return Found::Refused(problem),
+            Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
+            Some(Err(problem)) => return Lookup::Refused(problem),
             None => {}
         }
         let fingerprint = Fingerprint::of(&self.metadata);
@@ -69,26 +72,30 @@ impl Asked {
         let mut same = here().filter(|(_, kept)| is_for(kept, &fingerprint));
         let Some((index, newest)) = same.next() else {
             let is_asked_otherwise = here().any(|(_, kept)| !kept.is_imported());
-            return Found::Nothing(if is_asked_otherwise { Need::Changed } else { Need::NoRecord });
+            return Lookup::Nothing(if is_asked_otherwise {
+                RegisterReason::Changed
+            } else {
+                RegisterReason::NoRecord
+            });
         };
         match newest.retired.map(|retired| retired.reason) {
             None => {}
-            Some(RetiredReason::Rejected) => return Found::Nothing(Need::Rejected),
-            Some(_) => return Found::Nothing(Need::NoRecord),
+            Some(RetiredReason::Rejected) => return Lookup::Nothing(RegisterReason::Rejected),
+            Some(_) => return Lookup::Nothing(RegisterReason::NoRecord),
         }
-        if let Some(lost) = Problem::lost(newest) {
-            return Found::Refused(lost);
+        if let Some(lost) = Unusable::lost(newest) {
+            return Lookup::Refused(lost);
         }
         let margin = if index < known { self.margin } else { Duration::ZERO };
         if is_expired(newest, same.next().map(|(_, before)| before), margin, now) {
-            return Found::Nothing(Need::Expired);
+            return Lookup::Nothing(RegisterReason::Expired);
         }
         let mut client = newest.client.clone();
         // What the server did not state is what was asked, as far as anyone knows.
-        if let Some(asked) = newest.requested.as_ref().filter(|_| !client.states_metadata()) {
+        if let Some(asked) = newest.requested.as_ref().filter(|_| !client.has_metadata()) {
             client.metadata.redirect_uris.clone_from(&asked.redirect_uris);
         }
-        Found::Usable(Box::new(client))
+        Lookup::Usable(Box::new(client))
     }
 
     /// Puts in a client that was registered earlier; returns whether it was not there yet.
@@ -102,8 +109,8 @@ impl Asked {
             return false;
         }
         match self.find(document, now, usize::MAX) {
-            Found::Usable(_) => self.put_superseded(document, client.clone()),
-            Found::Nothing(_) | Found::Refused(_) => self.put(document, client.clone()),
+            Lookup::Usable(_) => self.put_lost_race(document, client.clone()),
+            Lookup::Nothing(_) | Lookup::Refused(_) => self.put(document, client.clone()),
         }
         true
     }
@@ -124,9 +131,9 @@ impl Asked {
     }
 
     /// Puts a client in as history: another is used in its place.
-    pub(super) fn put_superseded(&self, document: &mut Document, client: ClientInformation) {
+    pub(super) fn put_lost_race(&self, document: &mut Document, client: ClientInformation) {
         let mut kept = Record::new(&self.endpoint, Some(&self.metadata), client);
-        kept.retire(RetiredReason::Superseded);
+        kept.retire(RetiredReason::LostRace);
         // Before the one in use: the newest of an asking stays the one that counts.
         let place = document.registrations.iter().rposition(self.answers());
         let place = place.unwrap_or(document.registrations.len());
@@ -158,7 +165,7 @@ impl Asked {
     /// not count: the server may have registered the same again.
     pub(super) fn has(&self, document: &Document, client: &ClientInformation) -> bool {
         let was_put = |kept: &&Record| {
-            kept.retired.is_none_or(|retired| retired.reason == RetiredReason::Superseded)
+            kept.retired.is_none_or(|retired| retired.reason == RetiredReason::LostRace)
         };
         document.registrations.iter().filter(|kept| self.is_here(kept)).filter(was_put).any(
             |kept| {
@@ -182,26 +189,26 @@ impl Asked {
         &self,
         document: &'a Document,
         now: DateTime<Utc>,
-    ) -> Option<Result<&'a ClientInformation, Problem>> {
+    ) -> Option<Result<&'a ClientInformation, Unusable>> {
         let mut imported = document.registrations.iter().rev();
         let newest = imported.find(|kept| self.is_here(kept) && kept.is_imported())?;
         let client = &newest.client;
         match newest.retired.map(|retired| retired.reason) {
             None => {}
             Some(RetiredReason::Rejected) => {
-                return Some(Err(Problem::Rejected(client.client_id.clone())));
+                return Some(Err(Unusable::Rejected(client.client_id.clone())));
             }
             Some(_) => return None,
         }
-        if let Some(lost) = Problem::lost(newest) {
+        if let Some(lost) = Unusable::lost(newest) {
             return Some(Err(lost));
         }
         if expires_within(client, self.margin, now) {
-            return Some(Err(Problem::Expired(client.client_id.clone())));
+            return Some(Err(Unusable::Expired(client.client_id.clone())));
         }
         if let Some(uri) = self.missing_redirect(client) {
             let (client_id, uri) = (client.client_id.clone(), uri.to_owned());
-            return Some(Err(Problem::Redirect { client_id, uri }));
+            return Some(Err(Unusable::Redirect { client_id, uri }));
         }
         Some(Ok(client))
     }
@@ -209,9 +216,9 @@ impl Asked {
     /// A redirect URI that is asked for and that `client`, which states some, does not have.
     fn missing_redirect(&self, client: &ClientInformation) -> Option<&str> {
         let stated = &client.metadata.redirect_uris;
-        let stated: Vec<_> = stated.iter().map(|uri| loopback::without_port(uri)).collect();
+        let stated: Vec<_> = stated.iter().map(|uri| url::without_port(uri)).collect();
         let mut asked = self.metadata.redirect_uris.iter();
-        let missing = asked.find(|uri| !stated.contains(&loopback::without_port(uri)))?;
+        let missing = asked.find(|uri| !stated.contains(&url::without_port(uri)))?;
         (!stated.is_empty()).then_some(missing)
     }
 }
@@ -248,7 +255,7 @@ fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Ut
     client.client_secret.is_some() && end.timestamp().saturating_sub(margin) <= now.timestamp()
 }
 
-impl Need {
+impl RegisterReason {
     /// The need as spans record it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -260,7 +267,7 @@ impl Need {
     }
 }
 
-impl Problem {
+impl Unusable {
     /// Whether the secrets of a client are lost.
     pub(super) fn lost(kept: &Record) -> Option<Self> {
         let entry = kept.lost_secrets()?.to_owned();
@@ -270,7 +277,7 @@ impl Problem {
     pub(crate) fn at(self, place: &str) -> StoreError {
         let kind = match self {
             Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
-                StoreErrorKind::Imported
+                StoreErrorKind::ImportedUnusable
             }
             Self::Lost { .. } => StoreErrorKind::SecretLost,
         };
@@ -278,7 +285,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entered =
             |id| format!("the client {id:?} was entered by a person and is not replaced by itself");

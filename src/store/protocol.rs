@@ -34,14 +34,14 @@ use chrono::{DateTime, Utc};
 
 use super::{
     document::{Claim, Document},
-    lookup::{Asked, Found, Need, Problem},
+    lookup::{Lookup, Query, RegisterReason, Unusable},
 };
-use crate::ClientInformation;
+use crate::response::ClientInformation;
 
 /// One caller's part.
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
-    asked: Asked,
+    asked: Query,
     claim: Claim,
     /// A claim that has outlived its term.
     dead: Option<Claim>,
@@ -69,7 +69,7 @@ enum State {
 pub(crate) enum End {
     Done(Box<ClientInformation>),
     /// A client is kept that cannot be used and is not replaced.
-    Refused(Problem),
+    Refused(Unusable),
     /// No client came of the request.
     NotRegistered,
 }
@@ -81,12 +81,12 @@ pub(crate) enum Step {
     Write(Document),
     /// Wait for the owner of this claim, then read.
     Wait(Claim),
-    Register(Need),
+    Register(RegisterReason),
     End(End),
 }
 
 impl Protocol {
-    pub(crate) fn new(asked: Asked, claim: Claim) -> Self {
+    pub(crate) fn new(asked: Query, claim: Claim) -> Self {
         Self {
             asked,
             claim,
@@ -167,9 +167,9 @@ impl Protocol {
 
     fn look(&mut self, now: DateTime<Utc>) -> Step {
         let need = match self.find(now) {
-            Found::Usable(client) => return self.leave(End::Done(client)),
-            Found::Refused(problem) => return self.leave(End::Refused(problem)),
-            Found::Nothing(need) => need,
+            Lookup::Usable(client) => return self.leave(End::Done(client)),
+            Lookup::Refused(problem) => return self.leave(End::Refused(problem)),
+            Lookup::Nothing(need) => need,
         };
         match &self.held.claim {
             _ if self.has_lock => Step::Register(need),
@@ -190,8 +190,8 @@ impl Protocol {
         now: DateTime<Utc>,
     ) -> Step {
         let others = match self.find(now) {
-            Found::Usable(kept) => Some(kept),
-            Found::Nothing(_) | Found::Refused(_) => None,
+            Lookup::Usable(kept) => Some(kept),
+            Lookup::Nothing(_) | Lookup::Refused(_) => None,
         };
         if was_tried && self.asked.has(&self.held, &registered) {
             // An earlier write took effect after all.
@@ -199,7 +199,7 @@ impl Protocol {
         }
         let mut document = self.held.clone();
         let answer = if let Some(kept) = others {
-            self.asked.put_superseded(&mut document, (*registered).clone());
+            self.asked.put_lost_race(&mut document, (*registered).clone());
             kept
         } else {
             self.asked.put(&mut document, (*registered).clone());
@@ -220,7 +220,7 @@ impl Protocol {
         Step::Write(document)
     }
 
-    fn find(&self, now: DateTime<Utc>) -> Found {
+    fn find(&self, now: DateTime<Utc>) -> Lookup {
         self.asked.find(&self.held, now, self.known.unwrap_or(usize::MAX))
     }
 

@@ -3,11 +3,10 @@
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Retired, RetiredReason};
-use crate::{ClientInformation, ClientMetadata, information::read};
+use super::retired::{Retired, RetiredReason};
+use crate::{metadata::ClientMetadata, response::ClientInformation};
 
 /// A client in a document, in use or history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,15 +20,15 @@ pub(super) struct Record {
     pub(super) retired: Option<Retired>,
     /// Where its secrets are, when they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    secrets: Option<Elsewhere>,
-    #[serde(serialize_with = "exposed", deserialize_with = "read_back")]
+    secrets: Option<SecretLocation>,
+    #[serde(serialize_with = "exposed")]
     pub(super) client: ClientInformation,
 }
 
 /// Where the secrets of a client are that are not in the document; `KeyringStore` writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Elsewhere {
+enum SecretLocation {
     /// In this entry of the system keyring. Only a file says so; what was read from there is put
     /// in before the document is.
     Keyring(String),
@@ -60,13 +59,13 @@ impl Record {
 
     pub(super) fn lost_secrets(&self) -> Option<&str> {
         match &self.secrets {
-            Some(Elsewhere::Lost(entry)) => Some(entry),
-            Some(Elsewhere::Keyring(_)) | None => None,
+            Some(SecretLocation::Lost(entry)) => Some(entry),
+            Some(SecretLocation::Keyring(_)) | None => None,
         }
     }
 
     pub(super) fn is_in_keyring(&self) -> bool {
-        matches!(self.secrets, Some(Elsewhere::Keyring(_)))
+        matches!(self.secrets, Some(SecretLocation::Keyring(_)))
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -86,9 +85,4 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 fn exposed<S: Serializer>(client: &ClientInformation, serializer: S) -> Result<S::Ok, S::Error> {
     client.expose_json().serialize(serializer)
-}
-
-fn read_back<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientInformation, D::Error> {
-    let members = Map::<String, Value>::deserialize(deserializer)?;
-    read::members(members).map_err(|_| D::Error::custom("no client_id"))
 }

@@ -13,8 +13,11 @@ use object_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{RegistrationStore, StoreFuture, Stored, Written};
-use crate::{ConfigError, Error, StoreError, text::Cleaner};
+use super::registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult};
+use crate::{
+    error::{ConfigError, Error, StoreError},
+    redact::Redactor,
+};
 
 /// What is larger is not read: far more than any history of registrations.
 const CAP: u64 = 64 * 1024 * 1024;
@@ -143,13 +146,13 @@ impl SharedStore {
         self.path.as_ref()
     }
 
-    async fn get(&self) -> Result<Option<Stored>, StoreError> {
+    async fn get(&self) -> Result<Option<Versioned>, StoreError> {
         let answer = match self.objects.get_opts(&self.path, GetOptions::default()).await {
             Ok(answer) => answer,
             Err(ObjectError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(self.failed("read", &error)),
         };
-        let damaged = |how: &str| Err(StoreError::damaged(&self.place(), how));
+        let damaged = |how: &str| Err(StoreError::damaged(&self.name(), how));
         if answer.meta.size >= CAP {
             return damaged("it is larger than 64 MiB");
         }
@@ -163,34 +166,38 @@ impl SharedStore {
             return damaged("it is not UTF-8");
         };
         let version = serde_json::json!(version).to_string();
-        Ok(Some(Stored::new(text, version)))
+        Ok(Some(Versioned::new(text, version)))
     }
 
-    async fn put(&self, text: &str, expected: Option<&Stored>) -> Result<Written, StoreError> {
+    async fn put(
+        &self,
+        text: &str,
+        expected: Option<&Versioned>,
+    ) -> Result<WriteResult, StoreError> {
         let Some(expected) = expected else {
             self.try_conditions().await?;
             return self.put_where(text, PutMode::Create).await;
         };
         let Ok(version) = serde_json::from_str::<Version>(expected.version()) else {
             let problem = "was not what was read: write what `read` of this store returned";
-            return Err(StoreError::new(problem).at(&self.place()));
+            return Err(StoreError::new(problem).at(&self.name()));
         };
         let Version { e_tag, version } = version;
         self.put_where(text, PutMode::Update(UpdateVersion { e_tag, version })).await
     }
 
-    async fn put_where(&self, text: &str, mode: PutMode) -> Result<Written, StoreError> {
+    async fn put_where(&self, text: &str, mode: PutMode) -> Result<WriteResult, StoreError> {
         let is_update = matches!(mode, PutMode::Update(_));
         let payload = PutPayload::from(text.to_owned());
         match self.objects.put_opts(&self.path, payload, PutOptions::from(mode)).await {
-            Ok(_) => Ok(Written::Done),
+            Ok(_) => Ok(WriteResult::Written),
             Err(
                 ObjectError::AlreadyExists { .. }
                 | ObjectError::Precondition { .. }
                 | ObjectError::NotModified { .. },
-            ) => Ok(Written::Conflict),
+            ) => Ok(WriteResult::Conflict),
             // Removed in between; of a missing bucket the next read and write tell.
-            Err(ObjectError::NotFound { .. }) if is_update => Ok(Written::Conflict),
+            Err(ObjectError::NotFound { .. }) if is_update => Ok(WriteResult::Conflict),
             Err(error) => Err(self.failed("write", &error)),
         }
     }
@@ -200,7 +207,7 @@ impl SharedStore {
     async fn try_conditions(&self) -> Result<(), StoreError> {
         let (e_tag, version) = (format!("\"{}\"", "0".repeat(32)), "1".to_owned());
         let mode = PutMode::Update(UpdateVersion { e_tag: Some(e_tag), version: Some(version) });
-        if self.put_where("", mode).await? == Written::Conflict {
+        if self.put_where("", mode).await? == WriteResult::Conflict {
             return Ok(());
         }
         // Not to be taken for a store. If it stays, it is refused as damaged.
@@ -213,7 +220,7 @@ impl SharedStore {
             "cannot be used: its service {what}, and two hosts could overwrite each other; use one \
              with conditional writes, and leave them on"
         );
-        StoreError::new(problem).at(&self.place())
+        StoreError::new(problem).at(&self.name())
     }
 
     fn failed(&self, what: &str, error: &ObjectError) -> StoreError {
@@ -227,7 +234,7 @@ impl SharedStore {
             _ => "",
         };
         let problem = format!("cannot be used: to {what} it failed: {}{why}", cause(error));
-        StoreError::new(problem).at(&self.place())
+        StoreError::new(problem).at(&self.name())
     }
 }
 
@@ -246,7 +253,7 @@ fn cause(error: &ObjectError) -> String {
     } else if let Some((_, body)) = text.split_once(BODY) {
         ("an error in the answer", body)
     } else {
-        return Cleaner::new(None, None).clean(&text);
+        return Redactor::new(None, None).redact(&text);
     };
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     match code {
@@ -258,15 +265,15 @@ fn cause(error: &ObjectError) -> String {
 }
 
 impl RegistrationStore for SharedStore {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(self.get())
     }
 
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         // What has begun is done to its end, even where its caller has gone: it may be the one
         // place that a secret is in.
         let (store, text, expected) = (self.clone(), text.to_owned(), expected.cloned());
@@ -277,13 +284,13 @@ impl RegistrationStore for SharedStore {
         })
     }
 
-    fn place(&self) -> String {
+    fn name(&self) -> String {
         format!("{} in {}", self.path, self.objects)
     }
 }
 
 impl fmt::Debug for SharedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedStore").field(&self.place()).finish()
+        f.debug_tuple("SharedStore").field(&self.name()).finish()
     }
 }

@@ -6,10 +6,18 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    RegistrationStore, RetiredReason, Stored, StoredRegistration, Written, document::Document,
-    lookup::Problem, record::Record,
+    document::Document,
+    lookup::Unusable,
+    record::Record,
+    registration_store::{RegistrationStore, Versioned, WriteResult},
+    retired::RetiredReason,
+    stored_registration::StoredRegistration,
 };
-use crate::{ClientInformation, ConfigError, Error, StoreError, client::urls};
+use crate::{
+    error::{ConfigError, Error, StoreError},
+    response::ClientInformation,
+    url,
+};
 
 /// How long a change waits for others who use the store: as long as a call does by default.
 const WAIT: Duration = Duration::from_secs(30);
@@ -17,8 +25,8 @@ const WAIT: Duration = Duration::from_secs(30);
 /// The document, and the text it was read from.
 pub(crate) async fn read<S: RegistrationStore + ?Sized>(
     store: &S,
-) -> Result<(Document, Option<Stored>), StoreError> {
-    let place = store.place();
+) -> Result<(Document, Option<Versioned>), StoreError> {
+    let place = store.name();
     let stored = store.read().await.map_err(|error| error.at(&place))?;
     Ok((Document::read(stored.as_ref(), &place)?, stored))
 }
@@ -27,9 +35,9 @@ pub(crate) async fn read<S: RegistrationStore + ?Sized>(
 pub(crate) async fn write<S: RegistrationStore + ?Sized>(
     store: &S,
     document: &Document,
-    expected: Option<&Stored>,
-) -> Result<Written, StoreError> {
-    let place = store.place();
+    expected: Option<&Versioned>,
+) -> Result<WriteResult, StoreError> {
+    let place = store.name();
     let text = document.write(&place)?;
     store.write(text.expose(), expected).await.map_err(|error| error.at(&place))
 }
@@ -47,8 +55,8 @@ pub(super) async fn export<S: RegistrationStore + ?Sized>(
 ) -> Result<Option<Value>, Error> {
     let mut records = read(store).await?.0.registrations.into_iter().rev();
     let found = records.find(|kept| kept.client.client_id == client_id);
-    if let Some(lost) = found.as_ref().and_then(Problem::lost) {
-        return Err(lost.at(&store.place()).into());
+    if let Some(lost) = found.as_ref().and_then(Unusable::lost) {
+        return Err(lost.at(&store.name()).into());
     }
     Ok(found.map(|kept| kept.client.expose_json()))
 }
@@ -84,7 +92,7 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
     endpoint: &str,
     client: &ClientInformation,
 ) -> Result<(), Error> {
-    let endpoint = urls::endpoint(endpoint).map_err(|problem| {
+    let endpoint = url::endpoint(endpoint).map_err(|problem| {
         let problem = format!("the endpoint is no registration endpoint: {problem}");
         ConfigError::new("RegistrationStore::import", problem)
     })?;
@@ -108,18 +116,18 @@ pub(crate) async fn change<S: RegistrationStore + ?Sized>(
     store: &S,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
-    let _lock = store.lock(WAIT).await.map_err(|error| error.at(&store.place()))?;
+    let _lock = store.lock(WAIT).await.map_err(|error| error.at(&store.name()))?;
     let end = Instant::now() + WAIT;
     while Instant::now() < end {
         let (mut document, stored) = read(store).await?;
         if !change(&mut document) {
             return Ok(false);
         }
-        if write(store, &document, stored.as_ref()).await? == Written::Done {
+        if write(store, &document, stored.as_ref()).await? == WriteResult::Written {
             return Ok(true);
         }
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.place(), "others keep changing it", WAIT))
+    Err(StoreError::busy(&store.name(), "others keep changing it", WAIT))
 }

@@ -13,7 +13,7 @@ use super::{
     params::{Params, with_params},
     state::State,
 };
-use crate::{ClientInformation, GrantType, ResponseType, loopback};
+use crate::{ClientInformation, GrantType, ResponseType, url};
 
 pub(super) const PATH: &str = "/app/oauth/authorize";
 
@@ -56,7 +56,7 @@ fn addressee<'a>(
     let client =
         state.ledger.client(id).ok_or("The program (client_id) is not registered here.")?;
     let registered = &client.metadata.redirect_uris;
-    let same = |a, b| loopback::without_port(a) == loopback::without_port(b);
+    let same = |a, b| url::without_port(a) == url::without_port(b);
     let uri = match (params.get("redirect_uri"), registered.as_slice()) {
         // The port of a loopback address is free (RFC 8252 section 7.3).
         (Some(asked), _) if registered.iter().any(|own| same(own, asked)) => asked,

@@ -6,7 +6,7 @@ use fluent_uri::Uri;
 use wiremock::ResponseTemplate;
 
 use super::{authorize::PATH, ledger::Asked};
-use crate::{ClientInformation, text::shown};
+use crate::{ClientInformation, redact::sanitize};
 
 pub(super) const ALLOW: &str = "allow";
 pub(super) const DENY: &str = "deny";
@@ -36,10 +36,10 @@ pub(super) fn question(question: &Question<'_>) -> ResponseTemplate {
         Some(name) => (name, "That is what it calls itself, and nobody has checked it."),
         None => (client.client_id.as_str(), "It has given no name."),
     };
-    let name = escaped(&shown(name));
-    let mut facts = fact("Its client id", &[shown(&client.client_id)]);
+    let name = escaped(&sanitize(name));
+    let mut facts = fact("Its client id", &[sanitize(&client.client_id)]);
     if let Some(uri) = &client.metadata.client_uri {
-        facts += &fact("Its website, as it says", &[shown(uri)]);
+        facts += &fact("Its website, as it says", &[sanitize(uri)]);
     }
     facts += &match &asked.grant.scope {
         Some(scope) => fact("What it asks for", &scope.split(' ').collect::<Vec<_>>()),

@@ -1,7 +1,7 @@
 //! A person at the authorization page, without a browser.
 
 use super::{authorize, page};
-use crate::loopback::is_loopback;
+use crate::url::is_loopback;
 
 /// Opens an authorization URL and presses a button; gives the URL that a browser would be sent
 /// to, or says what is shown instead.

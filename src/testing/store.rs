@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 
 use futures_util::future::join_all;
 
-use crate::store::{RegistrationStore, StoreLock, Stored, Written};
+use crate::store::{RegistrationStore, StoreLock, Versioned, WriteResult};
 
 /// How many use the store at once.
 const HANDLES: usize = 16;
@@ -68,7 +68,7 @@ impl Rule {
     }
 
     /// What the store has, which has to be something.
-    async fn read<S: RegistrationStore>(self, store: &S) -> Stored {
+    async fn read<S: RegistrationStore>(self, store: &S) -> Versioned {
         match self.worked("a read", store.read().await) {
             Some(stored) => stored,
             None => self.broken("a read returned None although a text had been written"),
@@ -91,20 +91,30 @@ impl Rule {
         self,
         store: &S,
         text: &str,
-        expected: Option<&Stored>,
-    ) -> Written {
+        expected: Option<&Versioned>,
+    ) -> WriteResult {
         let _lock = self.lock(store).await;
         self.worked("a write", store.write(text, expected).await)
     }
 
-    async fn writes<S: RegistrationStore>(self, store: &S, text: &str, expected: Option<&Stored>) {
-        if self.write(store, text, expected).await == Written::Conflict {
+    async fn writes<S: RegistrationStore>(
+        self,
+        store: &S,
+        text: &str,
+        expected: Option<&Versioned>,
+    ) {
+        if self.write(store, text, expected).await == WriteResult::Conflict {
             self.broken("a write that expected what was there returned Conflict");
         }
     }
 
-    async fn refuses<S: RegistrationStore>(self, store: &S, text: &str, expected: Option<&Stored>) {
-        if self.write(store, text, expected).await == Written::Done {
+    async fn refuses<S: RegistrationStore>(
+        self,
+        store: &S,
+        text: &str,
+        expected: Option<&Versioned>,
+    ) {
+        if self.write(store, text, expected).await == WriteResult::Written {
             let expected = if expected.is_some() { "an earlier text" } else { "nothing" };
             self.broken(format!("a write that expected {expected} returned Done"));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::{Answer, Failure};
+use crate::{error::TransportFailure, response::Response};
 
 /// The first wait is random below this; the bound doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
@@ -17,28 +17,28 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How one attempt ended, as far as the decision goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happened {
+pub(crate) enum AttemptOutcome {
     /// No answer; whether any part of the request may have left.
-    NoAnswer { sent: bool },
+    NoResponse { sent: bool },
     /// An answer, and the Retry-After it carried if that was usable.
-    Answered { status: StatusCode, retry_after: Option<Duration> },
+    Response { status: StatusCode, retry_after: Option<Duration> },
 }
 
-impl Happened {
-    pub(super) fn of(result: &Result<Answer, Failure>) -> Self {
+impl AttemptOutcome {
+    pub(super) fn of(result: Result<&Response, &TransportFailure>) -> Self {
         match result {
-            Err(failure) => Self::NoAnswer { sent: failure.sent },
-            Ok(Answer { status, retry_after, .. }) => {
-                Self::Answered { status: *status, retry_after: *retry_after }
+            Err(failure) => Self::NoResponse { sent: failure.sent },
+            Ok(Response { status, retry_after, .. }) => {
+                Self::Response { status: *status, retry_after: *retry_after }
             }
         }
     }
 
     /// Whether the server takes no request now: a 429, or a 503 that says until when.
-    pub(super) fn is_refused_for_now(&self) -> bool {
+    fn is_refused_for_now(&self) -> bool {
         match self {
-            Self::Answered { status: StatusCode::TOO_MANY_REQUESTS, .. } => true,
-            Self::Answered { status: StatusCode::SERVICE_UNAVAILABLE, retry_after } => {
+            Self::Response { status: StatusCode::TOO_MANY_REQUESTS, .. } => true,
+            Self::Response { status: StatusCode::SERVICE_UNAVAILABLE, retry_after } => {
                 retry_after.is_some()
             }
             _ => false,
@@ -48,38 +48,39 @@ impl Happened {
 
 /// What to do after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum RetryDecision {
     /// Hand it on.
-    GiveBack,
+    Stop,
     /// Send again after a random wait below this bound (full jitter).
     Backoff(Duration),
     /// Send again after exactly this, as the server asked.
     After(Duration),
 }
 
-pub(crate) fn decide(happened: &Happened, attempts: u32, max_retries: u32) -> Decision {
+pub(crate) fn decide(happened: &AttemptOutcome, attempts: u32, max_retries: u32) -> RetryDecision {
     if attempts > max_retries {
-        return Decision::GiveBack;
+        return RetryDecision::Stop;
     }
     match *happened {
-        Happened::NoAnswer { sent: true } => Decision::GiveBack,
-        Happened::Answered { .. } if !happened.is_refused_for_now() => Decision::GiveBack,
-        Happened::Answered { retry_after: Some(wait), .. } if wait > MAX_RETRY_AFTER => {
-            Decision::GiveBack
+        AttemptOutcome::NoResponse { sent: true } => RetryDecision::Stop,
+        AttemptOutcome::Response { .. } if !happened.is_refused_for_now() => RetryDecision::Stop,
+        AttemptOutcome::Response { retry_after: Some(wait), .. } if wait > MAX_RETRY_AFTER => {
+            RetryDecision::Stop
         }
-        Happened::Answered { retry_after: Some(wait), .. } => Decision::After(wait),
-        Happened::NoAnswer { sent: false } | Happened::Answered { retry_after: None, .. } => {
-            Decision::Backoff(backoff(attempts))
+        AttemptOutcome::Response { retry_after: Some(wait), .. } => RetryDecision::After(wait),
+        AttemptOutcome::NoResponse { sent: false }
+        | AttemptOutcome::Response { retry_after: None, .. } => {
+            RetryDecision::Backoff(backoff(attempts))
         }
     }
 }
 
 /// How long to wait before sending again; `None` to hand the result on.
-pub(super) fn wait(happened: &Happened, attempts: u32, max_retries: u32) -> Option<Duration> {
+pub(super) fn wait(happened: &AttemptOutcome, attempts: u32, max_retries: u32) -> Option<Duration> {
     match decide(happened, attempts, max_retries) {
-        Decision::GiveBack => None,
-        Decision::After(wait) => Some(wait),
-        Decision::Backoff(bound) => Some(bound.mul_f64(fastrand::f64())),
+        RetryDecision::Stop => None,
+        RetryDecision::After(wait) => Some(wait),
+        RetryDecision::Backoff(bound) => Some(bound.mul_f64(fastrand::f64())),
     }
 }
 
@@ -98,28 +99,32 @@ mod tests {
         for code in 100..=599 {
             let status = StatusCode::from_u16(code).unwrap();
             let expected = match code {
-                429 => (Decision::Backoff(FIRST_BACKOFF), Decision::After(Duration::from_secs(3))),
-                503 => (Decision::GiveBack, Decision::After(Duration::from_secs(3))),
-                _ => (Decision::GiveBack, Decision::GiveBack),
+                429 => (
+                    RetryDecision::Backoff(FIRST_BACKOFF),
+                    RetryDecision::After(Duration::from_secs(3)),
+                ),
+                503 => (RetryDecision::Stop, RetryDecision::After(Duration::from_secs(3))),
+                _ => (RetryDecision::Stop, RetryDecision::Stop),
             };
-            let decide = |retry_after| decide(&Happened::Answered { status, retry_after }, 1, 2);
+            let decide =
+                |retry_after| decide(&AttemptOutcome::Response { status, retry_after }, 1, 2);
             assert_eq!((decide(None), decide(soon)), expected, "{code}");
         }
     }
 
     #[test]
     fn a_request_that_may_have_left_is_never_sent_again() {
-        let decide = |sent| decide(&Happened::NoAnswer { sent }, 1, 2);
-        assert_eq!(decide(true), Decision::GiveBack);
-        assert_eq!(decide(false), Decision::Backoff(FIRST_BACKOFF));
+        let decide = |sent| decide(&AttemptOutcome::NoResponse { sent }, 1, 2);
+        assert_eq!(decide(true), RetryDecision::Stop);
+        assert_eq!(decide(false), RetryDecision::Backoff(FIRST_BACKOFF));
     }
 
     #[test]
     fn retries_end_after_max_retries() {
-        let refused = Happened::NoAnswer { sent: false };
-        assert_eq!(decide(&refused, 2, 2), Decision::Backoff(Duration::from_secs(1)));
-        assert_eq!(decide(&refused, 3, 2), Decision::GiveBack);
-        assert_eq!(decide(&refused, 1, 0), Decision::GiveBack);
+        let refused = AttemptOutcome::NoResponse { sent: false };
+        assert_eq!(decide(&refused, 2, 2), RetryDecision::Backoff(Duration::from_secs(1)));
+        assert_eq!(decide(&refused, 3, 2), RetryDecision::Stop);
+        assert_eq!(decide(&refused, 1, 0), RetryDecision::Stop);
     }
 
     #[test]
@@ -134,15 +139,15 @@ mod tests {
         let at = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
             let status = StatusCode::TOO_MANY_REQUESTS;
-            decide(&Happened::Answered { status, retry_after }, 1, 2)
+            decide(&AttemptOutcome::Response { status, retry_after }, 1, 2)
         };
-        assert_eq!(at(60), Decision::After(Duration::from_secs(60)));
-        assert_eq!(at(61), Decision::GiveBack);
+        assert_eq!(at(60), RetryDecision::After(Duration::from_secs(60)));
+        assert_eq!(at(61), RetryDecision::Stop);
     }
 
     #[test]
     fn a_backoff_waits_somewhere_below_its_bound() {
-        let refused = Happened::NoAnswer { sent: false };
+        let refused = AttemptOutcome::NoResponse { sent: false };
         let waits: Vec<_> = (0..100).map(|_| wait(&refused, 1, 2).unwrap()).collect();
         assert!(waits.iter().all(|wait| *wait <= FIRST_BACKOFF));
         assert!(waits.iter().any(|wait| *wait != waits[0]), "all waits are the same");

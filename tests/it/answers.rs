@@ -185,7 +185,7 @@ async fn a_request_id_is_given_on_errors_and_values() {
         assert!(error.to_string().contains("[request req-4711]"), "{error}");
         let client =
             register_with(Reply::registered().with_header(name, "req-4711")).await.unwrap();
-        assert_eq!(client.request_id(), Some("req-4711"));
+        assert_eq!(client.response().unwrap().request_id(), Some("req-4711"));
     }
     let second =
         Reply::status(500).with_header("x-request-id", "a b").with_header("x-correlation-id", "c");

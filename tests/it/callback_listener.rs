@@ -151,7 +151,7 @@ async fn callback_listener_says_that_access_was_denied() {
     assert!(response.contains("<h1>Access was denied</h1>"), "{response}");
     let (authorization, callback) = wait.await.unwrap();
     let error = authorization.exchange_code(&callback.unwrap()).err().unwrap();
-    let OAuthError::Refused(refusal) = &error else { panic!("{error}") };
+    let refusal = error.refusal().unwrap();
     assert_eq!(refusal.code(), Some(&ErrorCode::ACCESS_DENIED));
 }
 

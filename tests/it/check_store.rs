@@ -7,14 +7,12 @@ use std::{
 };
 
 use poggio::{
-    ClientInformation, Error, FileStore, RegistrationStore, StoreError, StoreErrorKind,
+    FileStore, RegistrationStore, StoreError, StoreErrorKind,
     store::{
-        SharedStore, StoreFuture, StoreLock, Stored, StoredRegistration, Written,
-        object_store::memory::InMemory,
+        SharedStore, StoreFuture, StoreLock, Versioned, WriteResult, object_store::memory::InMemory,
     },
     testing::check_store,
 };
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 #[path = "../../examples/own_store/sqlite.rs"]
@@ -88,14 +86,6 @@ const FAULTS: &[(&str, Fault, &str)] = &[
     (BUSY, LockWaits, "a wait of 200ms had not ended after 5.2"),
     (FREED, LockStays, "a lock that was dropped failed: the store is locked"),
     (ONCE, LocksNoDocument, "16 requests were sent, not 1"),
-    (FORGET, ForgetsAlways, "2 of 2 were told that they were the one to report it"),
-    (FORGET, ForgetsNothing, "0 of 2 were told that they were the one to report it"),
-    (FORGET, ForgetsByRemoving, "the list has [(\"loopback-client-1\", Some(Removed))"),
-    (FORGET, ListsNothing, "the list has [], not [("),
-    (FORGET, ExportsNothing, "the export of the first client is not what was registered"),
-    (IMPORT, ImportsNothing, "the client \"loopback-client-2\" was used"),
-    (IMPORT, ForgetsWhatWasEntered, "\"loopback-client-2\" came in its place"),
-    (IMPORT, RemovesNothing, "to look failed: "),
 ];
 
 const EMPTY: &str = "Where nothing was written yet, a read returns None";
@@ -108,8 +98,6 @@ const EXCLUSIVE: &str = "While a handle holds the lock no other gets it";
 const BUSY: &str = "A lock that is not to be had in time is an error of the kind Busy";
 const FREED: &str = "A lock is free as soon as its holder drops it";
 const ONCE: &str = "Many handles that register at once send one request";
-const FORGET: &str = "A client that two report at once as no longer accepted is replaced once";
-const IMPORT: &str = "A client that a person entered is used whatever is asked";
 
 /// What the suite says of a store with this fault; `None` where it finds none.
 fn said_of(fault: Fault) -> Option<String> {
@@ -172,14 +160,6 @@ enum Fault {
     LockWaits,
     LockStays,
     LocksNoDocument,
-    ForgetsAlways,
-    ForgetsNothing,
-    ForgetsByRemoving,
-    ForgetsWhatWasEntered,
-    ListsNothing,
-    ExportsNothing,
-    ImportsNothing,
-    RemovesNothing,
 }
 use Fault::*;
 
@@ -203,7 +183,7 @@ struct Row {
 struct Memory {
     place: Arc<Place>,
     lock: Arc<Semaphore>,
-    cached: Mutex<Option<Stored>>,
+    cached: Mutex<Option<Versioned>>,
 }
 
 impl Place {
@@ -220,7 +200,7 @@ impl Place {
     }
 
     /// Whether a write takes place.
-    fn accepts(&self, expected: Option<&Stored>) -> bool {
+    fn accepts(&self, expected: Option<&Versioned>) -> bool {
         let mut row = self.row.lock().unwrap();
         row.tried += 1;
         let is_same = match (&row.text, expected) {
@@ -243,15 +223,15 @@ impl Place {
     }
 
     /// What it says of a write that takes place or not.
-    fn says(&self, accepts: bool, expected: Option<&Stored>) -> Written {
+    fn says(&self, accepts: bool, expected: Option<&Versioned>) -> WriteResult {
         let came_back = || {
             let row = self.row.lock().unwrap();
-            row.text.as_deref() == expected.map(Stored::expose)
+            row.text.as_deref() == expected.map(Versioned::expose)
         };
         if accepts || self.fault == Some(AcceptsWhatCameBack) && came_back() {
-            Written::Done
+            WriteResult::Written
         } else {
-            Written::Conflict
+            WriteResult::Conflict
         }
     }
 
@@ -275,16 +255,16 @@ impl Place {
 }
 
 impl RegistrationStore for Memory {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async move {
             let row = self.place.row.lock().unwrap();
             let text = row.text.clone();
-            let stored = text.map(|text| Stored::new(text, row.version.to_string()));
+            let stored = text.map(|text| Versioned::new(text, row.version.to_string()));
             match self.place.fault {
                 Some(ReadsNothing) => Ok(None),
                 Some(FailsToRead) => Err(StoreError::new("is out of order")),
                 Some(ReadsEmptyText) => {
-                    Ok(Some(stored.unwrap_or_else(|| Stored::new(String::new(), "0"))))
+                    Ok(Some(stored.unwrap_or_else(|| Versioned::new(String::new(), "0"))))
                 }
                 Some(CachesReads) => {
                     let mut cached = self.cached.lock().unwrap();
@@ -299,8 +279,8 @@ impl RegistrationStore for Memory {
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         Box::pin(async move {
             let (place, fault) = (&self.place, self.place.fault);
             let accepts = place.accepts(expected);
@@ -350,61 +330,19 @@ impl RegistrationStore for Memory {
 struct Store(Memory);
 
 impl RegistrationStore for Store {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         self.0.read()
     }
 
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         self.0.write(text, expected)
     }
 
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
         self.0.lock(wait)
-    }
-
-    fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
-        match self.0.place.fault {
-            Some(ListsNothing) => Box::pin(async { Ok(Vec::new()) }),
-            _ => self.0.list(),
-        }
-    }
-
-    fn forget<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        match self.0.place.fault {
-            Some(ForgetsAlways) => Box::pin(async { Ok(true) }),
-            Some(ForgetsNothing) => Box::pin(async { Ok(false) }),
-            Some(ForgetsByRemoving) => self.0.remove(client_id),
-            Some(ForgetsWhatWasEntered) if client_id == "entered" => self.0.remove(client_id),
-            _ => self.0.forget(client_id),
-        }
-    }
-
-    fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        match self.0.place.fault {
-            Some(RemovesNothing) => Box::pin(async { Ok(true) }),
-            _ => self.0.remove(client_id),
-        }
-    }
-
-    fn import<'a>(
-        &'a self,
-        endpoint: &'a str,
-        client: &'a ClientInformation,
-    ) -> StoreFuture<'a, (), Error> {
-        match self.0.place.fault {
-            Some(ImportsNothing) => Box::pin(async { Ok(()) }),
-            _ => self.0.import(endpoint, client),
-        }
-    }
-
-    fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
-        match self.0.place.fault {
-            Some(ExportsNothing) => Box::pin(async { Ok(None) }),
-            _ => self.0.export(client_id),
-        }
     }
 }

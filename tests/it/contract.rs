@@ -126,6 +126,6 @@ async fn every_success_status_is_a_registration() {
         let reply = Reply::json(status, json!({"client_id": "id"}));
         let client = crate::support::register_with(reply).await.unwrap();
         assert_eq!(client.client_id, "id", "{status}");
-        assert_eq!(client.status().unwrap().as_u16(), status);
+        assert_eq!(client.response().unwrap().status().as_u16(), status);
     }
 }

@@ -7,15 +7,15 @@ use std::{
 };
 
 use poggio::{
-    Error, FileStore, Outcome, RegistrationStore, StoreErrorKind,
-    store::{Stored, Written},
+    Error, FileStore, Outcome, RegistrationStore, RegistrationStoreExt, StoreErrorKind,
+    store::{Versioned, WriteResult},
     testing::Reply,
 };
 use serde_json::{Value, json};
 
 use crate::{
     once::Setting,
-    support::{all_shown, come, metadata},
+    support::{all_shown, attempts, come, metadata},
 };
 
 /// None of these may take longer, however the file system behaves.
@@ -89,7 +89,7 @@ async fn only_its_owner_can_use_it() {
     for others in [0o644, 0o640, 0o604, 0o602, 0o610, 0o666] {
         fs::set_permissions(s.file(), fs::Permissions::from_mode(others)).unwrap();
         let error = s.once(&metadata()).await.unwrap_err();
-        assert_eq!(kind(&error), StoreErrorKind::Unprotected);
+        assert_eq!(kind(&error), StoreErrorKind::InsecurePermissions);
         // The command in the message mends it.
         let text = error.to_string();
         let (_, command) = text.split_once("run: ").unwrap();
@@ -97,7 +97,7 @@ async fn only_its_owner_can_use_it() {
         assert!(text.contains(&format!("(mode {others:04o})")), "{text}");
         let done = std::process::Command::new("sh").args(["-c", command]).status().unwrap();
         assert!(done.success(), "{command}");
-        assert_eq!(s.once(&metadata()).await.unwrap().attempts(), 0);
+        assert_eq!(attempts(&s.once(&metadata()).await.unwrap()), 0);
     }
     assert_eq!(s.posts(), 1);
 }
@@ -121,7 +121,7 @@ async fn a_damaged_file_is_named_and_left_as_it_is() {
         (with("\"format\": 1", "\"format\": \"s3cr3t\""), "at line 2"),
         (with("\"client_id\": \"loopback-client-1\"", "\"client_id\": \"\""), "at line"),
         (with("\"saved_at\": ", "\"saved_at\": 9999999999999999"), "at line"),
-        (with("\"requested\": {", "\"requested\": {\"s3cr3t\": 1,"), "at line"),
+        (with("\"requested\": {", "\"requested\": {\"software_id\": {\"s3cr3t\": 1},"), "at line"),
         (with("\"format\": 1,", "\"format\": 1, \"s3cr3t\": 1,"), "at line"),
     ];
     for (bytes, how) in damaged {
@@ -136,8 +136,8 @@ async fn a_damaged_file_is_named_and_left_as_it_is() {
         assert!(!all_shown(&error).contains("s3cr3t"), "{text}");
         for error in [
             s.store.list().await.unwrap_err(),
-            s.store.forget("loopback-client-1").await.unwrap_err(),
-            s.poggio.registered(&metadata(), &s.store).await.unwrap_err(),
+            s.store.mark_rejected("loopback-client-1").await.unwrap_err(),
+            s.poggio.find_registration(&metadata(), &s.store).await.unwrap_err(),
         ] {
             assert_eq!(kind(&error), StoreErrorKind::Damaged, "{error}");
         }
@@ -187,7 +187,7 @@ async fn what_is_no_plain_file_is_refused() {
             symlink(target, s.folder.path().join(name)).unwrap();
             let error = refusal(&s).await;
             assert!(error.to_string().contains(what), "{error}");
-            assert_eq!(kind(&error), StoreErrorKind::Unprotected);
+            assert_eq!(kind(&error), StoreErrorKind::InsecurePermissions);
             assert_eq!(fs::read_to_string(&there).unwrap(), "kept as it is");
             assert!(!fs::exists(s.folder.path().join("nowhere.json")).unwrap());
         }
@@ -231,7 +231,7 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     assert!(text.contains("No such file or directory"), "{text}");
     assert!(
         text.ends_with(
-            "a client was registered: save the client that this error holds, with Client::keep \
+            "a client was registered: save the client that this error holds, with Client::save_registration \
              when the store works"
         ),
         "{text}"
@@ -240,7 +240,7 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     let client = error.into_client().unwrap();
 
     // As it says.
-    s.poggio.keep(&metadata(), &s.store, &client).await.unwrap();
+    s.poggio.save_registration(&metadata(), &s.store, &client).await.unwrap();
     let again = s.once(&metadata()).await.unwrap();
     assert_eq!(again.expose_json(), client.expose_json());
     assert_eq!(s.posts(), 1);
@@ -290,8 +290,8 @@ async fn a_lock_file_that_was_removed_does_not_let_two_in_for_good() {
     // Another comes in through a new lock file, and is first.
     let other = FileStore::new(s.file()).unwrap();
     let second = other.lock(Duration::ZERO).await.unwrap().unwrap();
-    assert_eq!(other.write("second", None).await.unwrap(), Written::Done);
-    assert_eq!(s.store.write("first", read.as_ref()).await.unwrap(), Written::Conflict);
+    assert_eq!(other.write("second", None).await.unwrap(), WriteResult::Written);
+    assert_eq!(s.store.write("first", read.as_ref()).await.unwrap(), WriteResult::Conflict);
     drop((first, second));
     assert_eq!(fs::read_to_string(s.file()).unwrap(), "second");
 }
@@ -357,15 +357,15 @@ async fn a_write_is_done_under_the_lock_though_its_caller_has_gone() {
 async fn a_write_replaces_what_was_read_and_nothing_else() {
     let s = Setting::new().await;
     assert!(s.store.read().await.unwrap().is_none());
-    assert_eq!(s.store.write("one", None).await.unwrap(), Written::Done);
-    assert_eq!(s.store.write("two", None).await.unwrap(), Written::Conflict);
+    assert_eq!(s.store.write("first text", None).await.unwrap(), WriteResult::Written);
+    assert_eq!(s.store.write("second text", None).await.unwrap(), WriteResult::Conflict);
     let one = s.store.read().await.unwrap().unwrap();
-    assert_eq!(one.expose(), "one");
-    assert_eq!(s.store.write("two", Some(&one)).await.unwrap(), Written::Done);
-    assert_eq!(s.store.write("three", Some(&one)).await.unwrap(), Written::Conflict);
-    assert_eq!(fs::read_to_string(s.file()).unwrap(), "two");
+    assert_eq!(one.expose(), "first text");
+    assert_eq!(s.store.write("second text", Some(&one)).await.unwrap(), WriteResult::Written);
+    assert_eq!(s.store.write("third text", Some(&one)).await.unwrap(), WriteResult::Conflict);
+    assert_eq!(fs::read_to_string(s.file()).unwrap(), "second text");
     let shown = format!("{one:?} {:?}", s.store);
-    assert!(!shown.contains("one"), "{shown}");
+    assert!(!shown.contains("first text"), "{shown}");
 }
 
 #[test]
@@ -398,7 +398,7 @@ async fn nothing_shown_of_a_store_holds_a_secret() {
     let s = Setting::new().await;
     s.server.script([Reply::registered().with_member("client_secret", "s3cr3t-of-acme")]);
     s.once(&metadata()).await.unwrap();
-    let read: Stored = s.store.read().await.unwrap().unwrap();
+    let read: Versioned = s.store.read().await.unwrap().unwrap();
     assert!(read.expose().contains("s3cr3t-of-acme"));
     let kept = s.store.list().await.unwrap();
     let shown = format!("{read:?}{:?}{kept:?}{kept:#?}", s.store);

@@ -3,12 +3,12 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use poggio::{Error, FileStore, Outcome, RegistrationStore, testing::Reply};
+use poggio::{Error, FileStore, Outcome, RegistrationStoreExt, testing::Reply};
 use serde_json::{Value, json};
 
 use crate::{
     once::{Setting, secret},
-    support::{come, metadata},
+    support::{attempts, come, metadata},
 };
 
 /// Two callers, of which the second begins after this was removed under the first.
@@ -31,7 +31,7 @@ async fn both_after(removed: impl Fn(&Path)) {
     assert!(kept.contains(&secret(&second).to_owned()), "{kept:?}");
     assert_eq!(kept.len(), s.posts(), "no secret is lost");
     let again = s.once(&asked).await.unwrap();
-    assert_eq!(again.attempts(), 0);
+    assert_eq!(attempts(&again), 0);
 }
 
 #[cfg(unix)]
@@ -66,7 +66,7 @@ async fn a_file_that_could_not_be_read_with_one_more_is_refused_before_anything_
     assert!(error.to_string().contains(told), "{error}");
     assert_eq!(fs::read(s.file()).unwrap(), text);
     // It can still be used.
-    assert_eq!(s.once(&metadata()).await.unwrap().attempts(), 0);
+    assert_eq!(attempts(&s.once(&metadata()).await.unwrap()), 0);
 }
 
 fn nested(depth: usize) -> Value {
@@ -84,16 +84,16 @@ async fn members_that_are_nested_too_deeply_do_not_spoil_the_file() {
     assert_eq!(client.additional.get("x_deep"), None);
     assert_eq!(client.additional.get("x_fine"), Some(&nested(64)));
     let again = s.once(&metadata()).await.unwrap();
-    assert_eq!((again.attempts(), again.expose_json()), (0, client.expose_json()));
+    assert_eq!((attempts(&again), again.expose_json()), (0, client.expose_json()));
 }
 
 #[tokio::test]
 async fn a_client_that_was_forgotten_and_is_kept_again_is_in_use() {
     let s = Setting::new().await;
     let client = s.once(&metadata()).await.unwrap();
-    assert!(s.store.forget(&client.client_id).await.unwrap());
-    s.poggio.keep(&metadata(), &s.store, &client).await.unwrap();
-    let found: Result<_, Error> = s.poggio.registered(&metadata(), &s.store).await;
+    assert!(s.store.mark_rejected(&client.client_id).await.unwrap());
+    s.poggio.save_registration(&metadata(), &s.store, &client).await.unwrap();
+    let found: Result<_, Error> = s.poggio.find_registration(&metadata(), &s.store).await;
     assert_eq!(found.unwrap().unwrap().client_id, client.client_id);
     assert_eq!(s.store.list().await.unwrap().len(), 2);
 }

@@ -23,7 +23,6 @@ mod generated;
 mod login;
 mod loopback;
 mod loopback_oauth;
-mod many;
 mod memory;
 mod metadata;
 mod oauth_login;
@@ -41,7 +40,6 @@ mod once_processes;
 mod once_unreadable;
 mod reading;
 mod readme;
-mod register_many;
 #[cfg(feature = "rustls")]
 mod reliability;
 mod s3;

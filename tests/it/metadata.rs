@@ -1,7 +1,7 @@
 //! Client metadata: defaults, setters, its form in JSON.
 
 use poggio::{AuthMethod, ClientMetadata, GrantType, ResponseType};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
@@ -115,7 +115,35 @@ fn only_an_object_is_metadata() {
 }
 
 #[test]
-fn a_misspelt_member_of_a_metadata_file_is_named() {
-    let error = serde_json::from_value::<ClientMetadata>(json!({"redirect_uri": "x"})).unwrap_err();
-    assert!(error.to_string().starts_with("unknown field `redirect_uri`"), "{error}");
+fn client_metadata_keeps_unknown_members_of_a_file_and_sends_them() {
+    let json = json!({"application_type": "native", "x-acme": {"tenants": [1, null]}});
+    let metadata: ClientMetadata = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(Value::from(metadata.additional.clone()), json);
+    assert_eq!(
+        metadata,
+        ClientMetadata::new()
+            .with_additional("application_type", "native")
+            .with_additional("x-acme", json!({"tenants": [1, null]}))
+    );
+
+    let sent = serde_json::to_value(&metadata).unwrap();
+    assert_eq!(sent["application_type"], "native");
+    assert_eq!(sent["x-acme"], json!({"tenants": [1, null]}));
+    assert_eq!(sent["grant_types"], json!(["authorization_code"]));
+}
+
+#[test]
+fn client_metadata_sends_no_member_twice_and_reports_the_name() {
+    let metadata = ClientMetadata::new()
+        .with_redirect_uri("https://acme.example/callback")
+        .with_client_name("Acme Sync")
+        .with_additional("client_name", "Other");
+    let text = serde_json::to_string(&metadata).unwrap();
+    assert_eq!(text.matches("client_name").count(), 1);
+    assert!(text.contains(r#""client_name":"Acme Sync""#), "{text}");
+
+    let errors = metadata.validate().unwrap_err();
+    let error = errors.on("client_name").next().unwrap();
+    assert_eq!((errors.len(), error.kind()), (1, "duplicate_member"));
+    assert_eq!(error.value(), Some(&json!("Other")));
 }

@@ -11,15 +11,15 @@ use std::{
 
 use poggio::{
     Client, ClientInformation, ClientMetadata, Error, FileStore, Outcome, RegistrationStore,
-    StoreError, StoreErrorKind,
-    store::{RetiredReason, StoreFuture, StoreLock, Stored, Written},
+    RegistrationStoreExt, StoreError, StoreErrorKind,
+    store::{RetiredReason, StoreFuture, StoreLock, Versioned, WriteResult},
     testing::{Reply, Server},
 };
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    support::{all_shown, metadata},
+    support::{all_shown, attempts, metadata},
     wire::{Wire, sized},
 };
 
@@ -77,7 +77,7 @@ async fn the_first_call_registers_and_every_later_one_gets_the_same() {
     s.server.script([Reply::registered().with_member("x_tenant", "acme")]);
 
     let first = s.once(&metadata()).await.unwrap();
-    assert_eq!(first.attempts(), 1);
+    assert_eq!(attempts(&first), 1);
 
     // As another process, which has only the file.
     let store = FileStore::new(s.file()).unwrap();
@@ -86,7 +86,7 @@ async fn the_first_call_registers_and_every_later_one_gets_the_same() {
     assert_eq!(secret(&again), secret(&first));
     assert_eq!(again.expose_json(), first.expose_json());
     assert_eq!(again.additional.get("x_tenant"), Some(&json!("acme")));
-    assert_eq!((again.attempts(), again.status()), (0, None));
+    assert!(again.response().is_none());
     assert_eq!(s.posts(), 1);
 }
 
@@ -235,7 +235,7 @@ async fn a_server_that_gives_the_same_client_a_new_secret_has_it_kept() {
     };
     s.server.script(["first", "second", "third"].map(with_secret));
     assert_eq!(secret(&s.once(&metadata()).await.unwrap()), "first");
-    s.store.forget("same").await.unwrap();
+    s.store.mark_rejected("same").await.unwrap();
     for _ in 0..2 {
         assert_eq!(secret(&s.once(&metadata()).await.unwrap()), "second");
     }
@@ -269,14 +269,17 @@ async fn a_client_that_could_not_be_saved_is_kept_later_and_renewed_like_any_oth
     server.script([expiring_in(3600)]);
     let store = Failing::from_access(4);
     let error = server.client().register_once(&metadata(), &*store).await.unwrap_err();
-    assert!(error.to_string().contains("with Client::keep when the store works"), "{error}");
+    assert!(
+        error.to_string().contains("with Client::save_registration when the store works"),
+        "{error}"
+    );
     let Error::Store(error) = error else { panic!() };
     let client = error.into_client().unwrap();
 
     let s = Setting::new().await;
     let endpoint = server.client();
-    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
-    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
+    endpoint.save_registration(&metadata(), &s.store, &client).await.unwrap();
+    endpoint.save_registration(&metadata(), &s.store, &client).await.unwrap();
     let again = endpoint.register_once(&metadata(), &s.store).await.unwrap();
     assert_eq!(again.expose_json(), client.expose_json());
     let kept = s.store.list().await.unwrap();
@@ -291,12 +294,12 @@ async fn a_client_that_could_not_be_saved_is_kept_later_and_renewed_like_any_oth
     // Where another is in use by now, it is history.
     let s = Setting::new().await;
     let used = endpoint.register_once(&metadata(), &s.store).await.unwrap();
-    endpoint.keep(&metadata(), &s.store, &client).await.unwrap();
+    endpoint.save_registration(&metadata(), &s.store, &client).await.unwrap();
     let again = endpoint.register_once(&metadata(), &s.store).await.unwrap();
     assert_eq!(again.client_id, used.client_id);
     assert_eq!(
         s.reasons().await,
-        [(client.client_id, Some(RetiredReason::Superseded)), (used.client_id, None)]
+        [(client.client_id, Some(RetiredReason::LostRace)), (used.client_id, None)]
     );
 }
 
@@ -322,7 +325,7 @@ async fn two_that_report_invalid_client_at_once_cause_one_registration() {
     let first = s.once(&metadata()).await.unwrap();
 
     let report = || async {
-        let was_used = s.store.forget(&first.client_id).await.unwrap();
+        let was_used = s.store.mark_rejected(&first.client_id).await.unwrap();
         (was_used, s.once(&metadata()).await.unwrap())
     };
     let ((a_was_used, a), (b_was_used, b)) = tokio::join!(report(), report());
@@ -332,7 +335,7 @@ async fn two_that_report_invalid_client_at_once_cause_one_registration() {
     assert_eq!(secret(&a), secret(&b));
 
     // One that reports the old client late does not touch the new one.
-    assert!(!s.store.forget(&first.client_id).await.unwrap());
+    assert!(!s.store.mark_rejected(&first.client_id).await.unwrap());
     assert_eq!(s.once(&metadata()).await.unwrap().client_id, a.client_id);
     assert_eq!(s.posts(), 2);
     assert_eq!(
@@ -346,18 +349,18 @@ async fn two_that_report_invalid_client_at_once_cause_one_registration() {
 #[tokio::test]
 async fn to_look_sends_nothing_and_makes_nothing() {
     let s = Setting::new().await;
-    let looked = s.poggio.registered(&metadata(), &s.store).await.unwrap();
+    let looked = s.poggio.find_registration(&metadata(), &s.store).await.unwrap();
     assert!(looked.is_none());
     assert_eq!(std::fs::read_dir(s.folder.path()).unwrap().count(), 0);
     assert_eq!(s.store.export("loopback-client-1").await.unwrap(), None);
-    assert!(!s.store.forget("loopback-client-1").await.unwrap());
+    assert!(!s.store.mark_rejected("loopback-client-1").await.unwrap());
     assert!(s.store.list().await.unwrap().is_empty());
 
     let first = s.once(&metadata()).await.unwrap();
-    let looked = s.poggio.registered(&metadata(), &s.store).await.unwrap().unwrap();
+    let looked = s.poggio.find_registration(&metadata(), &s.store).await.unwrap().unwrap();
     assert_eq!(looked.client_id, first.client_id);
     let other = metadata().with_scope("read");
-    assert!(s.poggio.registered(&other, &s.store).await.unwrap().is_none());
+    assert!(s.poggio.find_registration(&other, &s.store).await.unwrap().is_none());
     assert_eq!(s.posts(), 1);
 }
 
@@ -389,11 +392,11 @@ async fn credentials_that_a_person_entered_come_first_and_are_never_replaced() {
         s.store.import(endpoint, &entered(json)).await.unwrap();
         let error = s.once(&metadata()).await.unwrap_err();
         assert_imported(&error, id, why);
-        let error = s.poggio.registered(&metadata(), &s.store).await.unwrap_err();
+        let error = s.poggio.find_registration(&metadata(), &s.store).await.unwrap_err();
         assert_imported(&error, id, why);
     }
     s.store.import(endpoint, &plain).await.unwrap();
-    assert!(s.store.forget("7").await.unwrap());
+    assert!(s.store.mark_rejected("7").await.unwrap());
     let error = s.once(&metadata()).await.unwrap_err();
     assert_imported(&error, "7", "the server does not accept it any more");
     assert_eq!(s.posts(), 1);
@@ -407,7 +410,7 @@ async fn credentials_that_a_person_entered_come_first_and_are_never_replaced() {
 
 fn assert_imported(error: &Error, id: &str, why: &str) {
     let Error::Store(store) = error else { panic!("{error}") };
-    assert_eq!(store.kind(), StoreErrorKind::Imported);
+    assert_eq!(store.kind(), StoreErrorKind::ImportedUnusable);
     assert_eq!(error.outcome(), Outcome::NotRegistered);
     let text = error.to_string();
     assert!(text.contains(&format!("the client {id:?} was entered by a person")), "{text}");
@@ -459,7 +462,7 @@ async fn a_registration_that_fails_is_told_as_it_is_and_the_next_call_tries_agai
     let error = s.once(&metadata()).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.outcome()), (500, Outcome::Unknown));
     assert!(s.store.list().await.unwrap().is_empty());
-    assert_eq!(s.once(&metadata()).await.unwrap().attempts(), 1);
+    assert_eq!(attempts(&s.once(&metadata()).await.unwrap()), 1);
 }
 
 #[tokio::test]
@@ -472,7 +475,7 @@ async fn a_caller_that_gives_up_holds_up_no_one() {
     assert_eq!(s.posts(), 1);
 
     let client = tokio::time::timeout(Duration::from_secs(5), s.once(&metadata())).await;
-    assert_eq!(client.unwrap().unwrap().attempts(), 1);
+    assert_eq!(attempts(&client.unwrap().unwrap()), 1);
 }
 
 /// A store in memory, without a lock, whose accesses fail from one on.
@@ -497,27 +500,27 @@ impl Failing {
 }
 
 impl RegistrationStore for Failing {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
-        let read = self.access(|text| text.clone().map(|text| Stored::new(text, "")));
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
+        let read = self.access(|text| text.clone().map(|text| Versioned::new(text, "")));
         Box::pin(async { read })
     }
 
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         let written = self.access(|kept| {
-            if kept.as_deref() != expected.map(Stored::expose) {
-                return Written::Conflict;
+            if kept.as_deref() != expected.map(Versioned::expose) {
+                return WriteResult::Conflict;
             }
             *kept = Some(text.to_owned());
-            Written::Done
+            WriteResult::Written
         });
         Box::pin(async { written })
     }
 
-    fn place(&self) -> String {
+    fn name(&self) -> String {
         "the drawer".to_owned()
     }
 }
@@ -581,7 +584,7 @@ async fn a_claim_is_dropped_whatever_the_call_comes_to() {
 struct Slow(Failing, Duration);
 
 impl RegistrationStore for Slow {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async {
             tokio::time::sleep(self.1).await;
             self.0.read().await
@@ -591,8 +594,8 @@ impl RegistrationStore for Slow {
     fn write<'a>(
         &'a self,
         text: &'a str,
-        expected: Option<&'a Stored>,
-    ) -> StoreFuture<'a, Written> {
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         self.0.write(text, expected)
     }
 }
@@ -621,14 +624,14 @@ async fn a_store_too_slow_for_its_claims_is_told_before_anything_is_sent() {
 async fn a_lock_that_cannot_be_taken_is_an_error_before_anything_is_sent() {
     struct Locked(Failing);
     impl RegistrationStore for Locked {
-        fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+        fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
             self.0.read()
         }
         fn write<'a>(
             &'a self,
             text: &'a str,
-            expected: Option<&'a Stored>,
-        ) -> StoreFuture<'a, Written> {
+            expected: Option<&'a Versioned>,
+        ) -> StoreFuture<'a, WriteResult> {
             self.0.write(text, expected)
         }
         fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {

@@ -196,8 +196,8 @@ async fn history_is_listed_with_its_reasons() {
     let case = Case::new().await;
     insta::assert_snapshot!("list_empty", case.printed(0, &["--list"]));
     case.run(0, &[]);
-    case.run(0, &["--forget", "loopback-client-1"]);
-    let again = text(&case.run(1, &["--forget", "loopback-client-1"]).stdout);
+    case.run(0, &["--mark-rejected", "loopback-client-1"]);
+    let again = text(&case.run(1, &["--mark-rejected", "loopback-client-1"]).stdout);
     assert!(again.contains("\nloopback-client-1 is not in use; nothing was changed\n"), "{again}");
     case.run(1, &["--remove", "no-such-client"]);
 
@@ -216,7 +216,7 @@ async fn history_is_listed_with_its_reasons() {
     insta::assert_snapshot!("list_history", case.printed(0, &["--list"]));
 
     // Nothing takes the place of what a person entered, until a person removes it.
-    case.run(0, &["--forget", "entered-2"]);
+    case.run(0, &["--mark-rejected", "entered-2"]);
     insta::assert_snapshot!("imported_and_forgotten", case.printed(1, &[]));
     assert_eq!(case.server.requests().len(), 3);
     case.run(0, &["--remove", "entered-2"]);

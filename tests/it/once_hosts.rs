@@ -12,7 +12,7 @@ use std::{
 use poggio::{
     Client, Outcome, RegistrationStore,
     store::{
-        SharedStore, StoreFuture, Stored, Written,
+        SharedStore, StoreFuture, Versioned, WriteResult,
         object_store::{
             memory::InMemory,
             throttle::{ThrottleConfig, ThrottledStore},
@@ -22,7 +22,7 @@ use poggio::{
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    support::metadata,
+    support::{attempts, metadata},
     wire::{Does, Wire},
 };
 
@@ -48,32 +48,36 @@ struct Far {
 }
 
 impl RegistrationStore for Far {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async {
             sleep(Duration::from_millis(50)).await;
-            Ok(self.text.lock().unwrap().clone().map(|text| Stored::new(text, "")))
+            Ok(self.text.lock().unwrap().clone().map(|text| Versioned::new(text, "")))
         })
     }
 
-    fn write<'a>(&'a self, text: &'a str, old: Option<&'a Stored>) -> StoreFuture<'a, Written> {
+    fn write<'a>(
+        &'a self,
+        text: &'a str,
+        old: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         Box::pin(async move {
             sleep(Duration::from_millis(50)).await;
             {
                 let mut own = self.text.lock().unwrap();
-                if own.as_deref() != old.map(Stored::expose) {
+                if own.as_deref() != old.map(Versioned::expose) {
                     self.conflicts.fetch_add(1, Ordering::Relaxed);
-                    return Ok(Written::Conflict);
+                    return Ok(WriteResult::Conflict);
                 }
                 *own = Some(text.to_owned());
             }
             if !self.one_has_died.swap(true, Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            Ok(Written::Done)
+            Ok(WriteResult::Written)
         })
     }
 
-    fn prepare(&self, _: Duration) -> StoreFuture<'_, ()> {
+    fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
         Box::pin(async {
             sleep(self.prepare_takes).await;
             Ok(())
@@ -135,6 +139,6 @@ async fn a_save_to_a_shared_store_goes_on_where_its_caller_has_gone() {
     assert_eq!(wire.arrived(), 1);
     sleep(takes).await;
     let client = poggio.register_once(&asked, &store).await.unwrap();
-    assert_eq!((client.attempts(), client.client_secret.unwrap().expose()), (0, "hunter2"));
+    assert_eq!((attempts(&client), client.client_secret.unwrap().expose()), (0, "hunter2"));
     assert_eq!(wire.arrived(), 1);
 }

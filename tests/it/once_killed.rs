@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poggio::{FileStore, RegistrationStore, store::StoredRegistration};
+use poggio::{FileStore, RegistrationStoreExt, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
 use crate::{examples::text, once_processes::Case, support::PATIENCE};

@@ -12,7 +12,7 @@ use std::{
 };
 
 use poggio::{
-    ClientInformation, ClientMetadata, FileStore, Outcome, RegistrationStore,
+    ClientInformation, ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
     testing::{Reply, Server},
 };
 use tempfile::TempDir;

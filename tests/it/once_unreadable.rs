@@ -7,7 +7,7 @@ use poggio::{Error, Outcome, testing::Reply};
 
 use crate::{
     once::{Failing, Setting, secret},
-    support::metadata,
+    support::{attempts, metadata},
 };
 
 #[tokio::test]
@@ -30,8 +30,8 @@ async fn what_was_salvaged_whole_is_a_client() {
         s.server.script([reply.with_header("x-request-id", "r-7")]);
         let client = s.once(&metadata()).await.unwrap();
         assert_eq!((client.client_id.as_str(), secret(&client)), (id, given));
-        assert_eq!(client.status().map(|status| status.as_u16()), Some(201));
-        assert_eq!((client.attempts(), client.request_id()), (1, Some("r-7")));
+        assert_eq!(client.response().unwrap().status(), 201);
+        assert_eq!((attempts(&client), client.response().unwrap().request_id()), (1, Some("r-7")));
         let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
         let told = format!("body: {why}; its client_id and client_secret are whole, and are used");
         assert_eq!(warnings, [told]);
@@ -44,7 +44,7 @@ async fn what_was_salvaged_whole_is_a_client() {
         );
 
         let again = s.once(&metadata()).await.unwrap();
-        assert_eq!((again.client_id.as_str(), secret(&again), again.attempts()), (id, given, 0));
+        assert_eq!((again.client_id.as_str(), secret(&again), attempts(&again)), (id, given, 0));
         assert_eq!(again.metadata.redirect_uris, metadata().redirect_uris);
         assert_eq!(s.posts(), 1);
     }
@@ -84,9 +84,9 @@ async fn what_did_not_arrive_whole_is_an_error_and_nothing_is_kept() {
         let error = s.once(&metadata()).await.unwrap_err();
         assert!(matches!(error, Error::Unreadable(_)), "{error}");
         assert_eq!(error.outcome(), Outcome::Registered);
-        assert!(s.poggio.registered(&metadata(), &s.store).await.unwrap().is_none());
+        assert!(s.poggio.find_registration(&metadata(), &s.store).await.unwrap().is_none());
         // The next call registers: no one can use the first client.
-        assert_eq!(s.once(&metadata()).await.unwrap().attempts(), 1);
+        assert_eq!(attempts(&s.once(&metadata()).await.unwrap()), 1);
         assert_eq!(s.posts(), 2);
     }
 }

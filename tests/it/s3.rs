@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use poggio::{
     reqwest,
     store::{
-        RegistrationStore, SharedStore,
+        RegistrationStoreExt, SharedStore,
         object_store::{
             self, ClientOptions, RetryConfig,
             aws::{AmazonS3, AmazonS3Builder},

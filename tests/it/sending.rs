@@ -8,7 +8,7 @@ use poggio::{
 };
 
 use crate::{
-    support::metadata,
+    support::{attempts, metadata},
     wire::{Does, Wire},
 };
 
@@ -40,7 +40,7 @@ async fn a_server_that_says_when_to_come_back_is_asked_again() {
     assert_eq!(error.retry_after(), Some(Duration::ZERO));
     assert_eq!(server.requests().len(), 3);
     // The script is used up: the next call finds the server well.
-    assert_eq!(server.client().register(&metadata()).await.unwrap().attempts(), 1);
+    assert_eq!(attempts(&server.client().register(&metadata()).await.unwrap()), 1);
 }
 
 #[tokio::test]

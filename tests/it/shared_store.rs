@@ -11,9 +11,9 @@ use std::{
 
 use futures_util::stream::BoxStream;
 use poggio::{
-    Client, Error, Outcome, RegistrationStore, StoreError, StoreErrorKind,
+    Client, Error, Outcome, RegistrationStore, RegistrationStoreExt, StoreError, StoreErrorKind,
     store::{
-        RetiredReason, SharedStore, Stored, Written,
+        RetiredReason, SharedStore, Versioned, WriteResult,
         object_store::{
             self, CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
             ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload,
@@ -130,8 +130,8 @@ async fn a_host_that_was_only_slow_gives_way_to_the_winner_and_loses_nothing() {
         })
         .collect();
     let has = |id: &str, retired| (id.to_owned(), SECRET.to_owned(), retired);
-    let superseded = has("client-1", Some(RetiredReason::Superseded));
-    assert_eq!(kept, [superseded, has("client-2", None)]);
+    let lost_race = has("client-1", Some(RetiredReason::LostRace));
+    assert_eq!(kept, [lost_race, has("client-2", None)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,14 +264,14 @@ async fn what_cannot_be_a_document_is_refused() {
 #[tokio::test]
 async fn a_write_expects_what_this_store_read() {
     let store = store(&Arc::new(Bucket::default()));
-    let error = store.write("new", Some(&Stored::new("old".to_owned(), "7"))).await.unwrap_err();
+    let error = store.write("new", Some(&Versioned::new("old".to_owned(), "7"))).await.unwrap_err();
     assert!(error.to_string().contains("was not what was read"), "{error}");
 
     // What was removed in between is not what was read.
-    assert_eq!(store.write("old", None).await.unwrap(), Written::Done);
+    assert_eq!(store.write("old", None).await.unwrap(), WriteResult::Written);
     let read = store.read().await.unwrap();
     let empty = self::store(&Arc::new(Bucket::default()));
-    assert_eq!(empty.write("new", read.as_ref()).await.unwrap(), Written::Conflict);
+    assert_eq!(empty.write("new", read.as_ref()).await.unwrap(), WriteResult::Conflict);
     assert!(empty.read().await.unwrap().is_none());
 }
 
@@ -281,7 +281,7 @@ async fn a_service_may_name_a_state_by_a_version_alone() {
     let store = store(&bucket);
     for text in ["one", "two", "three"] {
         let read = store.read().await.unwrap();
-        assert_eq!(store.write(text, read.as_ref()).await.unwrap(), Written::Done);
+        assert_eq!(store.write(text, read.as_ref()).await.unwrap(), WriteResult::Written);
         assert_eq!(store.read().await.unwrap().unwrap().expose(), text);
     }
 }
@@ -297,8 +297,8 @@ fn a_path_names_an_object() {
     for path in ["acme.json", "/poggio/acme.json", "poggio/acme sync.json"] {
         let store = SharedStore::new(bucket.clone(), path).unwrap();
         assert_eq!(store.path(), path.trim_start_matches('/'));
-        assert_eq!(store.place(), format!("{} in InMemory", store.path()));
-        assert_eq!(format!("{store:?}"), format!("SharedStore({:?})", store.place()));
+        assert_eq!(store.name(), format!("{} in InMemory", store.path()));
+        assert_eq!(format!("{store:?}"), format!("SharedStore({:?})", store.name()));
     }
 }
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use poggio::{
-    Client, ClientInformation, ClientMetadata, Error, RegistrationStore, StoreErrorKind,
-    store::{StoreFuture, Stored, StoredRegistration, Written},
+    Client, ClientInformation, ClientMetadata, Error, RegistrationStore, RegistrationStoreExt,
+    StoreErrorKind,
+    store::{StoreFuture, StoredRegistration, Versioned, WriteResult},
     testing::Server,
 };
 use proptest::{
@@ -26,18 +27,24 @@ use crate::support::{all_shown, metadata};
 struct Text(Arc<Mutex<Option<String>>>);
 
 impl RegistrationStore for Text {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         let text = self.0.lock().unwrap().clone();
-        Box::pin(async { Ok(text.map(|text| Stored::new(text, ""))) })
+        Box::pin(async { Ok(text.map(|text| Versioned::new(text, ""))) })
     }
 
-    fn write<'a>(&'a self, text: &'a str, old: Option<&'a Stored>) -> StoreFuture<'a, Written> {
+    fn write<'a>(
+        &'a self,
+        text: &'a str,
+        old: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
         let mut own = self.0.lock().unwrap();
-        let is_same = own.as_deref() == old.map(Stored::expose);
+        let is_same = own.as_deref() == old.map(Versioned::expose);
         if is_same {
             *own = Some(text.to_owned());
         }
-        Box::pin(async move { Ok(if is_same { Written::Done } else { Written::Conflict }) })
+        Box::pin(
+            async move { Ok(if is_same { WriteResult::Written } else { WriteResult::Conflict }) },
+        )
     }
 }
 
@@ -60,7 +67,7 @@ impl Kept {
         let (poggio, store) = (server.client(), Text::default());
         runtime.block_on(async {
             poggio.register_once(&metadata(), &store).await.unwrap();
-            assert!(store.forget("loopback-client-1").await.unwrap());
+            assert!(store.mark_rejected("loopback-client-1").await.unwrap());
             poggio.register_once(&metadata(), &store).await.unwrap();
             poggio.register_once(&another(), &store).await.unwrap();
             let entered = json!({"client_id": "entered", "client_secret": "entered-secret"});
@@ -80,7 +87,7 @@ impl Kept {
             let called = self.poggio.register_once(&another(), &store).await;
             match (&kept, called) {
                 (Ok(_), Err(Error::Store(error))) => {
-                    assert_eq!(error.kind(), StoreErrorKind::Imported, "{error}");
+                    assert_eq!(error.kind(), StoreErrorKind::ImportedUnusable, "{error}");
                 }
                 (Ok(_), called) => drop(called.unwrap()),
                 (Err(_), called) => drop(called.unwrap_err()),

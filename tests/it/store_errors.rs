@@ -1,8 +1,9 @@
 //! What the errors of a store say, whichever call meets them.
 
 use poggio::{
-    ClientInformation, ClientSecret, Error, FileStore, Outcome, RegistrationStore, StoreError,
-    store::{StoreFuture, Stored, StoredRegistration, Written},
+    ClientInformation, ClientSecret, Error, FileStore, Outcome, RegistrationStore,
+    RegistrationStoreExt, StoreError,
+    store::{StoreFuture, StoredRegistration, Versioned, WriteResult},
     testing::{Reply, Server},
 };
 use serde::Serialize;
@@ -14,15 +15,15 @@ use crate::support::metadata;
 struct Vault;
 
 impl RegistrationStore for Vault {
-    fn read(&self) -> StoreFuture<'_, Option<Stored>> {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async { Err(StoreError::new("cannot be reached")) })
     }
 
-    fn write<'a>(&'a self, _: &'a str, _: Option<&'a Stored>) -> StoreFuture<'a, Written> {
-        Box::pin(async { Ok(Written::Done) })
+    fn write<'a>(&'a self, _: &'a str, _: Option<&'a Versioned>) -> StoreFuture<'a, WriteResult> {
+        Box::pin(async { Ok(WriteResult::Written) })
     }
 
-    fn place(&self) -> String {
+    fn name(&self) -> String {
         "vault secret/acme".into()
     }
 }
@@ -35,10 +36,10 @@ async fn every_call_names_the_store() {
     let endpoint = poggio.registration_endpoint();
     for error in [
         poggio.register_once(&asked, &Vault).await.unwrap_err(),
-        poggio.registered(&asked, &Vault).await.unwrap_err(),
+        poggio.find_registration(&asked, &Vault).await.unwrap_err(),
         Vault.list().await.unwrap_err(),
         Vault.export("7").await.unwrap_err(),
-        Vault.forget("7").await.unwrap_err(),
+        Vault.mark_rejected("7").await.unwrap_err(),
         Vault.remove("7").await.unwrap_err(),
         Vault.import(endpoint, &entered).await.unwrap_err(),
     ] {
@@ -56,12 +57,12 @@ async fn a_client_that_cannot_be_kept_either_is_in_the_error_again() {
     let server = Server::start().await;
     server.script([Reply::registered().with_header("x-request-id", "r-7")]);
     let client = server.client().register(&metadata()).await.unwrap();
-    let error = server.client().keep(&metadata(), &Vault, &client).await.unwrap_err();
+    let error = server.client().save_registration(&metadata(), &Vault, &client).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the client \"loopback-client-1\" could not be saved: vault secret/acme cannot be reached \
          [request r-7]; a client was registered: save the client that this error holds, with \
-         Client::keep when the store works"
+         Client::save_registration when the store works"
     );
     assert_eq!(error.outcome(), Outcome::Registered);
     assert_eq!((error.attempts(), error.request_id()), (1, Some("r-7")));
@@ -91,7 +92,7 @@ async fn an_endpoint_that_no_client_has_is_no_place_to_import_for() {
     // As a client has it.
     store.import(" HTTP://127.0.0.1:80/v1/oauth/register", &entered).await.unwrap();
     let poggio = poggio::Client::builder().base_url("http://127.0.0.1").build().unwrap();
-    let found = poggio.registered(&metadata(), &store).await.unwrap();
+    let found = poggio.find_registration(&metadata(), &store).await.unwrap();
     assert_eq!(found.unwrap().client_id, "7");
 }
 
@@ -118,6 +119,6 @@ fn nothing_with_a_secret_can_be_written_by_serde() {
     const { assert!(<ClientSecret as HoldsFor<_>>::YES) };
     const { assert!(<ClientInformation as HoldsFor<_>>::YES) };
     const { assert!(<StoredRegistration as HoldsFor<_>>::YES) };
-    const { assert!(<Stored as HoldsFor<_>>::YES) };
+    const { assert!(<Versioned as HoldsFor<_>>::YES) };
     assert_eq!(json!(poggio::AuthMethod::None), "none", "as others can");
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use poggio::{
-    ClientInformation, ClientMetadata, Error,
+    ClientInformation, ClientMetadata, Error, ResponseMeta,
     testing::{Reply, Server},
 };
 
@@ -21,6 +21,11 @@ pub(crate) fn metadata() -> ClientMetadata {
     ClientMetadata::new()
         .with_redirect_uri("http://127.0.0.1:8910/callback")
         .with_client_name("Acme Sync")
+}
+
+/// How many requests a call sent for a client: none for one from a store.
+pub(crate) fn attempts(client: &ClientInformation) -> u32 {
+    client.response().map_or(0, ResponseMeta::attempts)
 }
 
 /// Registers at a loopback server that gives this reply.

@@ -22,7 +22,7 @@ use self::server::{
 use crate::{
     memory::Peak,
     secrets::{SECRET, TOKEN, shown},
-    support::metadata,
+    support::{attempts, metadata},
 };
 
 /// What the caller is told.
@@ -335,7 +335,7 @@ impl Ran {
         sent_secret: bool,
     ) -> Self {
         let (attempts, secret) = match result {
-            Ok(client) => (client.attempts(), client.client_secret.as_ref()),
+            Ok(client) => (attempts(&client), client.client_secret.as_ref()),
             Err(Error::Unreadable(error)) => (1, error.client_secret()),
             Err(error) => (error.attempts(), None),
         };
@@ -424,7 +424,7 @@ async fn a_connection_is_used_again_and_a_closed_one_is_not() {
     let wire = Wire::serve(vec![KeepsAlive(ok.clone())]).await;
     let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
     for _ in 0..3 {
-        assert_eq!(poggio.register(&metadata()).await.unwrap().attempts(), 1);
+        assert_eq!(attempts(&poggio.register(&metadata()).await.unwrap()), 1);
     }
     assert_eq!(wire.arrived(), 3);
 
@@ -432,7 +432,7 @@ async fn a_connection_is_used_again_and_a_closed_one_is_not() {
     let wire = Wire::serve(vec![Answers(ok)]).await;
     let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
     for _ in 0..3 {
-        assert_eq!(poggio.register(&metadata()).await.unwrap().attempts(), 1);
+        assert_eq!(attempts(&poggio.register(&metadata()).await.unwrap()), 1);
         sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(wire.arrived(), 3);
@@ -476,7 +476,7 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
         .await;
         drop(call);
         if let Some(result) = result {
-            assert_eq!(result.unwrap().attempts(), 2);
+            assert_eq!(attempts(&result.unwrap()), 2);
             return;
         }
         let before = wire.arrived();

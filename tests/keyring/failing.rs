@@ -189,7 +189,7 @@ async fn what_others_write_without_the_lock_is_kept() {
 async fn a_crash_between_keyring_and_file_loses_no_secret() {
     let case = Case::new().await;
     let before = case.once().await.unwrap();
-    case.store().forget(&before.client_id).await.unwrap();
+    case.store().mark_rejected(&before.client_id).await.unwrap();
     let (path, entries, crash) = (case.path(), case.keyring.looking(), Arc::new(Mutex::new(None)));
     let seen = Arc::clone(&crash);
     case.keyring.after(move |call| {
@@ -211,7 +211,7 @@ async fn a_crash_between_keyring_and_file_loses_no_secret() {
     let exported = store.export(&before.client_id).await.unwrap().unwrap();
     assert_eq!(exported["client_secret"], secret(&before));
     let poggio = case.server.client();
-    assert!(poggio.registered(&metadata(), &store).await.unwrap().is_none());
+    assert!(poggio.find_registration(&metadata(), &store).await.unwrap().is_none());
     let next = poggio.register_once(&metadata(), &store).await.unwrap();
     assert_eq!(next.client_id, "loopback-client-3");
 

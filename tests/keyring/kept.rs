@@ -71,7 +71,7 @@ async fn what_is_history_keeps_its_secret() {
     let store = case.store();
     let first = case.once().await.unwrap();
     let entry = case.entry();
-    assert!(store.forget(&first.client_id).await.unwrap());
+    assert!(store.mark_rejected(&first.client_id).await.unwrap());
     assert_eq!(case.entry(), entry, "the entry of a kept client is not written again");
     let second = case.once().await.unwrap();
     assert_ne!(second.client_id, first.client_id);
@@ -107,7 +107,7 @@ async fn a_file_store_refuses_a_file_whose_secrets_are_in_a_keyring() {
     let file = case.file();
     let errors = [
         case.server.client().register_once(&metadata(), &file).await.unwrap_err(),
-        case.server.client().registered(&metadata(), &file).await.unwrap_err(),
+        case.server.client().find_registration(&metadata(), &file).await.unwrap_err(),
         file.list().await.unwrap_err(),
         file.export(&client.client_id).await.unwrap_err(),
         file.remove(&client.client_id).await.unwrap_err(),
@@ -115,7 +115,7 @@ async fn a_file_store_refuses_a_file_whose_secrets_are_in_a_keyring() {
     ];
     for error in errors {
         let (error, said) = store_error(error);
-        assert_eq!(error.kind(), StoreErrorKind::InKeyring);
+        assert_eq!(error.kind(), StoreErrorKind::RequiresKeyring);
         assert!(said.contains("open it with KeyringStore"), "{said}");
         assert!(said.contains(case.path().to_str().unwrap()), "{said}");
     }
@@ -157,7 +157,7 @@ async fn a_secret_that_the_keyring_has_lost_is_an_error_that_says_what_to_do() {
             case.keyring.put(&name, &put);
         }
         let exported = store.export(&client.client_id).await.unwrap_err();
-        let registered = poggio.registered(&metadata(), &store).await.unwrap_err();
+        let registered = poggio.find_registration(&metadata(), &store).await.unwrap_err();
         for error in [case.once().await.unwrap_err(), exported, registered] {
             assert_eq!(error.outcome(), Outcome::NotRegistered);
             assert!(!all_shown(&error).contains("loopback-secret"));

@@ -82,7 +82,7 @@ async fn in_a_session() {
     assert_eq!(server.registrations().len(), 1);
 
     let poggio = server.client();
-    assert!(store.forget("loopback-client-1").await.unwrap());
+    assert!(store.mark_rejected("loopback-client-1").await.unwrap());
     let next = poggio.register_once(&metadata(), &store).await.unwrap();
     assert_eq!(next.client_id, "loopback-client-2");
     store.import(poggio.registration_endpoint(), &entered("7", "s3cr3t")).await.unwrap();

@@ -16,7 +16,10 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{loopback::is_loopback, oauth::OAuthError};
+use crate::{
+    oauth::error::{OAuthError, OAuthErrorKind},
+    url::is_loopback,
+};
 
 /// How often another port is tried if the system's choice for IPv4 is in use on IPv6.
 const ATTEMPTS: usize = 8;
@@ -180,5 +183,5 @@ pub(super) fn bind_error(uri: &LoopbackUri, error: &io::Error) -> OAuthError {
 
 /// The one constructor of this module's errors.
 pub(super) fn listen_error(problem: String) -> OAuthError {
-    OAuthError::Endpoint(problem)
+    OAuthError::new(OAuthErrorKind::Listener, problem)
 }

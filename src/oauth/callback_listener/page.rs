@@ -9,7 +9,10 @@ use hyper::{
     },
 };
 
-use crate::{ErrorCode, oauth::OAuthError};
+use crate::{
+    oauth::{error::OAuthError, token_error::TokenError},
+    response::ErrorCode,
+};
 
 pub(super) struct Page {
     status: StatusCode,
@@ -108,5 +111,5 @@ impl Page {
 }
 
 fn is_denial(error: &OAuthError) -> bool {
-    matches!(error, OAuthError::Refused(refusal) if refusal.code() == Some(&ErrorCode::ACCESS_DENIED))
+    error.refusal().and_then(TokenError::code) == Some(&ErrorCode::ACCESS_DENIED)
 }

@@ -9,7 +9,7 @@ use hyper::{
 };
 
 use super::{loopback_uri::LoopbackUri, page::Page};
-use crate::loopback::is_loopback;
+use crate::url::is_loopback;
 
 pub(super) type Request = hyper::Request<Incoming>;
 

@@ -6,14 +6,17 @@ use std::{
     path::Path,
 };
 
-use super::{Failure, Paths};
-use crate::{StoreError, StoreErrorKind, store::Stored};
+use super::paths::{FileError, Paths};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    store::registration_store::Versioned,
+};
 
 /// What is larger is not read: far more than any history of registrations.
 pub(super) const CAP: u64 = 64 * 1024 * 1024;
 
 /// Reads the file; one that is not there is none.
-pub(super) fn read(paths: &Paths) -> Result<Option<Stored>, Failure> {
+pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let path = &paths.file;
     if !is_plain(path)? {
         return Ok(None);
@@ -22,29 +25,29 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Stored>, Failure> {
         Ok(file) => file,
         // Removed in between.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::io("open", path)(error)),
+        Err(error) => return Err(FileError::io("open", path)(error)),
     };
-    let metadata = file.metadata().map_err(Failure::io("look at", path))?;
+    let metadata = file.metadata().map_err(FileError::io("look at", path))?;
     private(path, &metadata)?;
     let mut text = String::new();
     match file.take(CAP).read_to_string(&mut text) {
         Ok(length) if length as u64 == CAP => Err(damaged(path, "it is larger than 64 MiB")),
-        Ok(_) => Ok(Some(Stored::new(text, ""))),
+        Ok(_) => Ok(Some(Versioned::new(text, ""))),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(damaged(path, "it is not UTF-8"))
         }
-        Err(error) => Err(Failure::io("read", path)(error)),
+        Err(error) => Err(FileError::io("read", path)(error)),
     }
 }
 
 /// Whether there is a plain file; anything else of that name is refused.
 ///
 /// A symbolic link is, too: a rename would replace it, not what it points to.
-pub(super) fn is_plain(path: &Path) -> Result<bool, Failure> {
+pub(super) fn is_plain(path: &Path) -> Result<bool, FileError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Failure::io("look at", path)(error)),
+        Err(error) => return Err(FileError::io("look at", path)(error)),
     };
     let what = match metadata.file_type() {
         kind if kind.is_file() => return Ok(true),
@@ -53,11 +56,11 @@ pub(super) fn is_plain(path: &Path) -> Result<bool, Failure> {
         _ => "is not a file; name another",
     };
     let problem = format!("cannot be used: {} {what}", path.display());
-    Err(Failure::Refused(StoreError::new(problem).with_kind(StoreErrorKind::Unprotected)))
+    Err(FileError::Refused(StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions)))
 }
 
 /// Refuses a file that others can read.
-pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
+pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     #[cfg(unix)]
     {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
@@ -66,8 +69,8 @@ pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
                 "holds secrets, and others can use it (mode {mode:04o}); run: chmod 600 {}",
                 quoted(path)
             );
-            let error = StoreError::new(problem).with_kind(StoreErrorKind::Unprotected);
-            return Err(Failure::Refused(error));
+            let error = StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions);
+            return Err(FileError::Refused(error));
         }
     }
     #[cfg(not(unix))]
@@ -128,6 +131,6 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn damaged(path: &Path, how: &str) -> Failure {
-    Failure::Refused(StoreError::damaged(&path.display().to_string(), how))
+fn damaged(path: &Path, how: &str) -> FileError {
+    FileError::Refused(StoreError::damaged(&path.display().to_string(), how))
 }

@@ -6,10 +6,13 @@ use std::{
     path::Path,
 };
 
-use super::{Failure, Paths, access};
+use super::{
+    access,
+    paths::{FileError, Paths},
+};
 use crate::{
-    StoreError,
-    store::{Stored, Written},
+    error::StoreError,
+    store::registration_store::{Versioned, WriteResult},
 };
 
 /// More than one more registration needs, of an answer of the size that is read by default.
@@ -17,7 +20,7 @@ const ROOM: usize = 512 * 1024;
 
 /// Proves that the file can be replaced, and takes room on the disk for the next write, in a new
 /// file beside it: where either fails, nothing has been registered yet.
-pub(super) fn reserve(paths: &Paths) -> Result<File, Failure> {
+pub(super) fn reserve(paths: &Paths) -> Result<File, FileError> {
     let current = access::read(paths)?;
     let length = current.as_ref().map_or(0, |stored| stored.expose().len());
     if length.saturating_add(ROOM) as u64 >= access::CAP {
@@ -32,14 +35,14 @@ pub(super) fn reserve(paths: &Paths) -> Result<File, Failure> {
     let taken = file.write_all(&blanks).and_then(|()| file.sync_all());
     let taken = taken.and_then(|()| flush_folder(&paths.folder));
     if let Err(error) = taken {
-        give_up(&paths.new);
-        return Err(Failure::io("write", &paths.new)(error));
+        remove_temp_file(&paths.new);
+        return Err(FileError::io("write", &paths.new)(error));
     }
     Ok(file)
 }
 
 /// Removes what was reserved or half written.
-pub(super) fn give_up(new: &Path) {
+pub(super) fn remove_temp_file(new: &Path) {
     // Not there where it was renamed; if it stays, the next to write replaces it.
     let _ = fs::remove_file(new);
 }
@@ -50,11 +53,11 @@ pub(super) fn replace(
     paths: &Paths,
     reserve: Option<File>,
     text: &str,
-    expected: Option<&Stored>,
-) -> Result<Written, Failure> {
+    expected: Option<&Versioned>,
+) -> Result<WriteResult, FileError> {
     let current = access::read(paths)?;
-    if current.as_ref().map(Stored::expose) != expected.map(Stored::expose) {
-        return Ok(Written::Conflict);
+    if current.as_ref().map(Versioned::expose) != expected.map(Versioned::expose) {
+        return Ok(WriteResult::Conflict);
     }
     if text.len() as u64 >= access::CAP {
         return Err(full());
@@ -63,24 +66,24 @@ pub(super) fn replace(
     let reserve = reserve.filter(|file| access::is_at(file, &paths.new).unwrap_or(false));
     let file = reserve.map_or_else(|| make_private(paths), Ok)?;
     put(paths, file, text)?;
-    Ok(Written::Done)
+    Ok(WriteResult::Written)
 }
 
 /// Larger, it could not be read again.
-fn full() -> Failure {
+fn full() -> FileError {
     let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
-    Failure::Refused(StoreError::new(problem))
+    FileError::Refused(StoreError::new(problem))
 }
 
 /// Fills the new file and renames it.
-fn put(paths: &Paths, mut file: File, text: &str) -> Result<(), Failure> {
-    write(&mut file, text).map_err(Failure::io("write", &paths.new))?;
-    fs::rename(&paths.new, &paths.file).map_err(Failure::io("rename to", &paths.file))?;
-    if !access::is_at(&file, &paths.file).map_err(Failure::io("look at", &paths.file))? {
+fn put(paths: &Paths, mut file: File, text: &str) -> Result<(), FileError> {
+    write(&mut file, text).map_err(FileError::io("write", &paths.new))?;
+    fs::rename(&paths.new, &paths.file).map_err(FileError::io("rename to", &paths.file))?;
+    if !access::is_at(&file, &paths.file).map_err(FileError::io("look at", &paths.file))? {
         let problem = "was written by another at the same time: was its lock file removed?";
-        return Err(Failure::Refused(StoreError::new(problem)));
+        return Err(FileError::Refused(StoreError::new(problem)));
     }
-    flush_folder(&paths.folder).map_err(Failure::io("flush", &paths.folder))
+    flush_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
 }
 
 fn write(file: &mut File, text: &str) -> io::Result<()> {
@@ -91,10 +94,10 @@ fn write(file: &mut File, text: &str) -> io::Result<()> {
 }
 
 /// A new file that its owner alone can use; some mounts know no such thing.
-fn make_private(paths: &Paths) -> Result<File, Failure> {
-    let file = make(&paths.new).map_err(Failure::io("make", &paths.new))?;
-    let metadata = file.metadata().map_err(Failure::io("look at", &paths.new))?;
-    access::private(&paths.new, &metadata).inspect_err(|_| give_up(&paths.new))?;
+fn make_private(paths: &Paths) -> Result<File, FileError> {
+    let file = make(&paths.new).map_err(FileError::io("make", &paths.new))?;
+    let metadata = file.metadata().map_err(FileError::io("look at", &paths.new))?;
+    access::private(&paths.new, &metadata).inspect_err(|_| remove_temp_file(&paths.new))?;
     Ok(file)
 }
 

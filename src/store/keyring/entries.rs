@@ -13,12 +13,12 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::secrets::Entry;
-use crate::{StoreError, store::document::unique, text::shown};
+use crate::{error::StoreError, redact::sanitize, store::document::unique};
 
 const SERVICE: &str = "poggio";
 
 /// How long a person has to unlock the keyring.
-const PATIENCE: Duration = Duration::from_secs(60);
+const UNLOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The system's keyring, or a caller's.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Keyring {
 
     /// Makes sure that an entry can be written, and that it is kept.
     pub(super) async fn prove(&self, wait: Duration) -> Result<(), StoreError> {
-        let proof = self.call_within(wait.min(PATIENCE), |keyring| {
+        let proof = self.call_within(wait.min(UNLOCK_TIMEOUT), |keyring| {
             let name = format!("can this be written ({})", unique());
             let content = name.as_bytes();
             keyring.build(SERVICE, &name, None)?.set_secret(content)?;
@@ -110,7 +110,7 @@ impl Keyring {
         &self,
         work: impl FnOnce(&CredentialStore) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.call_within(PATIENCE, work).await
+        self.call_within(UNLOCK_TIMEOUT, work).await
     }
 
     /// Does this with the keyring, where it does not hold up the runtime.
@@ -180,12 +180,14 @@ fn failed(error: &Error) -> StoreError {
 /// Why, without what was in an entry: neither the error itself nor its `Debug` may be kept.
 fn reason(error: &Error) -> String {
     match error {
-        Error::NoStorageAccess(cause) | Error::PlatformFailure(cause) => shown(&cause.to_string()),
+        Error::NoStorageAccess(cause) | Error::PlatformFailure(cause) => {
+            sanitize(&cause.to_string())
+        }
         Error::NoEntry => "what was put there is gone".to_owned(),
         Error::BadEncoding(_) | Error::BadDataFormat(..) => "an entry cannot be read".to_owned(),
-        Error::BadStoreFormat(problem) | Error::NotSupportedByStore(problem) => shown(problem),
-        Error::TooLong(what, length) => format!("its limit is {length} for {}", shown(what)),
-        Error::Invalid(what, _) => format!("it takes no such {}", shown(what)),
+        Error::BadStoreFormat(problem) | Error::NotSupportedByStore(problem) => sanitize(problem),
+        Error::TooLong(what, length) => format!("its limit is {length} for {}", sanitize(what)),
+        Error::Invalid(what, _) => format!("it takes no such {}", sanitize(what)),
         Error::Ambiguous(entries) => format!("it has {} entries of one name", entries.len()),
         Error::NoDefaultStore => "no keyring is set".to_owned(),
         _ => "for a reason that is not known here".to_owned(),

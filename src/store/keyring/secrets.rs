@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    store::{Stored, document::unique},
-    text::shown,
+    redact::sanitize,
+    store::{document::unique, registration_store::Versioned},
 };
 
 /// The members of a client that are kept in the keyring: a registration access token (RFC 7592)
@@ -16,7 +16,7 @@ use crate::{
 const SECRETS: [&str; 2] = ["client_secret", "registration_access_token"];
 
 /// What an entry has besides, so that it says whose it is and can be imported.
-const BESIDES: [&str; 2] = ["client_id", "client_secret_expires_at"];
+const METADATA_FIELDS: [&str; 2] = ["client_id", "client_secret_expires_at"];
 
 /// An entry of the keyring.
 #[derive(Clone)]
@@ -28,15 +28,15 @@ pub(super) struct Entry {
 /// A document with its secrets.
 pub(super) struct Filled {
     /// As the file has it.
-    pub(super) raw: Stored,
-    pub(super) text: Stored,
+    pub(super) raw: Versioned,
+    pub(super) text: Versioned,
     /// The entries that were put back.
     pub(super) entries: Vec<Entry>,
 }
 
 /// A document without its secrets.
 pub(super) struct TakenOut {
-    pub(super) text: Stored,
+    pub(super) text: Versioned,
     /// Those that no entry has yet.
     pub(super) fresh: Vec<Entry>,
 }
@@ -48,7 +48,7 @@ pub(super) fn named_in(text: &str) -> Vec<String> {
 }
 
 /// Puts back what was found in the keyring, and notes what was not.
-pub(super) fn fill(raw: Stored, found: &HashMap<String, Map<String, Value>>) -> Filled {
+pub(super) fn fill(raw: Versioned, found: &HashMap<String, Map<String, Value>>) -> Filled {
     let mut document = serde_json::from_str(raw.expose()).unwrap_or(Value::Null);
     let mut entries = Vec::new();
     let mut is_changed = false;
@@ -74,7 +74,7 @@ pub(super) fn fill(raw: Stored, found: &HashMap<String, Map<String, Value>>) -> 
 }
 
 /// Takes the secrets out, and names the entries they are in: those that are `known`, or new ones.
-pub(super) fn take_out(text: &Stored, known: &[Entry]) -> TakenOut {
+pub(super) fn take_out(text: &Versioned, known: &[Entry]) -> TakenOut {
     let mut document = serde_json::from_str(text.expose()).unwrap_or(Value::Null);
     let mut fresh: Vec<Entry> = Vec::new();
     let mut is_changed = false;
@@ -112,7 +112,7 @@ fn take(client: &mut Map<String, Value>) -> Option<Map<String, Value>> {
     if members.is_empty() {
         return None;
     }
-    for name in BESIDES {
+    for name in METADATA_FIELDS {
         members.extend(client.get(name).map(|value| (name.to_owned(), value.clone())));
     }
     Some(members)
@@ -120,7 +120,7 @@ fn take(client: &mut Map<String, Value>) -> Option<Map<String, Value>> {
 
 /// A name that no one else makes, for whoever looks through the keyring.
 fn new_name(members: &Map<String, Value>, endpoint: &str) -> String {
-    let short = |text: &str, length| shown(text).chars().take(length).collect::<String>();
+    let short = |text: &str, length| sanitize(text).chars().take(length).collect::<String>();
     let client_id = members.get("client_id").and_then(Value::as_str).unwrap_or_default();
     // Windows takes 513 characters.
     let (client_id, endpoint) = (short(client_id, 120), short(endpoint, 240));
@@ -137,6 +137,6 @@ fn name(kept: &Map<String, Value>, which: &str) -> Option<String> {
     kept.get("secrets")?.get(which)?.as_str().map(str::to_owned)
 }
 
-fn written(document: &Value) -> Stored {
-    Stored::new(format!("{document:#}\n"), "")
+fn written(document: &Value) -> Versioned {
+    Versioned::new(format!("{document:#}\n"), "")
 }

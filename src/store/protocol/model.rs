@@ -79,12 +79,12 @@ fn crashes_cost_a_request_each_at_most_and_block_no_one() {
 
 #[test]
 fn a_slow_host_overwrites_no_one() {
-    let mut superseded = 0;
+    let mut lost_race = 0;
     for world in explore(Faults { slow: true, crashes: 1, ..NONE }) {
         assert!(world.document.registrations.len() >= posts(&world) - crashed(&world));
-        superseded = superseded.max(world.document.registrations.len());
+        lost_race = lost_race.max(world.document.registrations.len());
     }
-    assert_eq!(superseded, 3, "the worst case was gone through");
+    assert_eq!(lost_race, 3, "the worst case was gone through");
 }
 
 #[test]

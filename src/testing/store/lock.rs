@@ -10,7 +10,7 @@ use tokio::{
 use super::{HANDLES, Rule, WAIT, at_once};
 use crate::{
     StoreErrorKind,
-    store::{RegistrationStore, StoreLock, Written},
+    store::{RegistrationStore, StoreLock, WriteResult},
 };
 
 /// What a handle waits for a lock that it is not to get.
@@ -70,7 +70,7 @@ pub(super) async fn one_at_a_time<S: RegistrationStore + 'static>(open: &impl Fn
     let add = |i: usize, store: S| async move {
         let lock = EXCLUSIVE.lock(&store).await;
         if lock.is_none() {
-            return Written::Done;
+            return WriteResult::Written;
         }
         let read = EXCLUSIVE.read(&store).await;
         tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ pub(super) async fn one_at_a_time<S: RegistrationStore + 'static>(open: &impl Fn
         EXCLUSIVE.worked("a write under the lock", written)
     };
     for written in at_once(open, HANDLES, add).await {
-        if written == Written::Conflict {
+        if written == WriteResult::Conflict {
             EXCLUSIVE.broken("another wrote between a read and a write under the lock");
         }
     }

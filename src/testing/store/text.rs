@@ -1,7 +1,7 @@
 //! A store's text: it comes back as it was, and is replaced only where it is what was read.
 
 use super::{HANDLES, Rule, at_once};
-use crate::store::{RegistrationStore, Written};
+use crate::store::{RegistrationStore, WriteResult};
 
 /// How often many write at once.
 const ROUNDS: usize = 8;
@@ -110,8 +110,8 @@ async fn same<S: RegistrationStore>(open: &impl Fn() -> S) {
     SAME.refuses(&open(), "c", Some(between)).await;
     SAME.holds(&open(), "a").await;
     match SAME.write(&open(), "c", Some(first)).await {
-        Written::Done => SAME.holds(&store, "c").await,
-        Written::Conflict => {
+        WriteResult::Written => SAME.holds(&store, "c").await,
+        WriteResult::Conflict => {
             SAME.holds(&store, "a").await;
             SAME.writes(&open(), "c", Some(last)).await;
             SAME.holds(&store, "c").await;
@@ -131,8 +131,9 @@ async fn one<S: RegistrationStore + 'static>(open: &impl Fn() -> S, round: usize
 }
 
 /// The one that wrote.
-fn only(written: &[Written], rule: Rule) -> usize {
-    let done = || written.iter().enumerate().filter(|(_, written)| **written == Written::Done);
+fn only(written: &[WriteResult], rule: Rule) -> usize {
+    let done =
+        || written.iter().enumerate().filter(|(_, written)| **written == WriteResult::Written);
     match done().next() {
         Some((winner, _)) if done().count() == 1 => winner,
         _ => rule.broken(format!("{} of {HANDLES} returned Done", done().count())),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::support::skipped;
+use crate::support::require;
 
 /// A port of 127.0.0.1 that is in use.
 fn taken() -> (TcpListener, u16) {
@@ -17,10 +17,7 @@ fn taken() -> (TcpListener, u16) {
 
 fn has_ipv6() -> bool {
     let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-    if !has_ipv6 {
-        skipped("this machine has no IPv6");
-    }
-    has_ipv6
+    require(has_ipv6, "this machine has no address [::1]", "enable IPv6 on the loopback interface")
 }
 
 #[tokio::test]

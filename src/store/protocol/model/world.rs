@@ -7,8 +7,8 @@ use crate::{
     ClientInformation, ClientMetadata,
     store::{
         document::{Claim, Document},
-        lookup::Asked,
-        now,
+        lookup::Query,
+        record::now,
     },
 };
 
@@ -69,7 +69,7 @@ impl Next {
 
 impl Host {
     fn new(name: &str) -> Self {
-        let asked = Asked {
+        let asked = Query {
             endpoint: "https://a.example/register".to_owned(),
             metadata: ClientMetadata::new(),
             margin: Duration::ZERO,

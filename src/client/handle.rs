@@ -1,0 +1,81 @@
+//! The client as a value: what it was built with. What it does is in `register` and in later modules.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{secret::BearerToken, transport::Transport};
+
+/// Registers OAuth clients at Poggio. Cheap to clone; clones share their connections.
+///
+/// # Examples
+///
+/// ```no_run
+/// use poggio::{Client, ClientMetadata};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// let poggio = Client::new()?;
+/// let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+///
+/// let client = poggio.register(&metadata).await?;
+/// println!("registered as {}", client.client_id);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pub(super) http: reqwest::Client,
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) base_url: String,
+    pub(super) token: Option<BearerToken>,
+    pub(super) transport: Arc<Transport>,
+    pub(super) local_validation: bool,
+    pub(super) renewal_margin: Duration,
+}
+
+impl Client {
+    /// Returns the base URL, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.shared.base_url
+    }
+
+    /// Returns the URL that registrations are sent to.
+    #[must_use]
+    pub fn registration_endpoint(&self) -> &str {
+        self.shared.transport.endpoint.as_str()
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
+    }
+
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) fn local_validation(&self) -> bool {
+        self.shared.local_validation
+    }
+
+    pub(crate) fn renewal_margin(&self) -> Duration {
+        self.shared.renewal_margin
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.shared.base_url)
+            .field("registration_endpoint", &self.registration_endpoint())
+            .field("auth_token", &self.shared.token)
+            .field("timeout", &self.shared.transport.timeout)
+            .field("max_retries", &self.shared.transport.max_retries)
+            .field("max_response_bytes", &self.shared.transport.max_response_bytes)
+            .field("local_validation", &self.shared.local_validation)
+            .finish_non_exhaustive()
+    }
+}

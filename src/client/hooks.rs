@@ -1,0 +1,29 @@
+//! How the generated client sends: through an [`Attempt`].
+
+use progenitor_client::{ClientHooks, OperationInfo};
+
+use crate::{generated, transport::Attempt};
+
+impl ClientHooks<Attempt> for generated::Client {
+    /// Makes one attempt and returns the response it read.
+    async fn exec(
+        &self,
+        request: reqwest::Request,
+        _: &OperationInfo,
+    ) -> reqwest::Result<reqwest::Response> {
+        Ok(self.inner.run(&self.client, request).await)
+    }
+
+    /// Keeps the placeholder of an attempt without a response from being decoded.
+    async fn post<E>(
+        &self,
+        _: &reqwest::Result<reqwest::Response>,
+        _: &OperationInfo,
+    ) -> Result<(), progenitor_client::Error<E>> {
+        if self.inner.has_response() {
+            Ok(())
+        } else {
+            Err(progenitor_client::Error::Custom(String::new()))
+        }
+    }
+}

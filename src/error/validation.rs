@@ -1,0 +1,153 @@
+//! All problems with client metadata, in one shape whoever found them: this crate before it sends, or
+//! the server. A single problem is in `metadata`.
+
+use std::fmt;
+
+use crate::{
+    ClientMetadata,
+    metadata::{FieldError, rules},
+    response::ResponseMeta,
+};
+
+/// How many problems `Display` spells out; all are in the value.
+const MAX_SHOWN: usize = 10;
+
+/// Who found the problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// This crate, before anything was sent.
+    Local,
+    /// The server; it refused the request.
+    Server,
+}
+
+/// Every problem found with client metadata; no client was registered.
+///
+/// Local and server problems are read by the same code of a caller.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, MetadataField, Origin};
+///
+/// let errors = ClientMetadata::new()
+///     .with_redirect_uri("https://app.example/cb#top")
+///     .validate()
+///     .unwrap_err();
+///
+/// assert_eq!(errors.origin(), Origin::Local);
+/// assert_eq!(errors.len(), 1);
+/// let error = errors.on("redirect_uris").next().unwrap();
+/// assert_eq!(error.path(), "redirect_uris[0]");
+/// assert_eq!(error.field(), Some(MetadataField::RedirectUris));
+/// assert_eq!(error.kind(), "url_fragment");
+/// assert_eq!(error.value(), Some(&"https://app.example/cb#top".into()));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ValidationErrors {
+    errors: Vec<FieldError>,
+    response: Option<Box<ResponseMeta>>,
+}
+
+impl ValidationErrors {
+    pub(crate) fn local(errors: Vec<FieldError>) -> Self {
+        Self { errors, response: None }
+    }
+
+    pub(crate) fn server(errors: Vec<FieldError>, response: ResponseMeta) -> Self {
+        Self { errors, response: Some(Box::new(response)) }
+    }
+
+    /// Returns the problems: local ones in the contract's order of fields, a server's in its own.
+    pub fn iter(&self) -> std::slice::Iter<'_, FieldError> {
+        self.errors.iter()
+    }
+
+    /// Returns how many problems there are; never 0.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    /// Returns the problems of one field and of what lies in it, by the field's name or by
+    /// [`MetadataField`].
+    pub fn on<'a>(&'a self, field: impl AsRef<str> + 'a) -> impl Iterator<Item = &'a FieldError> {
+        self.errors.iter().filter(move |error| {
+            error
+                .path()
+                .strip_prefix(field.as_ref())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+        })
+    }
+
+    /// Returns who found the problems.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        if self.response.is_some() { Origin::Server } else { Origin::Local }
+    }
+
+    pub(crate) fn response(&self) -> Option<&ResponseMeta> {
+        self.response.as_deref()
+    }
+}
+
+impl<'a> IntoIterator for &'a ValidationErrors {
+    type Item = &'a FieldError;
+    type IntoIter = std::slice::Iter<'a, FieldError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for ValidationErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.response {
+            None => f.write_str("the client metadata was not sent")?,
+            Some(response) => {
+                write!(f, "Poggio refused the client metadata ({})", response.status())?;
+            }
+        }
+        for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {
+            write!(f, "{} {error}", if i == 0 { ":" } else { ";" })?;
+        }
+        match self.errors.len().saturating_sub(MAX_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for ValidationErrors {}
+
+impl ClientMetadata {
+    /// Checks the metadata against what the RFCs forbid, all rules at once.
+    ///
+    /// [`Client::register`](crate::Client::register) does this before it sends, unless
+    /// [`local_validation`](crate::ClientBuilder::local_validation) is off.
+    ///
+    /// # Errors
+    ///
+    /// [`ValidationErrors`] of [`Origin::Local`](crate::Origin::Local) with every problem found;
+    /// nothing was sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::ClientMetadata;
+    ///
+    /// let errors = ClientMetadata::new()
+    ///     .with_redirect_uri("http://app.example/callback")
+    ///     .with_contacts([""])
+    ///     .validate()
+    ///     .unwrap_err();
+    ///
+    /// let paths: Vec<_> = errors.iter().map(|error| error.path()).collect();
+    /// assert_eq!(paths, ["redirect_uris[0]", "contacts[0]"]);
+    /// ```
+    pub fn validate(&self) -> Result<(), ValidationErrors> {
+        let errors = rules::check(self);
+        if errors.is_empty() { Ok(()) } else { Err(ValidationErrors::local(errors)) }
+    }
+}

@@ -1,0 +1,78 @@
+//! The refusal of an authorization or token endpoint.
+
+use std::{error, fmt, time::Duration};
+
+use reqwest::StatusCode;
+
+use crate::{error::ApiError, response::ErrorCode};
+
+/// The refusal of an authorization or token endpoint, whatever its form: RFC 6749 JSON, FastAPI's
+/// list of problems, a page.
+#[derive(Clone, Debug)]
+pub struct TokenError {
+    code: Option<ErrorCode>,
+    description: Option<String>,
+    status: Option<StatusCode>,
+    retry_after: Option<Duration>,
+}
+
+impl TokenError {
+    pub(super) fn new(code: Option<ErrorCode>, description: Option<String>) -> Self {
+        Self { code, description, status: None, retry_after: None }
+    }
+
+    pub(super) fn of(error: &ApiError) -> Self {
+        Self {
+            code: error.code(),
+            description: error.description().map(str::to_owned),
+            status: Some(error.status()),
+            retry_after: error.response().retry_after(),
+        }
+    }
+
+    /// Returns the OAuth error code, such as `invalid_grant` or `access_denied`.
+    #[must_use]
+    pub fn code(&self) -> Option<&ErrorCode> {
+        self.code.as_ref()
+    }
+
+    /// Returns what the server says of it, on one line, with what looks like a credential masked.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Returns the status of the answer; `None` for an OAuth error with 400 or 401, whose code says
+    /// all.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// Returns how long the server asks to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server refused")?;
+        if let Some(status) = self.status {
+            write!(f, " with {status}")?;
+        }
+        if let Some(code) = &self.code {
+            write!(f, " ({code})")?;
+        }
+        if let Some(description) = &self.description {
+            write!(f, ": {description}")?;
+        }
+        match self.retry_after {
+            Some(wait) => write!(f, " (asks to wait {} s)", wait.as_secs()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl error::Error for TokenError {}

@@ -1,0 +1,30 @@
+//! Responses: what arrived, and what it means.
+//!
+//! A success is a [`ClientInformation`], a 422 a `ValidationErrorBody`, any other refusal a `Refusal`.
+//! If a success cannot be decoded, `recovery` finds the credentials in it. How a response becomes an
+//! error is in `client`.
+
+mod additional;
+pub(crate) mod challenge;
+mod changes;
+mod client_information;
+pub(crate) mod decode;
+mod error_code;
+mod field_warning;
+mod meta;
+mod received;
+pub(crate) mod recovery;
+mod refusal;
+mod validation_body;
+
+pub use additional::AdditionalMembers;
+pub use changes::{Change, ChangeKind};
+pub use client_information::{ClientInformation, SecretExpiry};
+pub(crate) use decode::DecodeError;
+pub use error_code::ErrorCode;
+pub use field_warning::FieldWarning;
+pub use meta::ResponseMeta;
+pub(crate) use received::{BYTE_ORDER_MARK, Response, Truncated};
+pub(crate) use recovery::RecoveredCredentials;
+pub(crate) use refusal::Refusal;
+pub(crate) use validation_body::ValidationErrorBody;

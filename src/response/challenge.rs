@@ -1,0 +1,40 @@
+//! The `WWW-Authenticate` challenge of a response (RFC 9110 section 11.6.1, RFC 6750 section 3).
+
+use http_auth::ChallengeParser;
+use reqwest::header::WWW_AUTHENTICATE;
+
+use super::{error_code::ErrorCode, received::Response};
+use crate::redact::Redactor;
+
+/// The parameters of all `WWW-Authenticate` headers, by their names.
+pub(crate) fn params(response: &Response) -> Vec<(String, String)> {
+    let values = response.headers.get_all(WWW_AUTHENTICATE).iter();
+    // The grammar is ASCII's; a server's slip must not cost the rest.
+    let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+    let texts: Vec<String> =
+        values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
+    let challenges = texts.iter().flat_map(|text| ChallengeParser::new(text)).flatten();
+    let params = challenges.flat_map(|challenge| challenge.params);
+    params.map(|(name, value)| (name.to_owned(), value.to_unescaped())).collect()
+}
+
+/// What a `WWW-Authenticate` header says (RFC 6750 section 3).
+#[derive(Default)]
+pub(super) struct Challenge {
+    pub(super) code: Option<ErrorCode>,
+    pub(super) description: Option<String>,
+}
+
+impl Challenge {
+    pub(super) fn read(response: &Response, redactor: &Redactor<'_>) -> Self {
+        let mut challenge = Self::default();
+        for (name, text) in params(response) {
+            if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
+                challenge.code = ErrorCode::read(&redactor.redact(&text));
+            } else if name.eq_ignore_ascii_case("error_description") && !text.is_empty() {
+                challenge.description.get_or_insert(redactor.redact(&text));
+            }
+        }
+        challenge
+    }
+}

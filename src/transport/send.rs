@@ -1,0 +1,136 @@
+//! Sending: one attempt under a deadline, and attempts until one is to be handed on.
+//!
+//! Nothing here knows what a registration is. When a request is sent again is decided in `retry`, how a
+//! body is read is in `body`.
+
+use std::{mem, pin::pin, time::Duration};
+
+use reqwest::{
+    Request, Url,
+    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
+};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    body,
+    deadline::{fits, until},
+    retry::{self, AttemptOutcome},
+    retry_after,
+    sent_mark::SentMark,
+};
+use crate::{
+    error::{FailureKind, TransportFailure},
+    response::Response,
+};
+
+/// Of the contract, which the generator adds; the API knows no such header.
+const API_VERSION: HeaderName = HeaderName::from_static("api-version");
+
+/// The settings of a client that bear on how it sends.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    /// Where registrations are sent to.
+    pub(crate) endpoint: Url,
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) user_agent: HeaderValue,
+    /// The limit of a whole call, waits and retries included. A value too large for `Instant` means
+    /// no limit.
+    pub(crate) timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) max_response_bytes: usize,
+}
+
+impl Transport {
+    /// Makes attempts until one is to be handed on. Each attempt ends at the deadline it is given, and
+    /// returns the response with what was decoded of it.
+    pub(crate) async fn send<T, F>(
+        &self,
+        mut attempt: impl FnMut(Option<Instant>) -> F,
+    ) -> Result<(Response, T), TransportFailure>
+    where
+        F: Future<Output = Result<(Response, T), TransportFailure>>,
+    {
+        let deadline = Instant::now().checked_add(self.timeout);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut result = attempt(deadline).await;
+            match &mut result {
+                Ok((response, _)) => response.attempts = attempts,
+                Err(failure) => failure.attempts = attempts,
+            }
+            let outcome = AttemptOutcome::of(result.as_ref().map(|(response, _)| response));
+            let wait = retry::wait(&outcome, attempts, self.max_retries);
+            let Some(wait) = wait.filter(|wait| fits(*wait, deadline)) else {
+                return result;
+            };
+            tracing::info!(
+                attempts,
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                status = result.as_ref().ok().map(|(response, _)| response.status.as_u16()),
+                "sending again: the server did not act on the request"
+            );
+            sleep(wait).await;
+        }
+    }
+
+    /// Makes the generated client's request one for this endpoint, with this caller's token.
+    pub(super) fn address(&self, request: &mut Request) {
+        if *request.url() != self.endpoint {
+            request.url_mut().clone_from(&self.endpoint);
+        }
+        let headers = request.headers_mut();
+        headers.remove(API_VERSION);
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+    }
+
+    /// Sends a request to `endpoint`, which is its URL, until the deadline.
+    pub(crate) async fn attempt(
+        &self,
+        http: &reqwest::Client,
+        mut request: Request,
+        endpoint: &Url,
+        deadline: Option<Instant>,
+    ) -> Result<Response, TransportFailure> {
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        // A request without a body leaves no mark: once there is a connection, it has left.
+        let mark = request.body().is_some().then(|| SentMark::set_on(&mut request));
+        let fail = |kind, source| {
+            let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
+            TransportFailure { sent, kind, source, attempts: 0 }
+        };
+        // One timer for all that is waited for.
+        let mut deadline = pin!(deadline.map(sleep_until));
+        let mut response = match until(deadline.as_mut(), http.execute(request)).await {
+            None => return Err(fail(FailureKind::Timeout, None)),
+            Some(Err(error)) => {
+                return Err(fail(failure_kind(&error, mark.as_ref()), Some(error)));
+            }
+            Some(Ok(response)) => response,
+        };
+        if response.url() != endpoint {
+            return Err(fail(FailureKind::Redirected, None));
+        }
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        let (body, truncated) = body::read(&mut response, self.max_response_bytes, deadline).await;
+        let retry_after = retry_after::read(&headers);
+        Ok(Response { status, headers, body, truncated, retry_after, attempts: 1 })
+    }
+}
+
+fn failure_kind(error: &reqwest::Error, mark: Option<&SentMark>) -> FailureKind {
+    if error.is_connect() && mark.is_some_and(SentMark::is_sent) {
+        // Sent, and yet no connection: it is another one, to where the answer redirected.
+        FailureKind::Redirected
+    } else if error.is_connect() {
+        FailureKind::Connect
+    } else if error.is_timeout() {
+        FailureKind::Timeout
+    } else if mark.is_some_and(|mark| !mark.is_sent()) {
+        FailureKind::Connect
+    } else {
+        FailureKind::Broken
+    }
+}
