@@ -1,0 +1,285 @@
+//! The client's settings: what goes into a request, and what is refused.
+
+use std::time::Duration;
+
+use poggio::{
+    Client, ClientBuilder, ClientInformation, ClientMetadata, Error, Outcome, reqwest,
+    testing::Server,
+};
+
+use crate::{
+    support::{debugged, metadata},
+    transport::wire::{Does, Wire},
+};
+
+fn refused(builder: ClientBuilder) -> (String, String) {
+    let error = builder.build().unwrap_err();
+    assert_eq!(
+        (error.outcome(), error.attempts(), error.status()),
+        (Outcome::NotRegistered, 0, None)
+    );
+    match error {
+        Error::Config(error) => (error.setting().to_owned(), error.problem().to_owned()),
+        other => panic!("{other}"),
+    }
+}
+
+/// The request head that a client at this path of a raw server sends.
+async fn request_head(path: &str, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
+    let server = Wire::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
+    let builder = Client::builder().base_url(format!("{}{path}", server.base_url));
+    set(builder).build().unwrap().register(&metadata()).await.unwrap_err();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    requests[0].split("\r\n\r\n").next().unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn a_request_has_the_headers_it_needs_and_no_others() {
+    let head = request_head("", |builder| builder).await;
+    let mut lines: Vec<_> = head.lines().map(|line| line.split(": ").next().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "accept",
+            "content-length",
+            "content-type",
+            "host",
+            "post /v1/oauth/register http/1.1",
+            "user-agent"
+        ]
+    );
+    assert!(head.contains("accept: application/json\r\n"), "{head}");
+    assert!(head.contains("content-type: application/json\r\n"), "{head}");
+    let expected = serde_json::to_vec(&metadata()).unwrap().len();
+    assert!(head.contains(&format!("content-length: {expected}")), "{head}");
+}
+
+#[tokio::test]
+async fn a_base_url_may_have_a_path_and_a_slash_at_the_end() {
+    for (path, expected) in [
+        ("", "/v1/oauth/register"),
+        ("/", "/v1/oauth/register"),
+        ("//", "/v1/oauth/register"),
+        ("/api", "/api/v1/oauth/register"),
+        ("/api/eu/", "/api/eu/v1/oauth/register"),
+        ("/a%20b", "/a%20b/v1/oauth/register"),
+    ] {
+        let head = request_head(path, |builder| builder).await;
+        assert!(head.starts_with(&format!("post {expected} http/1.1\r\n")), "{path}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
+    let v4 = Wire::answering(answer).await;
+    let port = v4.base_url.rsplit(':').next().unwrap().to_owned();
+    let mut urls = vec![v4.base_url.clone(), format!("http://localhost:{port}")];
+    let v6;
+    let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    if crate::support::require(has_v6, "IPv6 has no loopback address", "enable IPv6 on lo") {
+        v6 = Wire::at("[::1]:0", vec![Does::Answers(answer.into())]).await;
+        urls.push(v6.base_url.clone());
+    }
+    for url in urls {
+        let poggio = Client::builder().base_url(&url).build().unwrap();
+        assert_eq!(poggio.register(&metadata()).await.unwrap().client_id, "id", "{url}");
+    }
+}
+
+#[test]
+fn base_urls_that_can_be_used_are_kept_in_one_form() {
+    for (url, kept) in [
+        ("https://api.poggio.io", "https://api.poggio.io"),
+        ("https://api.poggio.io/", "https://api.poggio.io"),
+        (" https://api.poggio.io\n", "https://api.poggio.io"),
+        ("HTTPS://API.poggio.io:443/v2/", "https://api.poggio.io/v2"),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        ("https://10.0.0.1", "https://10.0.0.1"),
+        ("http://localhost:9100", "http://localhost:9100"),
+        ("http://127.0.0.9", "http://127.0.0.9"),
+        ("http://[::1]:9100/", "http://[::1]:9100"),
+    ] {
+        let http = reqwest::Client::new();
+        let client = Client::builder().base_url(url).http_client(http).build().unwrap();
+        assert!(format!("{client:?}").contains(&format!("base_url: {kept:?}")), "{client:?}");
+    }
+}
+
+#[test]
+fn base_urls_that_cannot_be_used_say_why() {
+    for (url, problem) in [
+        ("", "not a URL (relative URL without a base); write it whole, like https://api.poggio.io"),
+        (
+            "api.poggio.io",
+            "not a URL (relative URL without a base); write it whole, like https://api.poggio.io",
+        ),
+        ("localhost:9100", "has no scheme; write it whole, like https://api.poggio.io"),
+        ("https://", "not a URL (empty host); write it whole, like https://api.poggio.io"),
+        ("ftp://api.poggio.io", "the scheme ftp is not one this crate speaks; use https"),
+        (
+            "https://user:pass@api.poggio.io",
+            "holds a user name or password; pass a token with auth_token",
+        ),
+        ("https://api.poggio.io/?a=b", "has a ? or #; leave out what follows the path"),
+        ("https://api.poggio.io/#a", "has a ? or #; leave out what follows the path"),
+        (
+            "https://api.poggio.io/v1/oauth/register/",
+            "ends with /v1/oauth/register; leave that out, it is added",
+        ),
+        (
+            "http://api.poggio.io",
+            "http to api.poggio.io, which is not this machine, would show credentials to the network; use https",
+        ),
+        (
+            "http://192.168.1.1",
+            "http to 192.168.1.1, which is not this machine, would show credentials to the network; use https",
+        ),
+    ] {
+        let expected = ("base_url".to_owned(), problem.to_owned());
+        assert_eq!(refused(Client::builder().base_url(url)), expected, "{url}");
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_shown_as_reviewed() {
+    let error = Client::builder().base_url("http://api.poggio.io").build().unwrap_err();
+    insta::assert_snapshot!("config_display", error);
+    insta::assert_debug_snapshot!("config_debug", error);
+}
+
+#[tokio::test]
+async fn a_token_goes_into_its_header_and_into_nothing_else() {
+    let token = "p0ggio.T0ken~+/==";
+    let head = request_head("", |builder| builder.auth_token(token)).await;
+    let with_token: Vec<_> = head.lines().filter(|line| line.contains("p0ggio")).collect();
+    assert_eq!(with_token, [format!("authorization: bearer {}", token.to_lowercase())]);
+
+    let builder = Client::builder().auth_token(token).base_url("http://127.0.0.1:1");
+    assert!(!debugged(&builder).contains("p0ggio"));
+    assert!(format!("{builder:?}").contains(r#"auth_token: Some("[redacted]")"#));
+    let client = builder.build().unwrap();
+    assert!(!debugged(&client).contains("p0ggio"));
+    assert!(format!("{client:?}").contains("auth_token: Some(BearerToken([redacted]))"));
+}
+
+#[test]
+fn tokens_that_cannot_be_used_say_why_without_being_repeated() {
+    for (token, beginning) in [
+        ("", "is empty"),
+        ("Bearer p0ggio", "starts with \"Bearer\""),
+        ("bearer p0ggio", "starts with \"Bearer\""),
+        ("p0ggio\n", "contains a blank, a line break"),
+        ("p0ggio\r\nx: y", "contains a blank, a line break"),
+        ("p0 ggio", "contains a blank, a line break"),
+        ("p0ggi\u{f6}", "contains a blank, a line break"),
+    ] {
+        let (setting, problem) = refused(Client::builder().auth_token(token));
+        assert_eq!(setting, "auth_token");
+        assert!(problem.starts_with(beginning), "{problem}");
+        assert!(!problem.contains("p0"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn the_user_agent_names_the_application_first() {
+    let own = format!(
+        "poggio/{} ({}; {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
+    let server = Server::start().await;
+    server.client().register(&metadata()).await.unwrap();
+    let named = server.client_builder().app_info("acme", "1.2").build().unwrap();
+    named.register(&metadata()).await.unwrap();
+    let agents: Vec<_> =
+        server.requests().iter().map(|r| r.header("User-Agent").unwrap().to_owned()).collect();
+    assert_eq!(agents, [own.clone(), format!("acme/1.2 {own}")]);
+
+    for (name, version) in
+        [("", "1"), ("acme", ""), ("a b", "1"), ("acme", "1\r\n"), ("a/b", "1"), ("ä", "1")]
+    {
+        assert_eq!(
+            refused(Client::builder().app_info(name, version)).0,
+            "app_info",
+            "{name} {version}"
+        );
+    }
+}
+
+#[test]
+fn limits_of_zero_are_refused() {
+    let builder = Client::builder;
+    assert_eq!(refused(builder().timeout(Duration::ZERO)).0, "timeout");
+    assert_eq!(refused(builder().connect_timeout(Duration::ZERO)).0, "connect_timeout");
+    assert_eq!(refused(builder().max_response_bytes(0)).0, "max_response_bytes");
+    let endless =
+        builder().base_url("http://[::1]").timeout(Duration::MAX).max_response_bytes(usize::MAX);
+    endless.build().unwrap();
+}
+
+#[tokio::test]
+async fn the_largest_limits_work() {
+    let server = Server::start().await;
+    let builder = server.client_builder().timeout(Duration::MAX).max_retries(u32::MAX);
+    let client = builder.max_response_bytes(usize::MAX).build().unwrap();
+    assert_eq!(client.register(&metadata()).await.unwrap().client_id, "loopback-client-1");
+}
+
+#[tokio::test]
+async fn an_http_client_of_the_callers_own_is_used() {
+    let server = Server::start().await;
+    let mut headers = reqwest::header::HeaderMap::new();
+    headers.insert("x-own", "yes".parse().unwrap());
+    let own = reqwest::Client::builder().default_headers(headers).build().unwrap();
+    let client = server.client_builder().http_client(own).build().unwrap();
+    client.register(&metadata()).await.unwrap();
+    assert_eq!(server.requests()[0].header("x-own"), Some("yes"));
+    assert!(server.requests()[0].header("user-agent").unwrap().starts_with("poggio/"));
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+#[test]
+fn without_a_tls_feature_https_is_refused_by_name() {
+    let (setting, problem) = refused(Client::builder());
+    assert_eq!(setting, "base_url");
+    assert!(problem.starts_with("https needs the feature `rustls` or `native-tls`"), "{problem}");
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[test]
+fn the_defaults_are_poggios_own() {
+    let client = Client::new().unwrap();
+    let shown = format!("{client:?}");
+    for part in [
+        r#"base_url: "https://api.poggio.io""#,
+        "auth_token: None",
+        "timeout: 30s",
+        "max_retries: 2",
+        "max_response_bytes: 262144",
+        "local_validation: true",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+#[test]
+fn types_can_be_shared_sent_and_kept_in_errors_of_the_callers_own() {
+    fn shared<T: Clone + Send + Sync + 'static>() {}
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    fn send<T: Send>(value: T) -> T {
+        value
+    }
+    shared::<Client>();
+    shared::<ClientMetadata>();
+    shared::<ClientInformation>();
+    error::<Error>();
+    error::<poggio::ValidationErrors>();
+    assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    let client = Client::builder().base_url("http://[::1]").build().unwrap();
+    let metadata = metadata();
+    drop(send(client.register(&metadata)));
+}

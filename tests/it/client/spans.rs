@@ -1,0 +1,122 @@
+//! What is recorded for tracing, and what is not.
+
+use std::{cell::RefCell, io, sync::Once};
+
+use poggio::testing::{Reply, Server};
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::{response::secrets, support::metadata};
+
+thread_local! {
+    /// What this test's thread, which runs its whole registration, has recorded.
+    static RECORDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct ToThisThread;
+
+impl io::Write for ToThisThread {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        RECORDED.with_borrow_mut(|recorded| recorded.extend_from_slice(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that our own spans and events record at TRACE while registering.
+async fn recorded(replies: impl IntoIterator<Item = Reply>) -> String {
+    // One subscriber for all tests: what is enabled is cached across threads.
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(FmtSpan::FULL)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(|| ToThisThread)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    RECORDED.take();
+    let server = Server::start().await;
+    server.script(replies);
+    let poggio = server.client_builder().auth_token(secrets::TOKEN).max_retries(2).build().unwrap();
+    let _ = poggio.register(&metadata()).await;
+    let text = String::from_utf8(RECORDED.take()).unwrap();
+    let text = text.replace(&server.base_url(), "http://loopback");
+    text.lines().filter(|line| line.contains("poggio")).map(|line| format!("{line}\n")).collect()
+}
+
+fn last(text: &str) -> &str {
+    text.lines().rfind(|line| line.contains("close")).unwrap()
+}
+
+#[tokio::test]
+async fn a_registration_is_one_span_with_its_endpoint_status_attempts_id_and_outcome() {
+    let text = recorded([]).await;
+    let close = last(&text);
+    for field in [
+        "poggio.register{endpoint=\"http://loopback/v1/oauth/register\"",
+        "status=200",
+        "attempts=1",
+        "client_id=\"loopback-client-1\"",
+        "outcome=\"registered\"",
+    ] {
+        assert!(close.contains(field), "{field} in {close}");
+    }
+    assert_eq!(text.matches(": new").count(), 1, "{text}");
+}
+
+#[tokio::test]
+async fn a_failure_records_its_status_and_outcome() {
+    let text = recorded([Reply::status(500)]).await;
+    let close = last(&text);
+    assert!(close.contains("status=500"), "{close}");
+    assert!(close.contains("outcome=\"unknown\""), "{close}");
+    assert!(!close.contains("client_id="), "{close}");
+}
+
+#[tokio::test]
+async fn each_re_send_is_an_event() {
+    let limited = Reply::status(429).with_header("retry-after", "0");
+    let text = recorded([limited.clone(), limited]).await;
+    let events: Vec<_> = text.lines().filter(|line| line.contains("sending again")).collect();
+    assert_eq!(events.len(), 2, "{text}");
+    assert!(events[0].contains("attempts=1") && events[0].contains("status=429"), "{text}");
+    assert!(last(&text).contains("attempts=3"), "{text}");
+}
+
+#[tokio::test]
+async fn neither_secret_nor_token_nor_body_is_recorded() {
+    for reply in [
+        Reply::registered(),
+        Reply::text(201, r#"{"client_id": "id", "client_secret": "loopback-secret"#),
+        Reply::text(500, "loopback-secret t0ken-canary"),
+    ] {
+        let text = recorded([reply]).await;
+        assert!(text.contains("poggio.register"), "{text}");
+        for hidden in ["loopback-secret", "t0ken-canary", "Acme Sync", "8910"] {
+            assert!(!text.contains(hidden), "{hidden} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_server_answers_neither_secret_nor_token_is_recorded() {
+    for reply in secrets::replies() {
+        let text = recorded([reply.clone()]).await;
+        assert!(text.contains("poggio.register"), "{text}");
+        for canary in [secrets::SECRET, secrets::TOKEN] {
+            assert!(!text.contains(canary), "{canary} of {reply:?} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_id_cannot_steer_a_terminal_from_a_log() {
+    let text = recorded([Reply::registered().with_member("client_id", "a\u{1b}[2J\nb")]).await;
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert!(last(&text).contains(r#"client_id="a\u{1b}[2J\nb""#), "{text:?}");
+}

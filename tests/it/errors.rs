@@ -1,0 +1,3 @@
+//! What an error shows.
+
+mod display;

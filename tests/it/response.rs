@@ -1,0 +1,6 @@
+//! What a response means.
+
+mod changes;
+mod damage;
+mod reading;
+pub(crate) mod secrets;

@@ -1,0 +1,4 @@
+//! The loopback server for tests of programs.
+
+mod oauth;
+mod server;

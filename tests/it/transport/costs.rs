@@ -1,0 +1,39 @@
+//! What things cost, where it can be counted rather than timed; `BENCHMARKS.md` has the times.
+
+use std::hint::black_box;
+
+use poggio::{Client, ClientMetadata, ResponseType};
+
+use crate::transport::memory::blocks;
+
+fn full(uris: usize) -> ClientMetadata {
+    let metadata = ClientMetadata::new()
+        .with_grant_types(["authorization_code", "refresh_token", "urn:acme:own"])
+        .with_response_types([ResponseType::Code])
+        .with_client_name("Acme Sync")
+        .with_client_uri("https://acme.example")
+        .with_logo_uri("https://acme.example/logo.png")
+        .with_scope("read write")
+        .with_contacts(["ops@acme.example"])
+        .with_tos_uri("https://acme.example/tos")
+        .with_policy_uri("https://acme.example/policy");
+    let redirect_uris = (0..uris).map(|i| format!("http://127.0.0.1:8910/callback/{i}")).collect();
+    ClientMetadata { redirect_uris, ..metadata }
+}
+
+#[test]
+fn validation_of_valid_metadata_allocates_nothing() {
+    for uris in [1, 100] {
+        let metadata = full(uris);
+        assert_eq!(blocks(|| assert!(black_box(&metadata).validate().is_ok())), 0);
+    }
+    let mut metadata = full(1);
+    metadata.redirect_uris[0].push('#');
+    assert!(blocks(|| assert!(metadata.validate().is_err())) > 0, "and this counts");
+}
+
+#[test]
+fn a_clone_of_a_client_allocates_nothing() {
+    let client = Client::builder().base_url("http://127.0.0.1:1").build().unwrap();
+    assert_eq!(blocks(|| drop(black_box(&client).clone())), 0);
+}
