@@ -3,4 +3,4 @@
 mod changes;
 mod damage;
 mod reading;
-pub(crate) mod secrets;
+mod secrets;

@@ -7,10 +7,7 @@ use poggio::{
     testing::Server,
 };
 
-use crate::{
-    support::{debugged, metadata},
-    transport::wire::{Does, Wire},
-};
+use crate::support::{ServerBehaviour, Wire, debugged, metadata};
 
 fn refused(builder: ClientBuilder) -> (String, String) {
     let error = builder.build().unwrap_err();
@@ -80,7 +77,7 @@ async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
     let v6;
     let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
     if crate::support::require(has_v6, "IPv6 has no loopback address", "enable IPv6 on lo") {
-        v6 = Wire::at("[::1]:0", vec![Does::Answers(answer.into())]).await;
+        v6 = Wire::at("[::1]:0", vec![ServerBehaviour::Answers(answer.into())]).await;
         urls.push(v6.base_url.clone());
     }
     for url in urls {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, io, sync::Once};
 use poggio::testing::{Reply, Server};
 use tracing_subscriber::fmt::format::FmtSpan;
 
-use crate::{response::secrets, support::metadata};
+use crate::support::{SECRET, TOKEN, canary_replies, metadata};
 
 thread_local! {
     /// What this test's thread, which runs its whole registration, has recorded.
@@ -42,7 +42,7 @@ async fn recorded(replies: impl IntoIterator<Item = Reply>) -> String {
     RECORDED.take();
     let server = Server::start().await;
     server.script(replies);
-    let poggio = server.client_builder().auth_token(secrets::TOKEN).max_retries(2).build().unwrap();
+    let poggio = server.client_builder().auth_token(TOKEN).max_retries(2).build().unwrap();
     let _ = poggio.register(&metadata()).await;
     let text = String::from_utf8(RECORDED.take()).unwrap();
     let text = text.replace(&server.base_url(), "http://loopback");
@@ -105,10 +105,10 @@ async fn neither_secret_nor_token_nor_body_is_recorded() {
 
 #[tokio::test]
 async fn whatever_the_server_answers_neither_secret_nor_token_is_recorded() {
-    for reply in secrets::replies() {
+    for reply in canary_replies() {
         let text = recorded([reply.clone()]).await;
         assert!(text.contains("poggio.register"), "{text}");
-        for canary in [secrets::SECRET, secrets::TOKEN] {
+        for canary in [SECRET, TOKEN] {
             assert!(!text.contains(canary), "{canary} of {reply:?} in {text}");
         }
     }

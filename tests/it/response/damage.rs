@@ -11,7 +11,7 @@ use proptest::{
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{response::secrets::SECRET, support::metadata};
+use crate::support::{SECRET, metadata};
 
 const ID: &str = "9495cf98f21b926e";
 

@@ -7,10 +7,7 @@ use poggio::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    support::{metadata, register_with},
-    transport::wire::Wire,
-};
+use crate::support::{Wire, metadata, register_with};
 
 async fn read(answer: impl Into<Value>) -> ClientInformation {
     register_with(Reply::json(201, answer)).await.unwrap()

@@ -27,8 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     store::s3::PlainHttp,
-    support::{all_shown, debugged, metadata},
-    transport::wire::{Does, Wire, sized},
+    support::{ServerBehaviour, Wire, all_shown, debugged, metadata, sized},
 };
 
 const PATH: &str = "poggio/acme.json";
@@ -71,7 +70,7 @@ fn of_store(error: Error) -> StoreError {
 async fn wire() -> (Wire, Client) {
     let answer = |i| {
         let body = format!(r#"{{"client_id": "client-{i}", "client_secret": "{SECRET}"}}"#);
-        Does::Answers(sized("201 Created", "", &body))
+        ServerBehaviour::Answers(sized("201 Created", "", &body))
     };
     let wire = Wire::serve(vec![answer(1), answer(2), answer(3)]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();

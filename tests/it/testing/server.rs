@@ -6,10 +6,7 @@ use poggio::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    support::metadata,
-    transport::wire::{Told, told},
-};
+use crate::support::{Expected, metadata};
 
 /// Without what differs from run to run, or from parser to parser.
 fn comparable(mut answer: Value) -> Value {
@@ -139,7 +136,7 @@ async fn the_named_scenarios_come_to_what_they_say() {
         let server = Server::start().await;
         server.script([reply]);
         let result = server.client().register(&asked).await;
-        assert_eq!(told(&result), Told::Failed(kind, outcome), "{result:?}");
+        assert_eq!(Expected::of(&result), Expected::Failed(kind, outcome), "{result:?}");
         if let Err(Error::Unreadable(error)) = &result {
             let secret = error.client_secret().map(poggio::ClientSecret::expose);
             assert_eq!(error.client_id().zip(secret), salvaged);

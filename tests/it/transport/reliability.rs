@@ -4,7 +4,7 @@ use std::{env, fmt::Write, fs};
 
 use crate::{
     transport::tls,
-    transport::wire::{self, Ran},
+    transport::wire::{self, RunResult},
 };
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/RELIABILITY.md");
@@ -36,17 +36,17 @@ members, by the thousand; `secrets` puts a secret and a token into every kind of
 in `fuzz/` feed the readers of answers, refusals, failures, `Retry-After` and `WWW-Authenticate`.
 ";
 
-fn table(title: &str, test: &str, rows: &[Ran]) -> String {
+fn table(title: &str, test: &str, rows: &[RunResult]) -> String {
     let mut page = format!("\n## {title}\n\nTest: `{test}`.\n\n");
     page += "| the server | told | attempts | arrived |\n| --- | --- | --- | --- |\n";
-    for Ran { what, told, attempts, arrived, .. } in rows {
-        writeln!(page, "| {what} | {told} | {attempts} | {arrived} |").unwrap();
+    for RunResult { what, expected, attempts, arrived, .. } in rows {
+        writeln!(page, "| {what} | {expected} | {attempts} | {arrived} |").unwrap();
     }
     page
 }
 
-fn figures(rows: &[Ran]) -> String {
-    let sum = |count: fn(&Ran) -> usize| rows.iter().map(count).sum::<usize>();
+fn figures(rows: &[RunResult]) -> String {
+    let sum = |count: fn(&RunResult) -> usize| rows.iter().map(count).sum::<usize>();
     let re_sent = sum(|row| (row.attempts as usize).saturating_sub(1));
     let too_often = sum(|row| usize::from(row.arrived > row.attempts as usize));
     let lost = sum(|row| usize::from(row.lost));

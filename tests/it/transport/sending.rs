@@ -7,10 +7,7 @@ use poggio::{
     testing::{Reply, Server},
 };
 
-use crate::{
-    support::{attempts, metadata},
-    transport::wire::{Does, Wire},
-};
+use crate::support::{ServerBehaviour, Wire, attempts, metadata};
 
 async fn failed(poggio: &Client) -> TransportError {
     match poggio.register(&metadata()).await {
@@ -179,7 +176,7 @@ async fn a_handshake_that_stalls_ends_at_the_connect_timeout_and_sent_nothing() 
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_of_the_callers_http_client_is_told_without_a_time_of_ours() {
-    let wire = Wire::serve(vec![Does::Stalls(Vec::new())]).await;
+    let wire = Wire::serve(vec![ServerBehaviour::Stalls(Vec::new())]).await;
     let own = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
     let poggio = Client::builder().base_url(&wire.base_url).http_client(own).build().unwrap();
     let error = failed(&poggio).await;
@@ -189,7 +186,7 @@ async fn a_timeout_of_the_callers_http_client_is_told_without_a_time_of_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
-    let wire = Wire::serve(vec![Does::Stalls(Vec::new())]).await;
+    let wire = Wire::serve(vec![ServerBehaviour::Stalls(Vec::new())]).await;
     let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
     let started = tokio::time::Instant::now();
     let error = failed(&poggio).await;
@@ -212,7 +209,7 @@ async fn silence_ends_at_the_timeout_and_leaves_it_unknown() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_ends_is_cut_at_the_timeout() {
     let answer = "HTTP/1.1 201 Created\r\ncontent-length: 999\r\n\r\n{\"client_id\": \"id\", ";
-    let wire = Wire::serve(vec![Does::Stalls(answer.into())]).await;
+    let wire = Wire::serve(vec![ServerBehaviour::Stalls(answer.into())]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(Duration::from_millis(500));
     let error = poggio.build().unwrap().register(&metadata()).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
@@ -246,15 +243,16 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
         "{error}"
     );
     // These would carry the registration on; the request's body cannot be sent twice.
-    let posts = |server: &Server| server.requests().iter().filter(|r| r.method() == "POST").count();
-    let before = posts(&server);
+    let request_count =
+        |server: &Server| server.requests().iter().filter(|r| r.method() == "POST").count();
+    let before = request_count(&server);
     for status in [307, 308] {
         server.script([Reply::status(status).with_header("location", "/v1/oauth/register")]);
         let poggio = server.client_builder().http_client(following.clone()).build().unwrap();
         let error = poggio.register(&metadata()).await.unwrap_err();
         assert_eq!(error.status().unwrap().as_u16(), status);
     }
-    assert_eq!(posts(&server) - before, 2);
+    assert_eq!(request_count(&server) - before, 2);
 }
 
 #[tokio::test]

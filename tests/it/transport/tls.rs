@@ -15,24 +15,17 @@ use poggio::{
     Client, Error,
     reqwest::{self, Certificate, redirect::Policy},
 };
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{CertificateParams, date_time_ymd};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::sleep,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    response::secrets::{SECRET, TOKEN},
-    support::metadata,
-    transport::wire::{Ran, TRANSPORT, Told, UNSENT, is_whole, read_request, sized, told},
+    support::{Expected, SECRET, TOKEN, is_whole, metadata, read_request, self_signed, sized},
+    transport::wire::RunResult,
 };
 
 /// What the server is like.
@@ -61,16 +54,6 @@ use Is::{
     Closing, ClosingAfterReading, Expired, GoingAwayAfterReading, GoingAwayAtOnce, Good, Http2,
     OfAnotherName, RefusingTheStream, ResettingTheStream, Silent, Untrusted, WithoutTls,
 };
-
-/// A certificate of these parameters, and a server's side of TLS with it.
-pub(crate) fn self_signed(params: &CertificateParams) -> (Certificate, ServerConfig) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap().der().clone();
-    let trusted = Certificate::from_der(&certificate).unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder().with_no_client_auth();
-    (trusted, config.with_single_cert(vec![certificate], key).unwrap())
-}
 
 struct TlsServer {
     base_url: String,
@@ -193,13 +176,13 @@ async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin, is: Is, arrived: &At
 }
 
 impl Is {
-    async fn run(self) -> Ran {
+    async fn run(self) -> RunResult {
         let server = TlsServer::start(self).await;
         let result = server.client(self).register(&metadata()).await;
         // Whatever is still on its way arrives.
         sleep(Duration::from_millis(20)).await;
-        let ran = Ran::of(self.to_string(), &result, matches!(self, Good | Http2));
-        Ran { arrived: server.arrived.load(Ordering::Relaxed), ..ran }
+        let ran = RunResult::of(self.to_string(), &result, matches!(self, Good | Http2));
+        RunResult { arrived: server.arrived.load(Ordering::Relaxed), ..ran }
     }
 }
 
@@ -223,24 +206,24 @@ impl fmt::Display for Is {
     }
 }
 
-/// What each is expected to come to: told, attempts, arrived.
-const EXPECTED: [(Is, Told, u32, usize); 12] = [
-    (Good, Told::Registered, 1, 1),
-    (OfAnotherName, UNSENT, 3, 0),
-    (Expired, UNSENT, 3, 0),
-    (Untrusted, UNSENT, 3, 0),
-    (WithoutTls, UNSENT, 3, 0),
-    (Closing, UNSENT, 3, 0),
-    (Silent, UNSENT, 3, 0),
-    (Http2, Told::Registered, 1, 1),
+/// What each is expected to come to: expected, attempts, arrived.
+const EXPECTED: [(Is, Expected, u32, usize); 12] = [
+    (Good, Expected::Registered, 1, 1),
+    (OfAnotherName, Expected::UNSENT, 3, 0),
+    (Expired, Expected::UNSENT, 3, 0),
+    (Untrusted, Expected::UNSENT, 3, 0),
+    (WithoutTls, Expected::UNSENT, 3, 0),
+    (Closing, Expected::UNSENT, 3, 0),
+    (Silent, Expected::UNSENT, 3, 0),
+    (Http2, Expected::Registered, 1, 1),
     // Nothing arrived, but the client cannot know how far it came: unknown is the truth.
-    (RefusingTheStream, TRANSPORT, 1, 0),
-    (ResettingTheStream, TRANSPORT, 1, 1),
-    (GoingAwayAfterReading, TRANSPORT, 1, 1),
-    (ClosingAfterReading, TRANSPORT, 1, 1),
+    (RefusingTheStream, Expected::SENT, 1, 0),
+    (ResettingTheStream, Expected::SENT, 1, 1),
+    (GoingAwayAfterReading, Expected::SENT, 1, 1),
+    (ClosingAfterReading, Expected::SENT, 1, 1),
 ];
 
-pub(crate) async fn run_all() -> Vec<Ran> {
+pub(super) async fn run_all() -> Vec<RunResult> {
     let mut all = Vec::new();
     for (is, ..) in EXPECTED {
         all.push(is.run().await);
@@ -250,9 +233,13 @@ pub(crate) async fn run_all() -> Vec<Ran> {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_leaves_before_the_certificate_is_good_and_nothing_is_sent_twice_over_http2() {
-    for (is, told, attempts, arrived) in EXPECTED {
+    for (is, expected, attempts, arrived) in EXPECTED {
         let ran = is.run().await;
-        assert_eq!((ran.told, ran.attempts, ran.arrived), (told, attempts, arrived), "{is}");
+        assert_eq!(
+            (ran.expected, ran.attempts, ran.arrived),
+            (expected, attempts, arrived),
+            "{is}"
+        );
         assert!(!ran.lost && !ran.leaked, "{is}: {ran:?}");
     }
 }
@@ -263,6 +250,6 @@ async fn a_server_that_goes_away_at_once_is_told_by_whether_anything_left() {
     let result = server.client(GoingAwayAtOnce).register(&metadata()).await;
     let Err(Error::Transport(error)) = result else { panic!("{result:?}") };
     let (sent, error) = (error.is_sent(), Error::Transport(error));
-    assert_eq!(told(&Err(error)), if sent { TRANSPORT } else { UNSENT });
+    assert_eq!(Expected::of(&Err(error)), if sent { Expected::SENT } else { Expected::UNSENT });
     assert_eq!(server.arrived.load(Ordering::Relaxed), 0);
 }

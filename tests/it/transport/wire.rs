@@ -1,58 +1,28 @@
-//! What servers and networks do, row by row: what the caller is told, how often the request
+//! What servers and networks do, row by row: what the caller is expected, how often the request
 //! arrived, and that nothing secret shows. `RELIABILITY.md` is made from these rows.
 //!
 //! The clock is tokio's, paused: nothing here sleeps.
 
-mod server;
-
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use poggio::{Client, ClientInformation, Error, Outcome};
 use tokio::time::{Instant, sleep};
 
-#[cfg(feature = "rustls")]
-pub(crate) use self::server::is_whole;
-pub(crate) use self::server::{Does, Wire, read_request, sized};
-use self::server::{
-    Does::{
-        Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Stalls,
+use crate::support::{
+    Expected, PeakMemory, SECRET,
+    ServerBehaviour::{
+        self, Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting,
+        Stalls,
     },
-    http,
+    TOKEN, Wire, all_shown_of_result, attempts, http, metadata, sized,
 };
-use crate::{
-    response::secrets::{SECRET, TOKEN, shown},
-    support::{attempts, metadata},
-    transport::memory::Peak,
-};
-
-/// What the caller is told.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Told {
-    Registered,
-    Failed(&'static str, Outcome),
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Registered => f.write_str("the client"),
-            Self::Failed(kind, outcome) => write!(f, "`{kind}`, {outcome:?}"),
-        }
-    }
-}
-
-pub(crate) const TRANSPORT: Told = Told::Failed("Transport", Outcome::Unknown);
-pub(crate) const UNSENT: Told = Told::Failed("Transport", Outcome::NotRegistered);
-pub(crate) const REFUSED: Told = Told::Failed("Api", Outcome::NotRegistered);
-pub(crate) const FAILED: Told = Told::Failed("Api", Outcome::Unknown);
-pub(crate) const UNREADABLE: Told = Told::Failed("Unreadable", Outcome::Registered);
 
 /// A row: the connections' behaviour in order, the last for all that follow; none where nobody
 /// listens.
-pub(crate) struct Row {
-    pub(crate) what: &'static str,
-    does: Vec<Does>,
-    told: Told,
+pub(super) struct Row {
+    pub(super) what: &'static str,
+    does: Vec<ServerBehaviour>,
+    expected: Expected,
     attempts: u32,
     /// How many whole requests arrived.
     arrived: usize,
@@ -68,18 +38,24 @@ fn whole() -> String {
     format!(r#"{{"client_id": "id", "client_secret": "{SECRET}"}}"#)
 }
 
-fn row(what: &'static str, does: Does, told: Told) -> Row {
+fn row(what: &'static str, does: ServerBehaviour, expected: Expected) -> Row {
     let silent = ["silence", "after the head, silence"].iter().any(|end| what.ends_with(end));
     let within = if silent || what.contains("a second") { 31 } else { 1 };
-    Row { what, does: vec![does], told, attempts: 1, arrived: 1, within }
+    Row { what, does: vec![does], expected, attempts: 1, arrived: 1, within }
 }
 
 /// A row in which the request is sent again.
-fn again(what: &'static str, does: Vec<Does>, told: Told, attempts: u32, within: u64) -> Row {
-    Row { what, does, told, attempts, arrived: attempts as usize, within }
+fn again(
+    what: &'static str,
+    does: Vec<ServerBehaviour>,
+    expected: Expected,
+    attempts: u32,
+    within: u64,
+) -> Row {
+    Row { what, does, expected, attempts, arrived: attempts as usize, within }
 }
 
-pub(crate) fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     let ok = || sized("201 Created", "", &whole());
     let cut = whole()[..40].to_owned();
     let limited = |after: &str| sized("429 Too Many Requests", after, &whole());
@@ -87,12 +63,12 @@ pub(crate) fn rows() -> Vec<Row> {
     let past =
         "date: Thu, 01 Jan 2026 00:00:00 GMT\r\nretry-after: Thu, 01 Jan 2026 00:00:20 GMT\r\n";
     vec![
-        row("answers 201", Answers(ok()), Told::Registered),
-        row("answers 200", Answers(sized("200 OK", "", &whole())), Told::Registered),
+        row("answers 201", Answers(ok()), Expected::Registered),
+        row("answers 200", Answers(sized("200 OK", "", &whole())), Expected::Registered),
         row(
             "answers in HTTP/1.0, the end of the connection ends the body",
             Answers(format!("HTTP/1.0 200 OK\r\n\r\n{}", whole()).into()),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "answers chunked",
@@ -100,236 +76,224 @@ pub(crate) fn rows() -> Vec<Row> {
                 "200 OK\r\ntransfer-encoding: chunked",
                 &format!("{:x}\r\n{}\r\n0\r\n\r\n", whole().len(), whole()),
             )),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "says 100 Continue first",
             Answers([b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(), ok()].concat()),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "says 103 Early Hints twice first",
             Answers([b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(2), ok()].concat()),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "answers three times at once",
             Answers([ok(), sized("500 No", "", ""), ok()].concat()),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "writes more than it declared",
             Answers([ok(), b"trailing".to_vec()].concat()),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "closes before the declared end, the JSON is whole",
             Answers(http("200 OK\r\ncontent-length: 9999", &whole())),
-            Told::Registered,
+            Expected::Registered,
         ),
         row(
             "closes in the middle of the JSON",
             Answers(http("200 OK\r\ncontent-length: 9999", &cut)),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "resets in the middle of the JSON",
             ResetsAfterWriting(http("200 OK\r\ncontent-length: 9999", &cut)),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "breaks off in a chunk",
             Answers(http("200 OK\r\ntransfer-encoding: chunked", &format!("ff\r\n{cut}"))),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "writes a chunk size that is none",
             Answers(http("200 OK\r\ntransfer-encoding: chunked", "zz\r\nx")),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "after the head, silence",
             Stalls(http("201 Created\r\ncontent-length: 99", "")),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "writes the body, a byte a second",
             Drips(sized("201 Created", "", &whole())),
-            TRANSPORT,
+            Expected::SENT,
         ),
         row(
             "floods the body without end",
             Floods(http("200 OK", &whole()[..70]), PIECE),
-            UNREADABLE,
+            Expected::UNREADABLE,
         ),
         row(
             "floods a refusal's body without end",
             Floods(http("400 Bad Request", ""), PIECE),
-            REFUSED,
+            Expected::REFUSED,
         ),
         row(
             "floods the head with headers without end",
             Floods(b"HTTP/1.1 200 OK\r\n".to_vec(), HEADERS),
-            TRANSPORT,
+            Expected::SENT,
         ),
         row(
             "floods one header without end",
             Floods(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), PIECE),
-            TRANSPORT,
+            Expected::SENT,
         ),
         row(
             "writes 1,000 headers",
             Answers(sized("200 OK", &"x: y\r\n".repeat(1000), &whole())),
-            TRANSPORT,
+            Expected::SENT,
         ),
-        row("silence", Stalls(Vec::new()), TRANSPORT),
-        row("closes without an answer", Answers(Vec::new()), TRANSPORT),
+        row("silence", Stalls(Vec::new()), Expected::SENT),
+        row("closes without an answer", Answers(Vec::new()), Expected::SENT),
         row(
             "breaks off in the head",
             Answers(b"HTTP/1.1 200 OK\r\ncontent-le".to_vec()),
-            TRANSPORT,
+            Expected::SENT,
         ),
-        row("resets before the answer", ResetsAfterWriting(Vec::new()), TRANSPORT),
-        row("speaks something else", Answers(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()), TRANSPORT),
+        row("resets before the answer", ResetsAfterWriting(Vec::new()), Expected::SENT),
+        row("speaks something else", Answers(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()), Expected::SENT),
         row(
             "answers with a status that is none",
             Answers(b"HTTP/1.1 2000 OK\r\n\r\n".to_vec()),
-            TRANSPORT,
+            Expected::SENT,
         ),
         Row {
             arrived: 0,
-            ..row("resets after half of the request's body", ResetsAfter(300), TRANSPORT)
+            ..row("resets after half of the request's body", ResetsAfter(300), Expected::SENT)
         },
         Row {
             arrived: 0,
-            ..row("resets after half of the request's head", ResetsAfter(40), TRANSPORT)
+            ..row("resets after half of the request's head", ResetsAfter(40), Expected::SENT)
         },
-        row("answers 400", Answers(sized("400 Bad Request", "", &whole())), REFUSED),
+        row("answers 400", Answers(sized("400 Bad Request", "", &whole())), Expected::REFUSED),
         row(
             "answers 308",
             Answers(sized("308 Permanent Redirect", "location: /x\r\n", "")),
-            REFUSED,
+            Expected::REFUSED,
         ),
-        row("answers 500", Answers(sized("500 Oops", "", &whole())), FAILED),
-        row("answers 503 without Retry-After", Answers(busy("")), FAILED),
-        row("answers 503, Retry-After nonsense", Answers(busy("retry-after: soon\r\n")), FAILED),
-        row("answers 600", Answers(sized("600 Strange", "", "")), FAILED),
+        row("answers 500", Answers(sized("500 Oops", "", &whole())), Expected::SERVER_FAILED),
+        row("answers 503 without Retry-After", Answers(busy("")), Expected::SERVER_FAILED),
+        row(
+            "answers 503, Retry-After nonsense",
+            Answers(busy("retry-after: soon\r\n")),
+            Expected::SERVER_FAILED,
+        ),
+        row("answers 600", Answers(sized("600 Strange", "", "")), Expected::SERVER_FAILED),
         row(
             "refuses, and breaks off in the body",
             Answers(http("403 Forbidden\r\ncontent-length: 9999", "{\"detail\":")),
-            REFUSED,
+            Expected::REFUSED,
         ),
         Row {
             arrived: 0,
-            ..again("is not there: the connection is refused", vec![], UNSENT, 3, 2)
+            ..again("is not there: the connection is refused", vec![], Expected::UNSENT, 3, 2)
         },
         again(
             "answers 429 once, Retry-After 20",
             vec![Answers(limited("retry-after: 20\r\n")), Answers(ok())],
-            Told::Registered,
+            Expected::Registered,
             2,
             21,
         ),
         again(
             "answers 429 once, Retry-After a date in 20 s",
             vec![Answers(limited(past)), Answers(ok())],
-            Told::Registered,
+            Expected::Registered,
             2,
             21,
         ),
         again(
             "answers 429 once, no Retry-After",
             vec![Answers(limited("")), Answers(ok())],
-            Told::Registered,
+            Expected::Registered,
             2,
             1,
         ),
         again(
             "answers 429 once, Retry-After -5",
             vec![Answers(limited("retry-after: -5\r\n")), Answers(ok())],
-            Told::Registered,
+            Expected::Registered,
             2,
             1,
         ),
         again(
             "answers 503 once, Retry-After 0",
             vec![Answers(busy("retry-after: 0\r\n")), Answers(ok())],
-            Told::Registered,
+            Expected::Registered,
             2,
             1,
         ),
-        again("answers 429 always", vec![Answers(limited(""))], REFUSED, 3, 2),
+        again("answers 429 always", vec![Answers(limited(""))], Expected::REFUSED, 3, 2),
         again(
             "answers 429 with Retry-After 12 always: the third does not fit into 30 s",
             vec![Answers(limited("retry-after: 12\r\n"))],
-            REFUSED,
+            Expected::REFUSED,
             3,
             25,
         ),
         again(
             "answers 429, Retry-After 40: does not fit into 30 s",
             vec![Answers(limited("retry-after: 40\r\n"))],
-            REFUSED,
+            Expected::REFUSED,
             1,
             1,
         ),
         again(
             "answers 429, Retry-After 99999999999999999999",
             vec![Answers(limited("retry-after: 99999999999999999999\r\n"))],
-            REFUSED,
+            Expected::REFUSED,
             1,
             1,
         ),
         again(
             "answers 429, then 500",
             vec![Answers(limited("")), Answers(sized("500 Oops", "", ""))],
-            FAILED,
+            Expected::SERVER_FAILED,
             2,
             1,
         ),
         again(
             "answers 429, then silence",
             vec![Answers(limited("")), Stalls(Vec::new())],
-            TRANSPORT,
+            Expected::SENT,
             2,
             31,
         ),
     ]
 }
 
-pub(crate) fn told(result: &Result<ClientInformation, Error>) -> Told {
-    match result {
-        Ok(_) => Told::Registered,
-        Err(error) => {
-            let kind = match error {
-                Error::Validation(_) => "Validation",
-                Error::Api(_) => "Api",
-                Error::Transport(_) => "Transport",
-                Error::Unreadable(_) => "Unreadable",
-                _ => "another",
-            };
-            Told::Failed(kind, error.outcome())
-        }
-    }
-}
-
 /// What a row came to.
 #[derive(Clone, Debug)]
-pub(crate) struct Ran {
-    pub(crate) what: String,
-    pub(crate) told: Told,
-    pub(crate) attempts: u32,
-    pub(crate) arrived: usize,
-    pub(crate) elapsed: Duration,
+pub(super) struct RunResult {
+    pub(super) what: String,
+    pub(super) expected: Expected,
+    pub(super) attempts: u32,
+    pub(super) arrived: usize,
+    pub(super) elapsed: Duration,
     /// The secret arrived whole, and the caller was not given it.
-    pub(crate) lost: bool,
+    pub(super) lost: bool,
     /// The secret or the token shows somewhere.
-    pub(crate) leaked: bool,
+    pub(super) leaked: bool,
 }
 
-impl Ran {
+impl RunResult {
     /// Judges what a caller got; `sent_secret` where the server sent it whole as a success.
-    pub(crate) fn of(
+    pub(super) fn of(
         what: impl Into<String>,
         result: &Result<ClientInformation, Error>,
         sent_secret: bool,
@@ -340,10 +304,10 @@ impl Ran {
             Err(error) => (error.attempts(), None),
         };
         let secret = secret.map(poggio::ClientSecret::expose);
-        let shown = shown(result);
+        let shown = all_shown_of_result(result);
         Self {
             what: what.into(),
-            told: told(result),
+            expected: Expected::of(result),
             attempts,
             arrived: 0,
             elapsed: Duration::ZERO,
@@ -354,7 +318,7 @@ impl Ran {
 }
 
 impl Row {
-    async fn run(&self) -> Ran {
+    async fn run(&self) -> RunResult {
         let wire = if self.does.is_empty() {
             Wire::nobody().await
         } else {
@@ -366,13 +330,13 @@ impl Row {
         let elapsed = started.elapsed();
         // Whatever is still on its way arrives.
         sleep(Duration::from_secs(1)).await;
-        let ran = Ran::of(self.what, &result, self.told == Told::Registered);
-        Ran { arrived: wire.arrived(), elapsed, ..ran }
+        let ran = RunResult::of(self.what, &result, self.expected == Expected::Registered);
+        RunResult { arrived: wire.arrived(), elapsed, ..ran }
     }
 }
 
 #[cfg(feature = "rustls")]
-pub(crate) async fn run_all() -> Vec<Ran> {
+pub(super) async fn run_all() -> Vec<RunResult> {
     let mut all = Vec::new();
     for row in rows() {
         all.push(row.run().await);
@@ -385,7 +349,7 @@ async fn every_row_is_told_truly_sent_no_more_than_allowed_and_leaks_nothing() {
     for row in rows() {
         let ran = row.run().await;
         let what = &ran.what;
-        assert_eq!(ran.told, row.told, "{what}");
+        assert_eq!(ran.expected, row.expected, "{what}");
         assert_eq!(ran.attempts, row.attempts, "{what}");
         assert_eq!(ran.arrived, row.arrived, "{what}");
         assert!(ran.elapsed <= Duration::from_secs(row.within), "{what} took {:?}", ran.elapsed);
@@ -498,7 +462,7 @@ async fn a_flood_costs_no_more_memory_than_the_caps() {
         let wire = Wire::serve(vec![does]).await;
         let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
         // Server and client are on this thread, so this is both.
-        let watch = Peak::watch();
+        let watch = PeakMemory::watch();
         let _ = poggio.register(&metadata()).await;
         peaks.push(watch.bytes());
     }

@@ -13,7 +13,7 @@ use tokio::{
 
 /// What the server does with a connection.
 #[derive(Clone)]
-pub(crate) enum Does {
+pub(crate) enum ServerBehaviour {
     /// Reads a whole request, then writes this and closes.
     Answers(Vec<u8>),
     /// The same, and keeps the connection open for the next.
@@ -32,11 +32,11 @@ pub(crate) enum Does {
     ResetsAfterWriting(Vec<u8>),
 }
 
-use Does::{
+use ServerBehaviour::{
     Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Stalls,
 };
 
-impl Does {
+impl ServerBehaviour {
     fn has_read_enough(&self, request: &[u8]) -> bool {
         match self {
             ResetsAfter(bytes) => request.len() >= *bytes,
@@ -75,11 +75,11 @@ impl Wire {
     }
 
     /// The connections' behaviour in order, the last for all that follow.
-    pub(crate) async fn serve(does: Vec<Does>) -> Self {
+    pub(crate) async fn serve(does: Vec<ServerBehaviour>) -> Self {
         Self::at("127.0.0.1:0", does).await
     }
 
-    pub(crate) async fn at(address: &str, does: Vec<Does>) -> Self {
+    pub(crate) async fn at(address: &str, does: Vec<ServerBehaviour>) -> Self {
         let (wire, listener) = Self::bound(address).await;
         let (received, cut_off) = (Arc::clone(&wire.received), Arc::clone(&wire.cut_off));
         tokio::spawn(async move {
@@ -109,14 +109,14 @@ impl Wire {
         self.received.lock().unwrap().iter().filter(|bytes| is_whole(bytes)).count()
     }
 
-    pub(super) fn cut_off(&self) -> usize {
+    pub(crate) fn cut_off(&self) -> usize {
         *self.cut_off.lock().unwrap()
     }
 }
 
 async fn behave(
     mut stream: TcpStream,
-    does: Does,
+    does: ServerBehaviour,
     received: Arc<Mutex<Vec<Vec<u8>>>>,
     cut_off: Arc<Mutex<usize>>,
 ) {

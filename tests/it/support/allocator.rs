@@ -54,23 +54,23 @@ fn held(more: isize) {
 }
 
 /// How many blocks this thread gives back with the secret in them while it does this.
-pub(crate) fn left_behind(does: impl FnOnce()) -> usize {
+pub(crate) fn count_unwiped_blocks(does: impl FnOnce()) -> usize {
     LEFT.set(Some(0));
     does();
     LEFT.take().unwrap()
 }
 
 /// How many blocks this thread asks for while it does this.
-pub(crate) fn blocks(does: impl FnOnce()) -> usize {
+pub(crate) fn count_allocations(does: impl FnOnce()) -> usize {
     let before = BLOCKS.get();
     does();
     BLOCKS.get() - before
 }
 
 /// The most memory that this thread holds at once, beyond what it holds now.
-pub(crate) struct Peak(isize);
+pub(crate) struct PeakMemory(isize);
 
-impl Peak {
+impl PeakMemory {
     pub(crate) fn watch() -> Self {
         let now = HELD.get();
         MOST.set(now);
