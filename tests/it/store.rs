@@ -1,16 +1,10 @@
-//! Register once: the stores and their callers.
+//! Stores and `register_once`.
 
 mod check_store;
-mod damage;
+mod damaged_document;
 mod errors;
+#[cfg_attr(not(unix), allow(dead_code, reason = "most of its users need Unix"))]
+mod example;
 mod file_store;
-mod file_store_removed;
-mod once_disk;
-mod once_hosts;
-#[cfg(unix)]
-mod once_killed;
-pub(crate) mod once_processes;
-mod once_unreadable;
-pub(crate) mod register_once;
-mod s3;
+mod register_once;
 mod shared_store;

@@ -1,4 +1,5 @@
-//! What tests of several areas need; each file holds one concept. `require` is also included by `tests/keyring`.
+//! What tests of several areas need; each file holds one concept. `tests/keyring` includes some of
+//! them, too.
 
 mod allocator;
 mod canary;
@@ -6,6 +7,7 @@ mod expected;
 mod raw_server;
 mod registration;
 mod require;
+pub(crate) mod store;
 #[cfg(feature = "rustls")]
 mod tls;
 mod wait;

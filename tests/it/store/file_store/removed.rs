@@ -1,0 +1,68 @@
+//! Files and folders that are removed between a request and its save.
+
+use std::{fs, path::Path, time::Duration};
+
+use poggio::{FileStore, Outcome, RegistrationStoreExt, testing::Reply};
+
+use crate::support::{
+    attempts, eventually, metadata,
+    store::{Fixture, secret, store_error},
+};
+
+#[tokio::test]
+async fn file_store_keeps_both_secrets_if_its_files_are_removed_during_a_registration() {
+    let removals: [fn(&Path); 3] = [
+        |folder| fs::remove_file(folder.join("client.json.lock")).unwrap(),
+        |folder| fs::remove_file(folder.join("client.json.new")).unwrap(),
+        |folder| fs::remove_dir_all(folder).unwrap(),
+    ];
+    for remove in removals {
+        let fixture = Fixture::new().await;
+        let delayed = |millis| Reply::registered().with_delay(Duration::from_millis(millis));
+        fixture.server.script([delayed(400), delayed(800)]);
+        let second = async {
+            eventually(|| fixture.request_count() == 1).await;
+            remove(fixture.folder());
+            let store = FileStore::new(fixture.path()).unwrap();
+            fixture.server.client().register_once(&metadata(), &store).await
+        };
+        let requested = metadata();
+        let (first, second) = tokio::join!(fixture.register_once(&requested), second);
+        let (first, second) = (first.unwrap(), second.unwrap());
+        let registrations = fixture.store.list().await.unwrap();
+        let secrets: Vec<_> = registrations.iter().map(|r| secret(r.client())).collect();
+        assert!(secrets.contains(&secret(&first)), "{secrets:?}");
+        assert!(secrets.contains(&secret(&second)), "{secrets:?}");
+        assert_eq!(secrets.len(), fixture.request_count());
+        assert_eq!(attempts(&fixture.register_once(&requested).await.unwrap()), 0);
+    }
+}
+
+#[tokio::test]
+async fn register_once_returns_the_client_in_the_error_if_the_folder_is_removed() {
+    let fixture = Fixture::new().await;
+    fixture.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
+    let remove = async {
+        eventually(|| fixture.request_count() == 1).await;
+        fs::remove_dir_all(fixture.folder()).unwrap();
+    };
+    let requested = metadata();
+    let (result, ()) = tokio::join!(fixture.register_once(&requested), remove);
+    let error = result.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Registered);
+    let text = error.to_string();
+    assert!(text.starts_with(r#"the client "loopback-client-1" could not be saved: "#), "{text}");
+    assert!(text.contains("No such file or directory"), "{text}");
+    assert!(
+        text.ends_with(
+            "a client was registered: save the client that this error holds, with \
+             Client::save_registration when the store works"
+        ),
+        "{text}"
+    );
+    let client = store_error(&error).client().unwrap();
+    fixture.poggio.save_registration(&metadata(), &fixture.store, client).await.unwrap();
+    let again = fixture.register_once(&metadata()).await.unwrap();
+    assert_eq!(again.expose_json(), client.expose_json());
+    assert_eq!(fixture.request_count(), 1);
+}

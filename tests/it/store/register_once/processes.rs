@@ -1,0 +1,148 @@
+//! Many processes and threads that register at once on an empty store.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Stdio},
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
+
+use poggio::{
+    Client, ClientInformation, ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    testing::Reply,
+};
+use tokio::runtime::Builder;
+
+use crate::support::store::{Fixture, secret};
+
+/// What a caller receives: the secret, or the outcome of its error.
+type Received = Result<String, Outcome>;
+
+/// The metadata that the example registers.
+fn example_metadata() -> ClientMetadata {
+    ClientMetadata::new()
+        .with_grant_types(["authorization_code", "refresh_token"])
+        .with_client_name("Poggio example")
+        .with_redirect_uri("http://127.0.0.1:8910/callback")
+}
+
+/// A process of the example that waits for its standard input to end.
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    export: PathBuf,
+}
+
+impl Process {
+    fn start(fixture: &Fixture, gate: &io::PipeReader, export: PathBuf) -> Self {
+        let redirect_uri = &example_metadata().redirect_uris[0];
+        let export_path = export.to_str().unwrap();
+        let args = ["--member", "--export", export_path, "--redirect-uri", redirect_uri];
+        let mut command = fixture.command(&args);
+        command.stdin(gate.try_clone().unwrap()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output, export }
+    }
+
+    fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+    }
+
+    fn finish(mut self) -> Received {
+        let mut line = String::new();
+        self.output.read_to_string(&mut line).unwrap();
+        match self.child.wait().unwrap().code() {
+            Some(0) => {
+                assert!(line.starts_with("registered ") || line.starts_with("waited "), "{line}");
+                let exported = fs::read_to_string(&self.export).unwrap();
+                Ok(secret(&ClientInformation::from_json(&exported).unwrap()).to_owned())
+            }
+            Some(3) => Err(Outcome::Unknown),
+            code => panic!("exit code {code:?}: {line}"),
+        }
+    }
+}
+
+/// Registers in a thread, with a runtime, a client and a store of its own.
+fn register_in_thread(
+    base_url: &str,
+    path: &Path,
+    mut gate: io::PipeReader,
+    ready: &Barrier,
+) -> Received {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let poggio = Client::builder().base_url(base_url).build().unwrap();
+    let store = FileStore::new(path).unwrap();
+    ready.wait();
+    gate.read_to_end(&mut Vec::new()).unwrap();
+    let client = runtime.block_on(poggio.register_once(&example_metadata(), &store));
+    client.map(|client| secret(&client).to_owned()).map_err(|error| error.outcome())
+}
+
+/// Starts so many processes and as many threads at once, and returns what each received.
+fn register_at_once(fixture: &Fixture, count: usize) -> Vec<Received> {
+    let exports = tempfile::tempdir().unwrap();
+    // All wait until this pipe ends.
+    let (gate, holder) = io::pipe().unwrap();
+    let mut processes: Vec<_> = (0..count)
+        .map(|i| Process::start(fixture, &gate, exports.path().join(format!("{i}.json"))))
+        .collect();
+    let ready = Arc::new(Barrier::new(count + 1));
+    let threads: Vec<_> = (0..count)
+        .map(|_| {
+            let (gate, ready) = (gate.try_clone().unwrap(), Arc::clone(&ready));
+            let (base_url, path) = (fixture.server.base_url(), fixture.path().to_owned());
+            thread::spawn(move || register_in_thread(&base_url, &path, gate, &ready))
+        })
+        .collect();
+    processes.iter_mut().for_each(Process::wait_until_ready);
+    ready.wait();
+    assert!(fixture.file_names().is_empty(), "nobody starts early");
+    drop(holder);
+    let processes = processes.into_iter().map(Process::finish);
+    processes.chain(threads.into_iter().map(|thread| thread.join().unwrap())).collect()
+}
+
+/// Asserts that there is one registration, that `failed` callers received an error of outcome
+/// Unknown, and all others the secret in the store.
+async fn assert_one_registration(fixture: &Fixture, received: &[Received], failed: usize) {
+    assert_eq!(fixture.server.registrations().len(), 1);
+    let registrations = fixture.store.list().await.unwrap();
+    assert_eq!(registrations.len(), 1);
+    let stored = Ok(secret(registrations[0].client()).to_owned());
+    let count = |expected: &Received| received.iter().filter(|one| *one == expected).count();
+    let counts = (count(&stored), count(&Err(Outcome::Unknown)));
+    assert_eq!(counts, (received.len() - failed, failed));
+    assert_eq!(fixture.file_names(), ["client.json", "client.json.lock"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn register_once_sends_one_request_for_64_processes_and_64_threads() {
+    let fixture = Fixture::new().await;
+    let received = register_at_once(&fixture, 64);
+    assert_eq!((received.len(), fixture.request_count()), (128, 1));
+    assert_one_registration(&fixture, &received, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn register_once_in_many_processes_handles_slow_and_failing_servers() {
+    for (reply, requests, failed) in [
+        (Reply::registered().with_delay(Duration::from_secs(1)), 1, 0),
+        // One caller retries for all.
+        (Reply::unavailable(Duration::ZERO), 2, 0),
+        // One caller receives the error, and the next one registers.
+        (Reply::server_error(), 2, 1),
+    ] {
+        let fixture = Fixture::new().await;
+        fixture.server.script([reply]);
+        let received = register_at_once(&fixture, 8);
+        assert_eq!(fixture.request_count(), requests);
+        assert_one_registration(&fixture, &received, failed).await;
+    }
+}

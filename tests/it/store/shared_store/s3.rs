@@ -1,0 +1,129 @@
+//! The shared store on a real S3 server: moto, if it is installed.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use http_body_util::BodyExt;
+use poggio::{
+    reqwest,
+    store::object_store::{
+        self, ClientOptions, RetryConfig,
+        aws::{AmazonS3, AmazonS3Builder},
+        client::{
+            HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse,
+            HttpService,
+        },
+    },
+    testing::check_store,
+};
+
+use super::open;
+use crate::support::require;
+
+/// Sends the requests of `object_store` over plain HTTP, in builds without TLS too.
+#[derive(Clone, Debug)]
+pub(super) struct PlainHttp(reqwest::Client);
+
+impl PlainHttp {
+    pub(super) fn new() -> Self {
+        Self(reqwest::Client::builder().no_proxy().build().unwrap())
+    }
+}
+
+fn http_error(error: reqwest::Error) -> HttpError {
+    HttpError::new(HttpErrorKind::Unknown, error.without_url())
+}
+
+#[async_trait::async_trait]
+impl HttpService for PlainHttp {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (parts, body) = request.into_parts();
+        let request = http::Request::from_parts(parts, body.collect().await?.to_bytes());
+        let request = request.try_into().map_err(http_error)?;
+        let response = http::Response::from(self.0.execute(request).await.map_err(http_error)?);
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(http_error)?.to_bytes();
+        Ok(HttpResponse::from_parts(parts, body.into()))
+    }
+}
+
+impl HttpConnector for PlainHttp {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+/// A moto server with a bucket; it ends when this is dropped.
+struct Moto {
+    process: Child,
+    endpoint: String,
+}
+
+impl Moto {
+    /// Returns `None` if moto is not installed.
+    async fn start() -> Option<Self> {
+        let python = python();
+        require(python.is_some(), "moto is not installed", "pip install 'moto[server]'");
+        let python = python?;
+        let mut process = Command::new(python)
+            .arg("tests/fixtures/moto_one_at_a_time.py")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdout = process.stdout.take().unwrap();
+        let mut moto = Self { process, endpoint: String::new() };
+        // It prints its port as soon as it accepts connections.
+        let mut port = String::new();
+        BufReader::new(stdout).read_line(&mut port).unwrap();
+        moto.endpoint = format!("http://127.0.0.1:{}", port.trim_end());
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let bucket = http.put(format!("{}/bucket1", moto.endpoint)).header("content-length", "0");
+        assert_eq!(bucket.send().await.unwrap().status(), 200);
+        Some(moto)
+    }
+
+    fn s3(&self) -> Arc<AmazonS3> {
+        let retry_timeout = Duration::from_secs(10);
+        let s3 = AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_bucket_name("bucket1")
+            .with_region("us-east-1")
+            .with_access_key_id("test")
+            .with_secret_access_key("test")
+            .with_allow_http(true)
+            .with_http_connector(PlainHttp::new())
+            .with_retry(RetryConfig { retry_timeout, ..RetryConfig::default() });
+        Arc::new(s3.build().unwrap())
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Returns the Python that has moto: the one in `POGGIO_MOTO_PYTHON`, or else the first in `PATH`.
+fn python() -> Option<PathBuf> {
+    if let Some(python) = env::var_os("POGGIO_MOTO_PYTHON") {
+        return Some(PathBuf::from(python));
+    }
+    let imports = Command::new("python3").args(["-c", "import flask, moto"]).output();
+    imports.is_ok_and(|output| output.status.success()).then(|| PathBuf::from("python3"))
+}
+
+/// The last rule is that 16 hosts that register at once send one request.
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_store_on_s3_follows_every_rule_of_check_store() {
+    let Some(moto) = Moto::start().await else { return };
+    let s3 = moto.s3();
+    check_store(|| open(&s3)).await;
+}
