@@ -1,224 +1,152 @@
-//! What is in the file, what in the keyring, and what is gone from it.
+//! What is in the file, and what in the keyring.
 
 use std::fs;
 
-use poggio::{ClientInformation, Outcome, RegistrationStore, StoreErrorKind, testing::Reply};
+use poggio::{ClientInformation, RegistrationStoreExt, StoreErrorKind, testing::Reply};
 use serde_json::{Value, json};
 
-use crate::{Case, all_shown, entered, metadata, secret, store_error};
+use crate::{
+    FIRST_SECRET, Fixture, client_with,
+    support::{
+        attempts, metadata,
+        store::{secret, store_error},
+    },
+};
 
 const TOKEN: &str = "registration-access-token-of-no-value-elsewhere";
 
 #[tokio::test]
-async fn the_file_holds_no_secret_and_the_keyring_what_makes_a_client() {
-    let case = Case::new().await;
+async fn keyring_store_puts_secrets_into_the_keyring_and_the_rest_into_the_file() {
+    let fixture = Fixture::new().await;
     let expires = 4_102_444_800_u64;
     let reply = Reply::registered()
         .with_member("registration_access_token", TOKEN)
         .with_member("client_secret_expires_at", expires);
-    case.server.script([reply]);
+    fixture.server.script([reply]);
 
-    let first = case.once().await.unwrap();
-    let again = case.once().await.unwrap();
+    let first = fixture.register().await.unwrap();
+    let again = fixture.register().await.unwrap();
     assert_eq!(again.expose_json(), first.expose_json());
-    assert_eq!((first.attempts(), again.attempts()), (1, 0));
-    assert_eq!(case.registered(), 1);
-    let secret = secret(&first);
-    assert_eq!(secret, "loopback-secret-1-of-no-value-elsewhere");
+    assert_eq!((attempts(&first), attempts(&again)), (1, 0));
+    assert_eq!(fixture.request_count(), 1);
+    assert_eq!(secret(&first), FIRST_SECRET);
     assert_eq!(first.additional.get("registration_access_token"), Some(&json!(TOKEN)));
 
-    // Nor anything else in that folder.
-    for file in fs::read_dir(case.folder.path()).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        assert!(!text.contains(&secret) && !text.contains(TOKEN), "{text}");
+    for name in fixture.file_names() {
+        let text = fs::read_to_string(fixture.folder().join(name)).unwrap();
+        assert!(!text.contains(FIRST_SECRET) && !text.contains(TOKEN), "{text}");
     }
-    let name = case.entry();
-    let endpoint = case.server.client().registration_endpoint().to_owned();
+    let name = fixture.entry_name();
+    let endpoint = fixture.poggio.registration_endpoint();
     assert!(name.starts_with(&format!("loopback-client-1 at {endpoint} (")), "{name}");
-    let file = case.json();
-    assert_eq!(file["registrations"][0]["secrets"], json!({"keyring": name}));
-    assert_eq!(file["registrations"][0]["client"]["client_secret_expires_at"], expires);
+    let registration = &fixture.json()["registrations"][0];
+    assert_eq!(registration["secrets"], json!({"keyring": name}));
+    assert_eq!(registration["client"]["client_secret_expires_at"], expires);
 
-    let entry = &case.keyring.entries()[&name];
+    let entry = &fixture.keyring.entries()[&name];
     let expected = json!({
         "client_id": "loopback-client-1",
-        "client_secret": secret,
+        "client_secret": FIRST_SECRET,
         "client_secret_expires_at": expires,
         "registration_access_token": TOKEN,
     });
     assert_eq!(serde_json::from_str::<Value>(entry).unwrap(), expected);
-    // As the documentation says.
-    let client = ClientInformation::from_json(entry).unwrap();
-    assert_eq!(crate::secret(&client), secret);
-    assert!(!format!("{:?}", case.store()).contains(&secret));
+    // The documentation promises that the entry can be imported.
+    assert_eq!(secret(&ClientInformation::from_json(entry).unwrap()), FIRST_SECRET);
+    assert!(!format!("{:?}", fixture.keyring_store()).contains(FIRST_SECRET));
 }
 
 #[tokio::test]
-async fn a_client_without_a_secret_needs_no_entry() {
-    let case = Case::new().await;
-    case.server.script([Reply::registered().without_member("client_secret")]);
-    let client = case.once().await.unwrap();
-    assert!(client.client_secret.is_none());
-    assert!(case.keyring.entries().is_empty());
-    assert!(case.json()["registrations"][0].get("secrets").is_none());
-    assert_eq!(case.once().await.unwrap().client_id, client.client_id);
-    assert_eq!(case.registered(), 1);
-}
-
-#[tokio::test]
-async fn what_is_history_keeps_its_secret() {
-    let case = Case::new().await;
-    let store = case.store();
-    let first = case.once().await.unwrap();
-    let entry = case.entry();
+async fn keyring_store_keeps_the_secret_of_a_rejected_client() {
+    let fixture = Fixture::new().await;
+    let store = fixture.keyring_store();
+    let first = fixture.register().await.unwrap();
+    let entry = fixture.entry_name();
     assert!(store.mark_rejected(&first.client_id).await.unwrap());
-    assert_eq!(case.entry(), entry, "the entry of a kept client is not written again");
-    let second = case.once().await.unwrap();
+    assert_eq!(fixture.entry_name(), entry, "an existing entry is not written again");
+    let second = fixture.register().await.unwrap();
     assert_ne!(second.client_id, first.client_id);
-    assert_eq!(case.registered(), 2);
-    assert_eq!(case.keyring.entries().len(), 2);
+    assert_eq!((fixture.request_count(), fixture.keyring.entries().len()), (2, 2));
     let exported = store.export(&first.client_id).await.unwrap().unwrap();
-    assert_eq!(exported["client_secret"], secret(&first));
     assert_eq!(exported, first.expose_json());
 }
 
 #[tokio::test]
-async fn a_new_secret_of_a_client_does_not_overwrite_the_one_before() {
-    let case = Case::new().await;
-    let (store, endpoint) = (case.store(), case.server.client().registration_endpoint().to_owned());
-    store.import(&endpoint, &entered("7", "before")).await.unwrap();
-    store.import(&endpoint, &entered("7", "after")).await.unwrap();
-    // The same once more needs no entry of its own.
-    store.import(&endpoint, &entered("7", "after")).await.unwrap();
-    let kept = store.list().await.unwrap();
-    let secrets: Vec<_> = kept.iter().map(|kept| secret(kept.client())).collect();
+async fn keyring_store_keeps_the_earlier_secret_of_a_client_that_is_imported_again() {
+    let fixture = Fixture::new().await;
+    let (store, endpoint) = (fixture.keyring_store(), fixture.poggio.registration_endpoint());
+    // The third needs no entry of its own.
+    for secret in ["before", "after", "after"] {
+        store.import(endpoint, &client_with("7", secret)).await.unwrap();
+    }
+    let registrations = store.list().await.unwrap();
+    let secrets: Vec<_> = registrations.iter().map(|r| secret(r.client())).collect();
     assert_eq!(secrets, ["before", "after", "after"]);
-    assert_eq!(case.keyring.entries().len(), 2);
-    assert_eq!(secret(&case.once().await.unwrap()), "after");
-    assert_eq!(case.registered(), 0);
-    assert!(!case.raw().contains("before") && !case.raw().contains("after"));
+    assert_eq!(fixture.keyring.entries().len(), 2);
+    assert_eq!(secret(&fixture.register().await.unwrap()), "after");
+    assert_eq!(fixture.request_count(), 0);
+    assert!(!fixture.text().contains("before") && !fixture.text().contains("after"));
 }
 
 #[tokio::test]
-async fn a_file_store_refuses_a_file_whose_secrets_are_in_a_keyring() {
-    let case = Case::new().await;
-    let client = case.once().await.unwrap();
-    let raw = case.raw();
-    let file = case.file();
+async fn file_store_refuses_a_file_whose_secrets_are_in_a_keyring() {
+    let fixture = Fixture::new().await;
+    let client = fixture.register().await.unwrap();
+    let (text, store, poggio) = (fixture.text(), &fixture.store, &fixture.poggio);
     let errors = [
-        case.server.client().register_once(&metadata(), &file).await.unwrap_err(),
-        case.server.client().find_registration(&metadata(), &file).await.unwrap_err(),
-        file.list().await.unwrap_err(),
-        file.export(&client.client_id).await.unwrap_err(),
-        file.remove(&client.client_id).await.unwrap_err(),
-        file.import("https://a.example/register", &entered("7", "s")).await.unwrap_err(),
+        poggio.register_once(&metadata(), store).await.unwrap_err(),
+        poggio.find_registration(&metadata(), store).await.unwrap_err(),
+        store.list().await.unwrap_err(),
+        store.export(&client.client_id).await.unwrap_err(),
+        store.remove(&client.client_id).await.unwrap_err(),
+        store.import("https://a.example/register", &client_with("7", "s")).await.unwrap_err(),
     ];
     for error in errors {
-        let (error, said) = store_error(error);
-        assert_eq!(error.kind(), StoreErrorKind::RequiresKeyring);
-        assert!(said.contains("open it with KeyringStore"), "{said}");
-        assert!(said.contains(case.path().to_str().unwrap()), "{said}");
+        assert_eq!(store_error(&error).kind(), StoreErrorKind::RequiresKeyring);
+        let message = error.to_string();
+        assert!(message.contains("open it with KeyringStore"), "{message}");
+        assert!(message.contains(fixture.path().to_str().unwrap()), "{message}");
     }
-    assert_eq!(case.registered(), 1);
-    assert_eq!(case.raw(), raw);
+    assert_eq!(fixture.request_count(), 1);
+    assert_eq!(fixture.text(), text);
 }
 
 #[tokio::test]
-async fn the_secrets_of_a_plain_file_go_into_the_keyring_with_the_next_change() {
-    let case = Case::new().await;
-    let poggio = case.server.client();
-    let first = poggio.register_once(&metadata(), &case.file()).await.unwrap();
-    assert!(case.raw().contains(&secret(&first)));
-    assert_eq!(case.once().await.unwrap().expose_json(), first.expose_json());
-    assert!(case.keyring.entries().is_empty());
+async fn keyring_store_moves_the_secrets_of_a_plain_file_with_the_next_change() {
+    let fixture = Fixture::new().await;
+    let first = fixture.register_once(&metadata()).await.unwrap();
+    assert!(fixture.text().contains(secret(&first)));
+    assert_eq!(fixture.register().await.unwrap().expose_json(), first.expose_json());
+    assert!(fixture.keyring.entries().is_empty());
 
     let other = metadata().with_client_name("another");
-    poggio.register_once(&other, &case.store()).await.unwrap();
-    assert!(!case.raw().contains(&secret(&first)));
-    assert_eq!(case.keyring.entries().len(), 2);
-    assert_eq!(case.once().await.unwrap().expose_json(), first.expose_json());
-    assert_eq!(case.registered(), 2);
+    fixture.poggio.register_once(&other, &fixture.keyring_store()).await.unwrap();
+    assert!(!fixture.text().contains(secret(&first)));
+    assert_eq!(fixture.keyring.entries().len(), 2);
+    assert_eq!(fixture.register().await.unwrap().expose_json(), first.expose_json());
+    assert_eq!(fixture.request_count(), 2);
 }
 
 #[tokio::test]
-async fn a_secret_that_the_keyring_has_lost_is_an_error_that_says_what_to_do() {
-    let case = Case::new().await;
-    let (store, poggio) = (case.store(), case.server.client());
-    let reply = Reply::registered().with_member("client_secret_expires_at", 4_102_444_800_u64);
-    case.server.script([reply]);
-    let client = case.once().await.unwrap();
-    let name = case.entry();
-    let content = case.keyring.entries()[&name].clone();
-
-    // Not there; of another client; no JSON.
-    case.keyring.lose(&name);
-    for put in [None, Some(content.replace("client-1", "client-9")), Some("{".to_owned())] {
-        if let Some(put) = put {
-            case.keyring.put(&name, &put);
-        }
-        let exported = store.export(&client.client_id).await.unwrap_err();
-        let registered = poggio.find_registration(&metadata(), &store).await.unwrap_err();
-        for error in [case.once().await.unwrap_err(), exported, registered] {
-            assert_eq!(error.outcome(), Outcome::NotRegistered);
-            assert!(!all_shown(&error).contains("loopback-secret"));
-            let (error, said) = store_error(error);
-            assert_eq!(error.kind(), StoreErrorKind::SecretLost);
-            for part in ["loopback-client-1", &name, "remove the client from the store"] {
-                assert!(said.contains(part), "{said}");
-            }
-        }
+async fn keyring_store_makes_no_entry_without_a_secret_and_ignores_an_entry_name_in_a_response() {
+    let fixture = Fixture::new().await;
+    let (store, imported) = (fixture.keyring_store(), client_with("7", "s3cr3t"));
+    store.import("https://a.example/register", &imported).await.unwrap();
+    let secrets = json!({"keyring": fixture.entry_name()});
+    let reply = Reply::registered().with_member("secrets", secrets);
+    fixture.server.script([reply.without_member("client_secret")]);
+    for _ in 0..2 {
+        let client = fixture.register().await.unwrap();
+        assert_eq!(client.client_id, "loopback-client-1");
+        assert!(client.client_secret.is_none());
     }
-    assert_eq!(case.registered(), 1);
-
-    // The others can be used, and changes leave it as it is.
-    let other = metadata().with_client_name("another");
-    poggio.register_once(&other, &store).await.unwrap();
-    let kept = store.list().await.unwrap();
-    assert_eq!(kept[0].lost_secrets(), Some(&*name));
-    assert_eq!(kept[1].lost_secrets(), None);
-    assert!(kept[0].client().client_secret.is_none());
-
-    // It may come back.
-    case.keyring.put(&name, &content);
-    assert_eq!(case.once().await.unwrap().expose_json(), client.expose_json());
-
-    // What to do.
-    case.keyring.lose(&name);
-    assert!(store.remove(&client.client_id).await.unwrap());
-    let next = case.once().await.unwrap();
-    assert_eq!(next.client_id, "loopback-client-3");
-    assert_eq!(case.registered(), 3);
+    assert_eq!((fixture.request_count(), fixture.keyring.entries().len()), (1, 1));
+    assert!(fixture.json()["registrations"][1].get("secrets").is_none());
 }
 
 #[tokio::test]
-async fn a_lost_secret_that_a_person_entered_is_an_error_too() {
-    let case = Case::new().await;
-    let endpoint = case.server.client().registration_endpoint().to_owned();
-    case.store().import(&endpoint, &entered("7", "s3cr3t")).await.unwrap();
-    case.keyring.lose(&case.entry());
-    let (error, said) = store_error(case.once().await.unwrap_err());
-    assert_eq!(error.kind(), StoreErrorKind::SecretLost, "{said}");
-    assert_eq!(case.registered(), 0);
-    case.store().import(&endpoint, &entered("7", "s3cr3t")).await.unwrap();
-    assert_eq!(secret(&case.once().await.unwrap()), "s3cr3t");
-}
-
-#[tokio::test]
-async fn what_the_server_says_names_no_entry() {
-    let case = Case::new().await;
-    case.store().import("https://a.example/register", &entered("7", "s3cr3t")).await.unwrap();
-    let name = case.entry();
-    let reply = Reply::registered().with_member("secrets", json!({"keyring": name}));
-    case.server.script([reply.without_member("client_secret")]);
-    case.once().await.unwrap();
-    let client = case.once().await.unwrap();
-    assert!(client.client_secret.is_none());
-    assert_eq!(case.registered(), 1);
-}
-
-#[tokio::test]
-async fn damaged_files_and_those_of_other_versions_are_refused_as_by_a_file_store() {
-    let case = Case::new().await;
+async fn keyring_store_refuses_damaged_files_and_unknown_formats() {
+    let fixture = Fixture::new().await;
     for (text, kind) in [
         ("{", StoreErrorKind::Damaged),
         (
@@ -227,15 +155,10 @@ async fn damaged_files_and_those_of_other_versions_are_refused_as_by_a_file_stor
         ),
         (r#"{"format": 2, "registrations": {}}"#, StoreErrorKind::UnknownFormat),
     ] {
-        fs::write(case.path(), text).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(case.path(), fs::Permissions::from_mode(0o600)).unwrap();
-        }
-        let (error, said) = store_error(case.once().await.unwrap_err());
-        assert_eq!(error.kind(), kind, "{said}");
-        assert_eq!(case.raw(), text);
+        fixture.write(text);
+        let error = fixture.register().await.unwrap_err();
+        assert_eq!(store_error(&error).kind(), kind, "{error}");
+        assert_eq!(fixture.text(), text);
     }
-    assert_eq!(case.registered(), 0);
+    assert_eq!(fixture.request_count(), 0);
 }

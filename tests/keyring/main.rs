@@ -1,105 +1,90 @@
-//! A file store whose secrets are in a keyring (feature `keyring`): what it keeps where, what
-//! happens when one of the two fails, and the real keyring of Linux.
+//! `KeyringStore` (feature `keyring`): what is in the file and what in the keyring, what happens if
+//! one of the two fails, and the real keyring of Linux.
 
+mod concurrent;
+mod contents;
+#[cfg(target_os = "linux")]
+mod desktop;
 mod failing;
-mod kept;
-#[cfg(target_os = "linux")]
-mod real;
-#[cfg(target_os = "linux")]
-#[path = "../it/support/require.rs"]
-mod require;
-mod scripted;
+mod lost_secrets;
+mod mock_keyring;
 
-use std::{error::Error as _, fmt::Write as _, fs, path::PathBuf, sync::Arc};
+#[allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    dead_code,
+    unused_imports,
+    reason = "tests/it uses the rest, with the same allowances"
+)]
+#[path = "../it/support"]
+mod support {
+    mod canary;
+    mod registration;
+    mod require;
+    pub(crate) mod store;
+    mod wait;
 
-use poggio::{
-    ClientInformation, ClientMetadata, Error, FileStore, store::KeyringStore, testing::Server,
-};
-use serde_json::Value;
-use tempfile::TempDir;
-
-use crate::scripted::Keyring;
-
-/// A server, a file and a keyring.
-struct Case {
-    folder: TempDir,
-    server: Server,
-    keyring: Arc<Keyring>,
+    pub(crate) use self::{
+        canary::{all_shown, debugged},
+        registration::{attempts, metadata},
+        require::require_program,
+        wait::PATIENCE,
+    };
 }
 
-impl Case {
+use std::{ops::Deref, sync::Arc};
+
+use poggio::{ClientInformation, Error, FileStore, store::KeyringStore};
+use serde_json::json;
+
+use crate::{
+    mock_keyring::MockKeyring,
+    support::{
+        metadata,
+        store::{Fixture as FileFixture, client_from},
+    },
+};
+
+/// The first secret that the loopback server issues.
+const FIRST_SECRET: &str = "loopback-secret-1-of-no-value-elsewhere";
+
+/// A server, a file and a keyring.
+struct Fixture {
+    file: FileFixture,
+    keyring: Arc<MockKeyring>,
+}
+
+impl Fixture {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { folder, server: Server::start().await, keyring: Keyring::new() }
+        Self { file: FileFixture::new().await, keyring: MockKeyring::new() }
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("client.json")
+    /// Returns a new handle, as another process has it.
+    fn keyring_store(&self) -> KeyringStore {
+        let file = FileStore::new(self.path()).unwrap();
+        KeyringStore::with_keyring(file, self.keyring.store())
     }
 
-    fn file(&self) -> FileStore {
-        FileStore::new(self.path()).unwrap()
+    async fn register(&self) -> Result<ClientInformation, Error> {
+        self.poggio.register_once(&metadata(), &self.keyring_store()).await
     }
 
-    /// A handle of its own, as another process would have.
-    fn store(&self) -> KeyringStore {
-        KeyringStore::with_keyring(self.file(), self.keyring.store())
-    }
-
-    async fn once(&self) -> Result<ClientInformation, Error> {
-        self.server.client().register_once(&metadata(), &self.store()).await
-    }
-
-    /// How many clients were registered.
-    fn registered(&self) -> usize {
-        self.server.registrations().len()
-    }
-
-    fn raw(&self) -> String {
-        fs::read_to_string(self.path()).unwrap()
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.raw()).unwrap()
-    }
-
-    /// The name of the one entry.
-    fn entry(&self) -> String {
+    /// Returns the name of the only entry.
+    fn entry_name(&self) -> String {
         let entries = self.keyring.entries();
         assert_eq!(entries.len(), 1, "{:?}", entries.keys());
         entries.into_keys().next().unwrap()
     }
 }
 
-fn metadata() -> ClientMetadata {
-    ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback")
-}
+impl Deref for Fixture {
+    type Target = FileFixture;
 
-fn entered(client_id: &str, secret: &str) -> ClientInformation {
-    let json = serde_json::json!({"client_id": client_id, "client_secret": secret});
-    ClientInformation::from_json(&json.to_string()).unwrap()
-}
-
-fn secret(client: &ClientInformation) -> String {
-    client.client_secret.as_ref().unwrap().expose().to_owned()
-}
-
-/// What of an error can end up in a log.
-fn all_shown(error: &Error) -> String {
-    let mut shown = format!("{error}\n{error:?}\n{error:#?}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(shown, "\n{cause}\n{cause:?}\n{cause:#?}").unwrap();
-        source = cause.source();
+    fn deref(&self) -> &FileFixture {
+        &self.file
     }
-    shown
 }
 
-/// The error of a store, and what it says.
-fn store_error(error: Error) -> (poggio::StoreError, String) {
-    let said = error.to_string();
-    match error {
-        Error::Store(error) => (error, said),
-        other => panic!("{other}"),
-    }
+fn client_with(client_id: &str, secret: &str) -> ClientInformation {
+    client_from(&json!({"client_id": client_id, "client_secret": secret}))
 }

@@ -1,4 +1,4 @@
-//! A keyring that does as it is told, around the mock of its library.
+//! A keyring in memory, around the mock of `keyring_core`, whose calls a test can observe and fail.
 
 use std::{
     any::Any,
@@ -13,41 +13,52 @@ use poggio::keyring_core::{
     mock,
 };
 
-/// What is asked of a keyring, of an entry that is kept or of one that only proves it.
+/// A call of an entry; `Probe` calls are of the entry that only checks whether the keyring works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Put,
     Get,
     Delete,
-    ProvingPut,
-    ProvingGet,
-    ProvingDelete,
+    ProbePut,
+    ProbeGet,
+    ProbeDelete,
 }
 
-/// Does something at a call, or fails it.
-type Script = Box<dyn FnMut(Call) -> Result<(), Error> + Send>;
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    Before,
+    After,
+}
 
-pub(crate) struct Keyring {
+type Hook = Box<dyn FnMut(When, Call) -> Result<(), Error> + Send>;
+
+pub(crate) struct MockKeyring {
     entries: Arc<mock::Store>,
-    before: Arc<Mutex<Script>>,
-    after: Arc<Mutex<Script>>,
+    hook: Arc<Mutex<Hook>>,
 }
 
-impl Keyring {
+impl MockKeyring {
     pub(crate) fn new() -> Arc<Self> {
-        let nothing = || -> Arc<Mutex<Script>> { Arc::new(Mutex::new(Box::new(|_| Ok(())))) };
-        Arc::new(Self { entries: mock::Store::new().unwrap(), before: nothing(), after: nothing() })
+        let hook: Hook = Box::new(|_, _| Ok(()));
+        let entries = mock::Store::new().unwrap();
+        Arc::new(Self { entries, hook: Arc::new(Mutex::new(hook)) })
     }
 
-    /// From now on, this is done before each call; its error is the call's.
-    pub(crate) fn before(&self, script: impl FnMut(Call) -> Result<(), Error> + Send + 'static) {
-        *self.before.lock().unwrap() = Box::new(script);
+    fn set_hook(&self, hook: impl FnMut(When, Call) -> Result<(), Error> + Send + 'static) {
+        *self.hook.lock().unwrap() = Box::new(hook);
     }
 
-    /// From now on, this is done after each call that took effect.
-    pub(crate) fn after(&self, mut script: impl FnMut(Call) + Send + 'static) {
-        *self.after.lock().unwrap() = Box::new(move |call| {
-            script(call);
+    /// Runs this before each later call, which fails with its error. Replaces an earlier hook.
+    pub(crate) fn before(&self, mut hook: impl FnMut(Call) -> Result<(), Error> + Send + 'static) {
+        self.set_hook(move |when, call| if when == When::Before { hook(call) } else { Ok(()) });
+    }
+
+    /// Runs this after each later call that succeeded. Replaces an earlier hook.
+    pub(crate) fn after(&self, mut hook: impl FnMut(Call) + Send + 'static) {
+        self.set_hook(move |when, call| {
+            if when == When::After {
+                hook(call);
+            }
             Ok(())
         });
     }
@@ -57,28 +68,28 @@ impl Keyring {
         self.before(move |call| if call == failing { Err(error()) } else { Ok(()) });
     }
 
-    pub(crate) fn works(&self) {
-        self.before(|_| Ok(()));
-        self.after(|_| {});
+    /// Removes the hook.
+    pub(crate) fn reset(&self) {
+        self.set_hook(|_, _| Ok(()));
     }
 
-    /// What is in there: names and contents.
+    /// Returns the names and contents of all entries.
     pub(crate) fn entries(&self) -> BTreeMap<String, String> {
-        contents(&self.entries)
+        let mut store = self.entries.inner.lock().unwrap();
+        let entries = store.get_mut().iter().filter_map(|entry| {
+            assert_eq!(entry.specifiers.0, "poggio");
+            let content = entry.inner.lock().unwrap().get_mut().secret.clone()?;
+            Some((entry.specifiers.1.clone(), String::from_utf8(content).unwrap()))
+        });
+        entries.collect()
     }
 
     pub(crate) fn put(&self, name: &str, content: &str) {
         self.entries.build("poggio", name, None).unwrap().set_password(content).unwrap();
     }
 
-    pub(crate) fn lose(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         self.entries.build("poggio", name, None).unwrap().delete_credential().unwrap();
-    }
-
-    /// What looks on from inside of a script.
-    pub(crate) fn looking(&self) -> impl Fn() -> BTreeMap<String, String> + Send + 'static {
-        let entries = Arc::clone(&self.entries);
-        move || contents(&entries)
     }
 
     pub(crate) fn store(self: &Arc<Self>) -> Arc<CredentialStore> {
@@ -86,17 +97,7 @@ impl Keyring {
     }
 }
 
-fn contents(store: &mock::Store) -> BTreeMap<String, String> {
-    let mut store = store.inner.lock().unwrap();
-    let entries = store.get_mut().iter().filter_map(|entry| {
-        assert_eq!(entry.specifiers.0, "poggio");
-        let content = entry.inner.lock().unwrap().get_mut().secret.clone()?;
-        Some((entry.specifiers.1.clone(), String::from_utf8(content).unwrap()))
-    });
-    entries.collect()
-}
-
-impl CredentialStoreApi for Keyring {
+impl CredentialStoreApi for MockKeyring {
     fn vendor(&self) -> String {
         "tests".to_owned()
     }
@@ -111,11 +112,10 @@ impl CredentialStoreApi for Keyring {
         user: &str,
         modifiers: Option<&HashMap<&str, &str>>,
     ) -> Result<Entry, Error> {
-        Ok(Entry::new_with_credential(Arc::new(Scripted {
+        Ok(Entry::new_with_credential(Arc::new(HookedEntry {
             entry: self.entries.build(service, user, modifiers)?,
-            is_proof: user.starts_with("can this be written"),
-            before: Arc::clone(&self.before),
-            after: Arc::clone(&self.after),
+            is_probe: user.starts_with("can this be written"),
+            hook: Arc::clone(&self.hook),
         })))
     }
 
@@ -123,45 +123,44 @@ impl CredentialStoreApi for Keyring {
         self
     }
 
+    /// Prints secrets, as a careless keyring does.
     fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As a keyring might that is not careful.
         write!(f, "{:?}", self.entries())
     }
 }
 
-struct Scripted {
+struct HookedEntry {
     entry: Entry,
-    is_proof: bool,
-    before: Arc<Mutex<Script>>,
-    after: Arc<Mutex<Script>>,
+    is_probe: bool,
+    hook: Arc<Mutex<Hook>>,
 }
 
-impl Scripted {
-    fn does<T>(&self, call: Call, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let call = match call {
-            Call::Put if self.is_proof => Call::ProvingPut,
-            Call::Get if self.is_proof => Call::ProvingGet,
-            Call::Delete if self.is_proof => Call::ProvingDelete,
-            call => call,
-        };
-        (self.before.lock().unwrap())(call)?;
-        let done = work()?;
-        (self.after.lock().unwrap())(call)?;
-        Ok(done)
+impl HookedEntry {
+    fn call<T>(
+        &self,
+        call: Call,
+        probe: Call,
+        work: impl FnOnce(&Entry) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let call = if self.is_probe { probe } else { call };
+        (self.hook.lock().unwrap())(When::Before, call)?;
+        let result = work(&self.entry)?;
+        (self.hook.lock().unwrap())(When::After, call)?;
+        Ok(result)
     }
 }
 
-impl CredentialApi for Scripted {
+impl CredentialApi for HookedEntry {
     fn set_secret(&self, secret: &[u8]) -> Result<(), Error> {
-        self.does(Call::Put, || self.entry.set_secret(secret))
+        self.call(Call::Put, Call::ProbePut, |entry| entry.set_secret(secret))
     }
 
     fn get_secret(&self) -> Result<Vec<u8>, Error> {
-        self.does(Call::Get, || self.entry.get_secret())
+        self.call(Call::Get, Call::ProbeGet, Entry::get_secret)
     }
 
     fn delete_credential(&self) -> Result<(), Error> {
-        self.does(Call::Delete, || self.entry.delete_credential())
+        self.call(Call::Delete, Call::ProbeDelete, Entry::delete_credential)
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>, Error> {
