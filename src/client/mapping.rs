@@ -1,6 +1,5 @@
 //! From the recorded response, and what was decoded of it, to a client or an error.
 
-use super::register::Decoded;
 use crate::{
     error::{
         ApiError, Error, TransportError, TransportFailure, UnreadableResponse, ValidationErrors,
@@ -14,6 +13,14 @@ use crate::{
     secret::BearerToken,
     transport::Transport,
 };
+
+/// What the generated client decoded.
+pub(super) enum Decoded {
+    Client(Box<ClientInformation>),
+    ValidationErrors(ValidationErrorBody),
+    /// Nothing: the recorded response says what it is.
+    Nothing,
+}
 
 /// The result of a registration that a server responded to.
 pub(super) fn result(

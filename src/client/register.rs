@@ -5,22 +5,17 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
-use super::{handle::Client, mapping};
+use super::{
+    handle::Client,
+    mapping::{self, Decoded},
+};
 use crate::{
     error::{Error, FailureKind, Outcome, TransportFailure},
     generated,
     metadata::ClientMetadata,
-    response::{ClientInformation, Response, ResponseMeta, ValidationErrorBody},
+    response::{ClientInformation, Response, ResponseMeta},
     transport::Attempt,
 };
-
-/// What the generated client decoded.
-pub(super) enum Decoded {
-    Client(Box<ClientInformation>),
-    ValidationErrors(ValidationErrorBody),
-    /// Nothing: the recorded response says what it is.
-    Nothing,
-}
 
 impl Client {
     /// Registers a client described by `metadata`.
