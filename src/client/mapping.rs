@@ -15,8 +15,12 @@ use crate::{
 };
 
 /// What the generated client decoded.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and the usual variant is the large one"
+)]
 pub(super) enum Decoded {
-    Client(Box<ClientInformation>),
+    Client(ClientInformation),
     ValidationErrors(ValidationErrorBody),
     /// Nothing: the recorded response says what it is.
     Nothing,
@@ -32,7 +36,7 @@ pub(super) fn result(
     let token = token.map(BearerToken::expose);
     match decoded {
         Decoded::Client(client) if is_within_cap(&response) => {
-            Ok(success(*client, &response, token))
+            Ok(success(client, &response, token))
         }
         Decoded::ValidationErrors(body) => Err(refused(&response, Some(&body), sent, token)),
         _ if response.status.is_success() => Err(unreadable(response, token)),

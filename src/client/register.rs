@@ -89,10 +89,10 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Result<(Response, Decoded), TransportFailure> {
         let attempt = Attempt::new(Arc::clone(&self.shared.transport), deadline);
-        let (base_url, http) = (&self.shared.base_url, self.http.clone());
-        let generated = generated::Client::new_with_client(base_url, http, attempt);
+        // The URL comes from the attempt.
+        let generated = generated::Client::new_with_client("", self.http.clone(), attempt);
         let decoded = match generated.register_client(metadata).await {
-            Ok(client) => Decoded::Client(Box::new(client.into_inner())),
+            Ok(client) => Decoded::Client(client.into_inner()),
             Err(progenitor_client::Error::ErrorResponse(body)) => {
                 Decoded::ValidationErrors(body.into_inner())
             }
