@@ -37,7 +37,8 @@ use crate::error::{ConfigError, Error, StoreError};
 /// other users can use is refused. On other systems, file and folder have the permissions that they
 /// inherit, and nothing is checked.
 ///
-/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`.
+/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. Its
+/// [siblings](RegistrationStore::sibling) are `<file stem>.<name>.json` in the same folder.
 ///
 /// # Examples
 ///
@@ -131,6 +132,16 @@ impl FileStore {
         &self.paths.file
     }
 
+    /// Returns the store in `<file stem>.<name>.json` in the same folder.
+    pub(super) fn sibling_file(&self, name: &str) -> Option<Self> {
+        if !is_valid_name(name) {
+            return None;
+        }
+        let mut file_name = self.paths.file.file_stem()?.to_owned();
+        file_name.push(format!(".{name}.json"));
+        Self::from_path(&self.paths.folder.join(file_name)).ok()
+    }
+
     /// Returns the lock, if a caller of this store holds it. A write keeps it until it is done.
     pub(super) fn current_lock(&self) -> Option<Arc<LockGuard>> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
@@ -214,6 +225,10 @@ impl RegistrationStore for FileStore {
 
     fn name(&self) -> String {
         self.paths.file.display().to_string()
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        Some(Arc::new(self.sibling_file(name)?))
     }
 }
 

@@ -46,6 +46,8 @@ use crate::error::StoreError;
 ///
 /// Clients that were removed or replaced stay as history, and their entries stay in the keyring.
 ///
+/// A [sibling](RegistrationStore::sibling) is a sibling of the file, with the same keyring.
+///
 /// # Examples
 ///
 /// ```
@@ -180,6 +182,11 @@ impl RegistrationStore for KeyringStore {
 
     fn name(&self) -> String {
         self.file.name()
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let file = self.file.sibling_file(name)?;
+        Some(Arc::new(Self { file, keyring: self.keyring.clone() }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The trait that a store implements, and its types. Methods for callers are in
 //! `registration_store_ext`.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -130,6 +130,35 @@ pub trait RegistrationStore: Send + Sync {
     /// credentials.
     fn name(&self) -> String {
         "the store".to_owned()
+    }
+
+    /// Returns the store of another document beside this one, or `None` if this store has no
+    /// siblings, which is the default.
+    ///
+    /// The same name always refers to the same document, and no name refers to the document of this
+    /// store itself. A name consists of ASCII letters, digits, `-`, `_` and `.`, and does not start
+    /// with a dot; any other name returns `None`. Use lowercase names: on some file systems `A` and
+    /// `a` are the same file.
+    ///
+    /// Nothing is read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{FileStore, RegistrationStore};
+    ///
+    /// # fn main() -> Result<(), poggio::Error> {
+    /// let store = FileStore::new("/var/lib/acme/client.json")?;
+    ///
+    /// let tokens = store.sibling("tokens").expect("a file has siblings");
+    /// assert!(tokens.name().ends_with("client.tokens.json"));
+    /// assert!(store.sibling("../tokens").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let _ = name;
+        None
     }
 }
 

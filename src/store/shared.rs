@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     document::MAX_SIZE,
-    registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult},
+    registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult, is_valid_name},
 };
 use crate::{
     error::{ConfigError, Error, StoreError},
@@ -30,7 +30,8 @@ use crate::{
 /// clocks of the hosts do not matter.
 ///
 /// The object contains secrets. Use a bucket that encrypts and that only these hosts can read, and
-/// turn on versioning: the object is the only copy.
+/// turn on versioning: the object is the only copy. Its [siblings](RegistrationStore::sibling) are
+/// objects beside it: `poggio/acme.tokens.json` is a sibling of `poggio/acme.json`.
 ///
 /// # The service
 ///
@@ -285,6 +286,17 @@ impl RegistrationStore for SharedStore {
 
     fn name(&self) -> String {
         format!("{} in {}", self.path, self.objects)
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let file_name = self.path.filename().filter(|_| is_valid_name(name))?;
+        let stem = match file_name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => file_name,
+        };
+        let folder = self.path.as_ref().strip_suffix(file_name)?;
+        let path = Path::parse(format!("{folder}{stem}.{name}.json")).ok()?;
+        Some(Arc::new(Self { objects: Arc::clone(&self.objects), path }))
     }
 }
 
