@@ -15,7 +15,7 @@ const ONCE: Rule = Rule {
 pub(super) async fn check<S: RegistrationStore + 'static>(open: &impl Fn() -> S) {
     // What the texts of the other checks left there is no document.
     let read = ONCE.read(&open()).await;
-    let empty = ONCE.worked("an empty document", Document::default().write(&open().name()));
+    let empty = ONCE.worked("an empty document", Document::default().to_json(&open().name()));
     ONCE.writes(&open(), empty.expose(), Some(&read)).await;
 
     let server = Server::start().await;
