@@ -61,7 +61,7 @@ fn describe(reason: RetiredReason) -> &'static str {
         RetiredReason::Rejected => "not accepted",
         RetiredReason::Removed => "removed",
         RetiredReason::Replaced => "replaced",
-        RetiredReason::LostRace => "lost_race by another host's",
+        RetiredReason::LostRace => "not used: another host registered first",
         _ => "not in use",
     }
 }

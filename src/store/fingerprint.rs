@@ -1,5 +1,7 @@
 //! Decides whether two sets of metadata request the same client.
 
+use serde_json::{Map, Value};
+
 use crate::{
     metadata::{ClientMetadata, MetadataField},
     url,
@@ -7,13 +9,17 @@ use crate::{
 
 /// The values of every metadata field. Equal if the metadata differ only in the order of lists, in
 /// unset versus empty fields, or in the port of a loopback redirect URI (RFC 8252 section 7.3).
-/// Additional members are not compared.
+/// Additional members are compared as JSON.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<Vec<String>>);
+pub(super) struct Fingerprint {
+    fields: Vec<Vec<String>>,
+    additional: Map<String, Value>,
+}
 
 impl Fingerprint {
     pub(super) fn of(metadata: &ClientMetadata) -> Self {
-        Self(MetadataField::ALL.iter().map(|field| sorted_values(*field, metadata)).collect())
+        let fields = MetadataField::ALL.iter().map(|field| sorted_values(*field, metadata));
+        Self { fields: fields.collect(), additional: metadata.additional.clone() }
     }
 }
 
@@ -103,5 +109,14 @@ mod tests {
         }
         let two = ["http://127.0.0.1:1/cb", "http://127.0.0.1:2/cb"];
         assert!(!is_same(&with_redirect_uris(&two), &with_redirect_uris(&two[..1])));
+    }
+
+    #[test]
+    fn fingerprint_compares_additional_members() {
+        let plain = with_redirect_uris(&["https://a.example/"]);
+        let native = plain.clone().with_additional("application_type", "native");
+        assert!(!is_same(&plain, &native));
+        assert!(is_same(&native, &native.clone()));
+        assert!(!is_same(&native, &plain.with_additional("application_type", "web")));
     }
 }

@@ -33,10 +33,9 @@ impl Client {
     /// # When a new client is registered
     ///
     /// * The store has no client for this endpoint, or `metadata` differs from what was requested
-    ///   then. The order of lists does not matter, and
-    ///   [additional members](ClientMetadata::additional) are not compared. The port of a loopback
-    ///   redirect URI does not matter either (RFC 8252 section 7.3): listen on the port in the
-    ///   returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
+    ///   then, [additional members](ClientMetadata::additional) included. The order of lists does
+    ///   not matter, and neither does the port of a loopback redirect URI (RFC 8252 section 7.3):
+    ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
     ///   version of your application must not register again.
     /// * Its secret has expired, or expires within the
     ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default.
