@@ -34,7 +34,6 @@ mod update;
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
 #[cfg(feature = "testing")]
-pub(crate) use document::Document;
 pub use file::FileStore;
 /// The library that talks to the services of a shared store.
 #[cfg(feature = "object-store")]

@@ -21,6 +21,7 @@
 
 mod authenticate;
 mod authorize;
+mod check_store;
 mod credentials;
 mod discovery;
 mod fastapi;
@@ -32,13 +33,12 @@ mod received;
 mod reply;
 mod scenarios;
 mod state;
-mod store;
 mod token;
 mod tokens;
 
+pub use check_store::check_store;
 pub use received::Received;
 pub use reply::Reply;
-pub use store::check_store;
 
 use std::{
     net::TcpListener,
