@@ -151,7 +151,7 @@ async fn run(args: &Args, store: &FileStore, stage: &Cell<Stage>) -> Result<(), 
     }
     if let (Some(embedded), Some(kept)) = (&place.embedded, &kept) {
         // It began with this run; a real one remembers.
-        embedded.remember(kept);
+        embedded.add_client(kept);
     }
     let listener = listen(args.port, kept.as_ref()).await?;
     let redirect_uri = listener.redirect_uri().to_owned();

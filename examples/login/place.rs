@@ -74,7 +74,7 @@ impl Place {
         })?;
         let embedded = Server::start_on(listener).await;
         // As a real one does: what was kept of an earlier run is not given out a second time.
-        embedded.randomize();
+        embedded.use_random_ids();
         let mut server =
             AuthorizationServer::new(embedded.authorization_endpoint(), embedded.token_endpoint())
                 .with_issuer(embedded.issuer());

@@ -219,7 +219,7 @@ async fn serve(port: u16) -> Result<Server, u8> {
     })?;
     let server = Server::start_on(listener).await;
     // As a real one does: what was kept of an earlier run is not given out a second time.
-    server.randomize();
+    server.use_random_ids();
     Ok(server)
 }
 
