@@ -35,7 +35,6 @@ mod update;
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
 #[cfg(feature = "testing")]
-pub(crate) use document::Document;
 pub use file::FileStore;
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]

@@ -74,7 +74,7 @@ impl Environment {
         })?;
         let embedded = Server::start_on(listener).await;
         // Clients of earlier runs are in the store, so ids must not repeat.
-        embedded.randomize();
+        embedded.use_random_ids();
         let mut server =
             AuthorizationServer::new(embedded.authorization_endpoint(), embedded.token_endpoint())
                 .with_issuer(embedded.issuer());

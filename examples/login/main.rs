@@ -153,7 +153,7 @@ async fn run(args: &Args, store: &FileStore, phase: &Cell<Phase>) -> Result<(), 
     }
     if let (Some(embedded), Some(saved)) = (embedded, &saved) {
         // The embedded server starts empty on each run.
-        embedded.remember(saved);
+        embedded.add_client(saved);
     }
     let listener = listen(args.port, saved.as_ref()).await?;
     let redirect_uri = listener.redirect_uri().to_owned();

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let temporary = folder.path().join("client.json");
     let store = store.unwrap_or(&temporary);
     let server = Server::start().await;
-    server.randomize();
+    server.use_random_ids();
 
     print(&format!("starting {count} at once on {}\n\n", store.display()));
     let rows = start(count, |command| {

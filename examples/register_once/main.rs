@@ -219,7 +219,7 @@ async fn serve(port: u16) -> Result<Server, u8> {
     })?;
     let server = Server::start_on(listener).await;
     // Clients of earlier runs are in the store, so ids must not repeat.
-    server.randomize();
+    server.use_random_ids();
     Ok(server)
 }
 

@@ -44,7 +44,7 @@ fn store(bucket: &Arc<impl ObjectStore>) -> SharedStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_that_start_at_once_send_one_request() {
     let (server, bucket) = (Server::start().await, Arc::new(InMemory::new()));
-    server.randomize();
+    server.use_random_ids();
     let hosts = (0..8).map(|_| {
         let (poggio, store) = (server.client(), store(&bucket));
         tokio::spawn(async move { poggio.register_once(&metadata(), &store).await.unwrap() })
