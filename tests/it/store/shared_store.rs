@@ -362,7 +362,7 @@ async fn a_bucket_that_is_missing_and_a_service_that_is_away_are_named() {
     let shown = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
     assert!(error.ends_with(shown), "{error}");
 
-    let nobody = Wire::nobody().await;
+    let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
     assert!(error.contains("to read it failed: Connection refused"), "{error}");
 }

@@ -119,7 +119,7 @@ async fn nonsense_instead_of_http_leaves_it_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_connection_is_tried_again_and_sent_nothing() {
-    let url = Wire::nobody().await.base_url;
+    let url = Wire::nobody().base_url;
     let poggio = Client::builder().base_url(&url).build().unwrap();
     let error = poggio.register(&metadata()).await.unwrap_err();
     assert_eq!((error.outcome(), error.attempts()), (Outcome::NotRegistered, 3));
@@ -235,7 +235,7 @@ async fn a_redirect_that_a_callers_http_client_follows_is_an_error() {
         );
         assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
     }
-    server.script([Reply::status(302).with_header("location", Wire::nobody().await.base_url)]);
+    server.script([Reply::status(302).with_header("location", Wire::nobody().base_url)]);
     let poggio = server.client_builder().http_client(following.clone()).build().unwrap();
     let error = failed(&poggio).await;
     assert!(
