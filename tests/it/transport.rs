@@ -1,10 +1,13 @@
-//! How a request is sent, and what happens on the way.
+//! How a request is sent, and what is reported if no response arrives.
 
 mod costs;
-pub(crate) mod memory;
+mod http1;
 #[cfg(feature = "rustls")]
 mod reliability;
-pub(crate) mod sending;
+mod run_result;
+mod scenarios;
+mod sending;
 #[cfg(feature = "rustls")]
-pub(crate) mod tls;
-pub(crate) mod wire;
+mod tls;
+#[cfg(feature = "rustls")]
+mod tls_server;

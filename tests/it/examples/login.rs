@@ -21,7 +21,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path};
 
 use crate::{
     examples::programs::{command, port_of_choice},
-    support::come,
+    support::eventually,
 };
 
 const NAME: &str = "login";
@@ -450,7 +450,7 @@ async fn the_browser_is_opened_and_the_address_not_printed() {
         xdg_open(&case, &format!("echo \"$1\" > {0}.part; /bin/mv {0}.part {0}", opened.display()));
     let mut command = case.command(&["--base-url", &case.server.base_url()]);
     let mut login = Login::start(command.env("PATH", bin));
-    come(|| opened.exists()).await;
+    eventually(|| opened.exists()).await;
     let url = fs::read_to_string(&opened).unwrap().trim().to_owned();
     login.states.push(param(&url, "state"));
     follow(&case.server.allow(&url).await);

@@ -13,10 +13,7 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{
-    transport::tls::self_signed,
-    transport::wire::{read_request, sized},
-};
+use crate::support::{read_request, self_signed, sized};
 
 const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 

@@ -14,7 +14,7 @@ use poggio::{
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
-use crate::transport::wire::Wire;
+use crate::support::Wire;
 
 const REDIRECT: &str = "http://127.0.0.1:8910/callback";
 

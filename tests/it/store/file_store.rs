@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     store::register_once::Setting,
-    support::{all_shown, attempts, come, metadata},
+    support::{all_shown, attempts, eventually, metadata},
 };
 
 /// None of these may take longer, however the file system behaves.
@@ -219,7 +219,7 @@ async fn a_folder_that_vanishes_amid_the_registration_costs_no_secret() {
     let s = Setting::new().await;
     s.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
     let vanish = async {
-        come(|| s.posts() == 1).await;
+        eventually(|| s.posts() == 1).await;
         fs::remove_dir_all(s.folder.path()).unwrap();
     };
     let asked = metadata();

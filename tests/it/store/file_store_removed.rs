@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     store::register_once::{Setting, secret},
-    support::{attempts, come, metadata},
+    support::{attempts, eventually, metadata},
 };
 
 /// Two callers, of which the second begins after this was removed under the first.
@@ -17,7 +17,7 @@ async fn both_after(removed: impl Fn(&Path)) {
     let delayed = |millis| Reply::registered().with_delay(Duration::from_millis(millis));
     s.server.script([delayed(400), delayed(800)]);
     let second = async {
-        come(|| s.posts() == 1).await;
+        eventually(|| s.posts() == 1).await;
         removed(s.folder.path());
         let store = FileStore::new(s.file()).unwrap();
         s.server.client().register_once(&metadata(), &store).await

@@ -21,10 +21,7 @@ use poggio::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{
-    support::{attempts, metadata},
-    transport::wire::{Does, Wire},
-};
+use crate::support::{ServerBehaviour, Wire, attempts, metadata};
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Of a claim: `TIMEOUT`, and ten seconds.
@@ -33,7 +30,7 @@ const TERM: Duration = Duration::from_secs(12);
 async fn wire() -> (Wire, Client) {
     let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
     let head = format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n", body.len());
-    let wire = Wire::serve(vec![Does::Answers((head + body).into_bytes())]).await;
+    let wire = Wire::serve(vec![ServerBehaviour::Answers((head + body).into_bytes())]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();
     (wire, poggio)
 }

@@ -18,10 +18,7 @@ use poggio::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{
-    support::{all_shown, attempts, metadata},
-    transport::wire::{Wire, sized},
-};
+use crate::support::{Wire, all_shown, attempts, metadata, sized};
 
 /// A server, and a store in a folder that is removed at the end.
 pub(crate) struct Setting {

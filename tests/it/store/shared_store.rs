@@ -27,8 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     store::s3::PlainHttp,
-    support::{all_shown, debugged, metadata},
-    transport::wire::{Does, Wire, sized},
+    support::{ServerBehaviour, Wire, all_shown, debugged, metadata, sized},
 };
 
 const PATH: &str = "poggio/acme.json";
@@ -71,7 +70,7 @@ fn of_store(error: Error) -> StoreError {
 async fn wire() -> (Wire, Client) {
     let answer = |i| {
         let body = format!(r#"{{"client_id": "client-{i}", "client_secret": "{SECRET}"}}"#);
-        Does::Answers(sized("201 Created", "", &body))
+        ServerBehaviour::Answers(sized("201 Created", "", &body))
     };
     let wire = Wire::serve(vec![answer(1), answer(2), answer(3)]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();
@@ -363,7 +362,7 @@ async fn a_bucket_that_is_missing_and_a_service_that_is_away_are_named() {
     let shown = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
     assert!(error.ends_with(shown), "{error}");
 
-    let nobody = Wire::nobody().await;
+    let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
     assert!(error.contains("to read it failed: Connection refused"), "{error}");
 }

@@ -68,7 +68,7 @@ async fn an_interrupt_ends_it_and_tells_what_is_left() {
     case.server.script_token([Reply::issued().with_delay(Duration::from_secs(30))]);
     let mut login = case.log_in(&[]);
     follow(&case.server.allow(&login.url()).await);
-    come(|| case.server.token_requests().len() == 1).await;
+    eventually(|| case.server.token_requests().len() == 1).await;
     interrupt(&login);
     let shown = login.end(130);
     assert!(shown.contains("\nfound: no registration was sent\n"), "{shown}");
@@ -77,7 +77,7 @@ async fn an_interrupt_ends_it_and_tells_what_is_left() {
     let case = Case::new().await;
     case.server.script([Reply::registered().with_delay(Duration::from_secs(30))]);
     let login = case.log_in(&[]);
-    come(|| case.server.requests().len() == 1).await;
+    eventually(|| case.server.requests().len() == 1).await;
     interrupt(&login);
     let shown = login.end(130);
     assert!(shown.ends_with("a client may have been registered\n"), "{shown}");
