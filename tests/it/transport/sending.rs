@@ -147,6 +147,7 @@ async fn register_sends_nothing_to_a_server_without_tls() {
     let wire = Wire::answering("HTTP/1.1 200 OK\r\n\r\n").await;
     let url = wire.base_url.replace("http:", "https:");
     let poggio = Client::builder().base_url(url).auth_token("p0ggio").max_retries(0);
+    let poggio = poggio.connect_timeout(Duration::from_millis(500));
     let error = transport_error(&poggio.build().unwrap()).await;
     assert!(!error.is_sent(), "{error}");
     assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
