@@ -8,3 +8,4 @@ mod example;
 mod file_store;
 mod register_once;
 mod shared_store;
+mod sibling;

@@ -140,7 +140,7 @@ async fn each_outcome_has_its_exit_code() {
     let case = Case::new().await;
     case.server.script([Reply::json(403, json!({"detail": "No"}))]);
     insta::assert_snapshot!(case.printed(1, &[]));
-    for unknown in [Reply::server_error(), Reply::disconnect()] {
+    for unknown in [Reply::status(500), Reply::disconnect()] {
         case.server.script([unknown]);
         let shown = text(&case.run(3, &[]).stderr);
         assert!(shown.contains("; a client may have been registered: "), "{shown}");

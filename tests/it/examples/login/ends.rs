@@ -87,7 +87,7 @@ async fn an_interrupt_ends_it_and_tells_what_is_left() {
 async fn a_registration_that_fails_ends_as_it_does_elsewhere() {
     for (reply, code, told) in [
         (Reply::json(403, json!({"detail": "No"})), 1, "; no client was registered: "),
-        (Reply::server_error(), 3, "; a client may have been registered: "),
+        (Reply::status(500), 3, "; a client may have been registered: "),
         (Reply::text(201, r#"{"client_id": "1""#), 4, "\n   = note: the credentials are in "),
     ] {
         let case = Case::new().await;
@@ -124,7 +124,7 @@ async fn what_the_server_refuses_is_told_in_its_words() {
 
     // At the token endpoint.
     for (reply, told) in [
-        (Reply::server_error(), "error: the server refused with 500 Internal Server Error"),
+        (Reply::status(500), "error: the server refused with 500 Internal Server Error"),
         (Reply::disconnect(), "the request may have been acted on"),
         (Reply::json(200, json!({"no": "token"})), "error: the token cannot be read"),
         (

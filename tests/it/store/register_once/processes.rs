@@ -135,9 +135,9 @@ async fn register_once_in_many_processes_handles_slow_and_failing_servers() {
     for (reply, requests, failed) in [
         (Reply::registered().with_delay(Duration::from_secs(1)), 1, 0),
         // One caller retries for all.
-        (Reply::unavailable(Duration::ZERO), 2, 0),
+        (Reply::status(503).with_header("retry-after", "0"), 2, 0),
         // One caller receives the error, and the next one registers.
-        (Reply::server_error(), 2, 1),
+        (Reply::status(500), 2, 1),
     ] {
         let fixture = Fixture::new().await;
         fixture.server.script([reply]);

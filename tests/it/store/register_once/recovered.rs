@@ -18,9 +18,9 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
             "the answer (201 Created) cannot be read: it is not JSON (line 1, column 71)",
         ),
         (
-            Reply::enveloped(),
-            "loopback-enveloped",
-            "enveloped-secret",
+            Reply::wrapped(),
+            "loopback-wrapped",
+            "wrapped-secret",
             "the answer (201 Created) cannot be read: it has no client_id that is a non-empty string",
         ),
     ] {

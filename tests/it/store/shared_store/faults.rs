@@ -148,7 +148,7 @@ async fn shared_store_error_names_a_missing_bucket_and_a_refused_connection() {
     let end = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
     assert!(error.ends_with(end), "{error}");
 
-    let nobody = Wire::nobody().await;
+    let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
     assert!(error.contains("to read it failed: Connection refused"), "{error}");
 }
