@@ -9,11 +9,7 @@ use std::{panic::AssertUnwindSafe, process::Stdio, time::Duration};
 use fantoccini::{Client, ClientBuilder, Locator, error::CmdError, key::Key};
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
-use poggio::{
-    ClientMetadata,
-    oauth::{Authorization, AuthorizationServer},
-    testing::Server,
-};
+use poggio::{ClientMetadata, oauth::Authorization, testing::Server};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
@@ -23,7 +19,11 @@ use tokio::{
     time,
 };
 
-use crate::{examples::login::Case, support};
+use crate::support::{
+    example::Fixture,
+    oauth::{REDIRECT_URI, endpoints},
+    require_program,
+};
 
 /// Time limit for a program to start or stop, and for a page to load.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,13 +33,13 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn login_succeeds_after_a_click_on_allow() {
     with_browser(async |browser| {
-        let case = Case::new().await;
+        let f = Fixture::new("login").await;
         let mut login =
-            case.log_in(&["--wait", "30", "--scope", "accounts:read", "--scope", "search"]);
+            f.log_in(&["--wait", "30", "--scope", "accounts:read", "--scope", "search"]);
         let url = login.url();
         let callback = format!("http://127.0.0.1:{}/callback", login.port());
 
-        browser.goto(&url).await?;
+        browser.goto(url.as_str()).await?;
         assert_eq!(browser.title().await?, "Allow Poggio login example?");
         assert_eq!(text(browser, "h1").await?, "Allow “Poggio login example” to act for you?");
         let facts = text(browser, "dl").await?;
@@ -76,8 +76,8 @@ async fn login_succeeds_after_a_click_on_allow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn login_ends_after_deny_is_chosen_by_keyboard() {
     with_browser(async |browser| {
-        let case = Case::new().await;
-        let mut login = case.log_in(&["--wait", "30"]);
+        let f = Fixture::new("login").await;
+        let mut login = f.log_in(&["--wait", "30"]);
         let url = login.url();
 
         // A callback with the wrong state is not a response, so the program keeps waiting.
@@ -86,7 +86,7 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
         assert_eq!(browser.title().await?, "Request not accepted");
         assert!(text(browser, "p").await?.starts_with("This is not the response"));
 
-        browser.goto(&url).await?;
+        browser.goto(url.as_str()).await?;
         for button in ["Allow", "Deny"] {
             browser.active_element().await?.send_keys(&Key::Tab).await?;
             assert_eq!(browser.active_element().await?.text().await?, button);
@@ -102,7 +102,7 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
 
         let printed = login.end(5);
         assert!(printed.contains("\nerror: denied; nobody is logged in\n"), "{printed}");
-        assert_eq!(case.server.token_requests().len(), 0);
+        assert_eq!(f.server.token_requests().len(), 0);
         Ok(())
     })
     .await;
@@ -118,12 +118,11 @@ async fn authorization_page_renders_client_name_as_text() {
             "\"'><form action=https://evil.example><button>Allow</button></form>",
             "&lt;b&gt; &amp; {{7*7}}",
         ] {
-            let redirect = "http://127.0.0.1:8910/callback";
-            let metadata = ClientMetadata::new().with_redirect_uri(redirect).with_client_name(name);
+            let metadata =
+                ClientMetadata::new().with_redirect_uri(REDIRECT_URI).with_client_name(name);
             let client = server.client().register(&metadata).await.unwrap();
-            let endpoints =
-                AuthorizationServer::new(server.authorization_endpoint(), server.token_endpoint());
-            let oauth = client.oauth2_client(&endpoints, Some(redirect)).unwrap();
+            let endpoints = endpoints(&server);
+            let oauth = client.oauth2_client(&endpoints, Some(REDIRECT_URI)).unwrap();
             let authorization = Authorization::new(&oauth, &endpoints, ["read"]);
 
             // An open `alert` dialog would make each of these commands fail.
@@ -163,7 +162,7 @@ async fn wait_for_title(browser: &Client, title: &str) -> Result<(), CmdError> {
 async fn with_browser(test: impl AsyncFnOnce(&Client) -> Result<(), CmdError>) {
     // One at a time, because a browser takes much memory.
     static ONE: Mutex<()> = Mutex::const_new(());
-    if !support::require_program("chromedriver", "apt-get install chromium chromium-driver") {
+    if !require_program("chromedriver", "apt-get install chromium chromium-driver") {
         return;
     }
     let _one = ONE.lock().await;
