@@ -5,7 +5,7 @@
 use std::{env, error::Error, fs, path::Path, process::ExitCode};
 
 use progenitor::{GenerationSettings, Generator, HooksMode};
-use syn::{File, ImplItem, Item};
+use syn::{Block, Expr, File, ImplItem, Item, Local, Pat, Stmt};
 
 const CONTRACT: &str = "openapi.json";
 
@@ -45,23 +45,66 @@ fn generate() -> Result<(), Box<dyn Error>> {
     }
     let tokens = Generator::new(&settings).generate_tokens(&contract)?;
     let mut client = syn::parse2(tokens)?;
-    strip_unused(&mut client);
+    adapt(&mut client)?;
     let code = prettyplease::unparse(&client);
     fs::write(Path::new(&env::var("OUT_DIR")?).join("client.rs"), code)?;
     Ok(())
 }
 
 /// Removes what the generator emits and this crate does not use: the module of types, all of which are
-/// ours; the prelude; `Client::new`, which makes an HTTP client of its own; the derived `Clone`.
-fn strip_unused(client: &mut File) {
+/// ours; the prelude; `Client::new`, which makes an HTTP client; the derived `Clone`.
+fn adapt(client: &mut File) -> syn::Result<()> {
     client.items.retain(|item| !matches!(item, Item::Mod(_)));
     for item in &mut client.items {
         match item {
             Item::Struct(item) => item.attrs.retain(|attr| !attr.path().is_ident("derive")),
-            Item::Impl(item) => item.items.retain(
-                |item| !matches!(item, ImplItem::Fn(function) if function.sig.ident == "new"),
-            ),
+            Item::Impl(item) => {
+                item.items.retain(
+                    |item| !matches!(item, ImplItem::Fn(function) if function.sig.ident == "new"),
+                );
+                for item in &mut item.items {
+                    if let ImplItem::Fn(function) = item {
+                        adapt_request(&mut function.block)?;
+                    }
+                }
+            }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Takes the URL from the attempt, which holds it parsed, instead of building and parsing it for each
+/// request. Removes the header `api-version`, which the API does not document.
+fn adapt_request(block: &mut Block) -> syn::Result<()> {
+    block.stmts.retain(|statement| match statement {
+        Stmt::Local(local) => !is_named(&local.pat, "header_map"),
+        Stmt::Expr(Expr::MethodCall(call), _) => {
+            !matches!(&*call.receiver, Expr::Path(it) if it.path.is_ident("header_map"))
+        }
+        _ => true,
+    });
+    for statement in &mut block.stmts {
+        if let Stmt::Local(Local { pat, init: Some(init), .. }) = statement {
+            if is_named(pat, "url") {
+                *init.expr = syn::parse_str("self.inner.endpoint()")?;
+            }
+            strip_call(&mut init.expr, "headers");
+        }
+    }
+    Ok(())
+}
+
+fn is_named(pat: &Pat, name: &str) -> bool {
+    matches!(pat, Pat::Ident(pat) if pat.ident == name)
+}
+
+/// Takes one call out of a chain of method calls.
+fn strip_call(expression: &mut Expr, method: &str) {
+    match expression {
+        Expr::Try(inner) => strip_call(&mut inner.expr, method),
+        Expr::MethodCall(call) if call.method == method => *expression = (*call.receiver).clone(),
+        Expr::MethodCall(call) => strip_call(&mut call.receiver, method),
+        _ => {}
     }
 }

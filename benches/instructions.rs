@@ -5,6 +5,8 @@
 //! valgrind it says so and ends.
 #![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
+#[path = "../tests/it/support/require.rs"]
+mod require;
 mod support;
 
 use std::{env, process::Command};
@@ -25,16 +27,15 @@ fn main() {
     {
         return make_calls(side, calls.parse().expect("a number"), base_url);
     }
+    if !require::require_program("valgrind", "apt-get install valgrind") {
+        return;
+    }
     let (few, many) = if args.iter().any(|arg| arg == "--bench") { (256, 1280) } else { (32, 64) };
     let server = Server::start();
     let mut bare = f64::NAN;
     for side in SIDES {
         let count = |calls| instructions(side, calls, &server.base_url);
-        let (Some(first), Some(second)) = (count(few), count(many)) else {
-            eprintln!("skipped: valgrind is not installed");
-            return;
-        };
-        let per_call = (second as f64 - first as f64) / (many - few) as f64;
+        let per_call = (count(many) as f64 - count(few) as f64) / (many - few) as f64;
         if side == SIDES[0] {
             bare = per_call;
         }
@@ -52,17 +53,17 @@ fn main() {
 }
 
 /// What valgrind counts for this program making so many calls.
-fn instructions(side: &str, calls: usize, base_url: &str) -> Option<u64> {
+fn instructions(side: &str, calls: usize, base_url: &str) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(env::current_exe().expect("the bench's own path"))
         .args([MAKE, side, &calls.to_string(), base_url])
         .output()
-        .ok()?;
+        .expect("valgrind runs");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the calls fail: {text}");
     let refs = text.lines().find_map(|line| line.split_once("refs:")).expect("a count");
-    Some(refs.1.trim().replace(',', "").parse().expect("a number"))
+    refs.1.trim().replace(',', "").parse().expect("a number")
 }
 
 fn make_calls(side: &str, calls: usize, base_url: &str) {

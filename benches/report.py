@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Puts the benches' own output into BENCHMARKS.md: tables between its markers, and plots.
+"""Writes the output of the benches into BENCHMARKS.md: tables between its markers, and plots.
 
-Reads benches/results/*.jsonl, as the benches print it, and, where it is there, what criterion
-left in target/criterion (kept in benches/results/parts.jsonl). Needs matplotlib.
+Reads benches/results/*.jsonl, as the benches print it. If target/criterion has results of criterion,
+first writes them to benches/results/parts.jsonl. Needs matplotlib.
 """
 
 import json
@@ -55,22 +55,13 @@ def time(ns):
 def tables():
     calls = read("calls")
     yield "calls", table(
-        ["at once", "side", "CPU", "wall", "allocations", "bytes", "CPU ratio", "allocation ratio"],
+        ["concurrency", "side", "CPU", "wall", "allocations", "bytes", "CPU ratio", "allocation ratio"],
         [[c["concurrency"], c["side"], f'{c["cpu_us"]:.1f} µs', f'{c["wall_us"]:.1f} µs',
           round(c["allocations"]), round(c["bytes"]), f'{c["ratio"]["cpu"]:.2f}',
           f'{c["ratio"]["allocations"]:.2f}'] for c in calls])
     yield "instructions", table(
-        ["side", "instructions a call", "ratio"],
+        ["side", "instructions per call", "ratio"],
         [[i["side"], f'{i["instructions"]:,.0f}', f'{i["ratio"]:.3f}'] for i in read("instructions")])
-    yield "many", table(
-        ["registrations, server's time", "by hand", "`register_all`", "ratio", "memory at most"],
-        [[f'{m["registrations"]:,}, {m["server_ms"]} ms', f'{m["by_hand_per_s"]:,.0f}/s',
-          f'{m["register_all_per_s"]:,.0f}/s', f'{m["ratio"]:.2f}',
-          f'{m["peak_rss_kib"] / 1024:.1f} MiB'] for m in read("many")])
-    yield "example", table(
-        ["registrations", "wall", "CPU", "memory at most"],
-        [[f'{e["registrations"]:,}', f'{e["wall_s"]} s', f'{e["cpu_s"]} s',
-          f'{e["peak_rss_kib"] / 1024:.1f} MiB'] for e in read("example")])
     yield "parts", table(
         ["part", "median", "95 % interval"],
         [[p["bench"], time(p["median_ns"]), f'{time(p["low_ns"])} to {time(p["high_ns"])}']
@@ -95,12 +86,12 @@ def save(figure, name):
 def plots():
     figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8))
     sides = [("bare reqwest", BARE), ("register", OURS)]
-    for axis, what, label in ((axes[0], "cpu_us", "CPU µs a call"), (axes[1], "allocations", "allocations a call")):
+    for axis, what, label in ((axes[0], "cpu_us", "CPU µs per call"), (axes[1], "allocations", "allocations per call")):
         for i, (side, colour) in enumerate(sides):
             values = [(c["concurrency"], c[what]) for c in read("calls") if c["side"] == side]
             axis.bar([x + i * 0.38 for x in range(len(values))], [v for _, v in values], 0.36, color=colour, label=side)
             axis.set_xticks([x + 0.19 for x in range(len(values))], [str(c) for c, _ in values])
-        axis.set_xlabel("calls at once")
+        axis.set_xlabel("concurrent calls")
         axis.set_ylabel(label)
     axes[1].legend(loc="lower right")
     save(figure, "calls")
@@ -112,18 +103,6 @@ def plots():
     axis.set_xlabel("entries of a 422")
     axis.set_ylabel("µs to map them")
     save(figure, "validation_errors")
-
-    many = [m for m in read("many")]
-    figure, axis = plt.subplots(figsize=(3.8, 2.8))
-    for millis, style in ((0, "-"), (5, "--")):
-        rows = [m for m in many if m["server_ms"] == millis]
-        counts = [m["registrations"] for m in rows]
-        axis.loglog(counts, [m["registrations"] / m["by_hand_per_s"] for m in rows], style, color=BARE, label=f"by hand, {millis} ms")
-        axis.loglog(counts, [m["registrations"] / m["register_all_per_s"] for m in rows], style, color=OURS, label=f"register_all, {millis} ms")
-    axis.set_xlabel("registrations")
-    axis.set_ylabel("seconds")
-    axis.legend(fontsize=7)
-    save(figure, "many")
 
 
 def main():

@@ -1,5 +1,5 @@
-//! Provokes each kind of failure on an embedded loopback server and handles it as an application
-//! should. [`next_step`] and [`explain`] are worth copying.
+//! Causes each kind of failure at an embedded loopback server, and handles it as an application
+//! should. Copy [`next_step`] and [`explain`] into your program.
 //!
 //! ```text
 //! cargo run --example handle_errors
@@ -14,29 +14,29 @@ use poggio::{
 
 /// What an application does after a failed registration.
 enum NextStep {
-    /// Show the user which fields of the metadata to correct.
+    /// Show the user which metadata fields to correct.
     CorrectMetadata(Vec<String>),
     /// Ask the user for a new token.
     AskForToken,
-    /// Nothing was registered; registering again after this wait does no harm.
-    TryAgainAfter(Duration),
-    /// The client exists; go on with these credentials.
-    KeepClient(String, ClientSecret),
-    /// Whether a client exists is not known, or its credentials are lost. A program cannot mend
-    /// that: tell a person, with the request's id.
-    AskAPerson(Option<String>),
-    /// A setting or the server's policy stands in the way: tell whoever deploys the program.
-    TellTheOperator,
+    /// No client was registered. Register again after this wait.
+    RetryAfter(Duration),
+    /// The client exists. Save these credentials and continue.
+    SaveClient(String, ClientSecret),
+    /// A client may exist, or its credentials are lost. Only a person can resolve this, with the
+    /// request id.
+    AskPoggio(Option<String>),
+    /// The configuration or the server's policy prevents the registration.
+    NotifyOperator,
 }
 
 fn next_step(error: &Error) -> NextStep {
-    // What became of the registration comes first, and only then what went wrong.
+    // Look at the outcome first, and then at the cause.
     match error.outcome() {
         Outcome::NotRegistered => {}
         Outcome::Registered | Outcome::Unknown => {
             let (id, secret) = match error {
-                Error::Unreadable(answer) => (answer.client_id(), answer.client_secret()),
-                // Of register_once: the client could not be saved.
+                Error::Unreadable(response) => (response.client_id(), response.client_secret()),
+                // From register_once: the client could not be saved.
                 Error::Store(error) => (
                     error.client().map(|client| client.client_id.as_str()),
                     error.client().and_then(|client| client.client_secret.as_ref()),
@@ -44,13 +44,13 @@ fn next_step(error: &Error) -> NextStep {
                 _ => (None, None),
             };
             if let (Some(id), Some(secret)) = (id, secret) {
-                return NextStep::KeepClient(id.to_owned(), secret.clone());
+                return NextStep::SaveClient(id.to_owned(), secret.clone());
             }
-            return NextStep::AskAPerson(error.request_id().map(str::to_owned));
+            return NextStep::AskPoggio(error.request_id().map(str::to_owned));
         }
     }
     match error {
-        // Local and server problems look the same.
+        // Problems found locally and by the server have the same form.
         Error::Validation(errors) => {
             let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
             NextStep::CorrectMetadata(lines.collect())
@@ -61,10 +61,10 @@ fn next_step(error: &Error) -> NextStep {
                 let description = refusal.description().map(str::to_owned);
                 NextStep::CorrectMetadata(description.into_iter().collect())
             }
-            _ => error.retry_after().map_or(NextStep::TellTheOperator, NextStep::TryAgainAfter),
+            _ => error.retry_after().map_or(NextStep::NotifyOperator, NextStep::RetryAfter),
         },
-        Error::Transport(_) => NextStep::TryAgainAfter(Duration::from_secs(60)),
-        _ => NextStep::TellTheOperator,
+        Error::Transport(_) => NextStep::RetryAfter(Duration::from_secs(60)),
+        _ => NextStep::NotifyOperator,
     }
 }
 
@@ -72,15 +72,15 @@ fn explain(step: &NextStep) -> String {
     match step {
         NextStep::CorrectMetadata(lines) => format!("correct the metadata: {}", lines.join("; ")),
         NextStep::AskForToken => "ask the user for a new token".into(),
-        NextStep::TryAgainAfter(wait) => format!("register again in {} s", wait.as_secs()),
-        NextStep::KeepClient(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
-        NextStep::AskAPerson(Some(id)) => format!("do not register again; ask about request {id}"),
-        NextStep::AskAPerson(None) => "do not register again; ask Poggio".into(),
-        NextStep::TellTheOperator => "tell whoever runs this program".into(),
+        NextStep::RetryAfter(wait) => format!("register again in {} s", wait.as_secs()),
+        NextStep::SaveClient(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
+        NextStep::AskPoggio(Some(id)) => format!("do not register again; ask about request {id}"),
+        NextStep::AskPoggio(None) => "do not register again; ask Poggio".into(),
+        NextStep::NotifyOperator => "tell whoever runs this program".into(),
     }
 }
 
-/// Success is not the whole story: look at what was granted before going on.
+/// Compares what the server granted with what was requested. Do this before you use the client.
 fn check(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> {
     let mut remarks: Vec<_> =
         client.changes_from(requested).iter().map(ToString::to_string).collect();
@@ -99,7 +99,7 @@ async fn main() -> Result<(), Error> {
     let poggio = server.client_builder().timeout(Duration::from_secs(2)).build()?;
     let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
 
-    // Refused before anything is sent.
+    // Refused locally, before the request is sent.
     let wrong = ClientMetadata::new()
         .with_redirect_uri("http://app.example/callback")
         .with_scope("read\twrite");
@@ -114,11 +114,11 @@ async fn main() -> Result<(), Error> {
         show(name, poggio.register(&metadata).await, &metadata);
     }
 
-    // Nobody listens there: nothing was sent.
-    let elsewhere = Client::builder().base_url("http://127.0.0.1:9").max_retries(0).build()?;
-    show("no server", elsewhere.register(&metadata).await, &metadata);
+    // No server listens there, so nothing was sent.
+    let unreachable = Client::builder().base_url("http://127.0.0.1:9").max_retries(0).build()?;
+    show("no server", unreachable.register(&metadata).await, &metadata);
 
-    // Wrong before it is used.
+    // Refused when the client is built.
     let plain = Client::builder().base_url("http://api.poggio.io").build();
     if let Err(error) = plain {
         show("a base URL without TLS", Err(error), &metadata);

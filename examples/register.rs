@@ -1,6 +1,6 @@
 //! Registers an OAuth client and shows what was granted.
 //!
-//! By itself it talks to an embedded loopback server. `--live` talks to Poggio:
+//! By default it registers at an embedded loopback server. `--live` registers at Poggio:
 //!
 //! ```text
 //! cargo run --example register -- --live --save client.json --client-name "Acme Sync"
@@ -30,36 +30,36 @@ use tempfile::{NamedTempFile, TempPath};
     3 a client may have been registered; 4 a client was registered, but not all of it could be \
     read or saved.")]
 struct Args {
-    /// Register at Poggio instead of at the embedded server; a token is read from
-    /// `POGGIO_AUTH_TOKEN`, another address from `POGGIO_BASE_URL`. The client cannot be removed
-    /// afterwards, so --save has to be given.
+    /// Register at Poggio instead of at the embedded server. `POGGIO_AUTH_TOKEN` sets the token,
+    /// and `POGGIO_BASE_URL` another base URL. A client cannot be deleted, so --save is required.
     #[arg(long, requires = "save")]
     live: bool,
-    /// Register at this address, https or loopback; with the token of `POGGIO_AUTH_TOKEN`, too.
+    /// Register at this base URL, https or loopback, with the token from `POGGIO_AUTH_TOKEN`.
     #[arg(long, value_name = "URL", conflicts_with = "live")]
     base_url: Option<String>,
     /// Write the credentials as JSON to a new file that only you can read.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Let the server alone check the metadata.
+    /// Skip the local check of the metadata, so that only the server checks it.
     #[arg(long)]
     no_local_validation: bool,
-    /// Read metadata in RFC 7591's JSON; each flag below replaces the member it names.
+    /// Read the metadata from an RFC 7591 JSON file. Each flag below replaces one member of it.
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
-    /// Where users are sent back to; can be given several times.
+    /// A redirect URI; can be repeated.
     #[arg(long, value_name = "URI")]
     redirect_uri: Vec<String>,
-    /// How the client authenticates: `client_secret_post`, `client_secret_basic`, `none`, or another.
+    /// How the client authenticates: `client_secret_post`, `client_secret_basic`, `none`, or
+    /// another method.
     #[arg(long, value_name = "METHOD")]
     token_endpoint_auth_method: Option<String>,
-    /// A grant type the client will use; can be given several times.
+    /// A grant type that the client uses; can be repeated.
     #[arg(long, value_name = "TYPE")]
     grant_type: Vec<String>,
-    /// A response type the client will use; can be given several times.
+    /// A response type that the client uses; can be repeated.
     #[arg(long, value_name = "TYPE")]
     response_type: Vec<String>,
-    /// The name that users will read.
+    /// The name that users see.
     #[arg(long, value_name = "NAME")]
     client_name: Option<String>,
     /// The client's home page.
@@ -68,10 +68,10 @@ struct Args {
     /// The client's logo.
     #[arg(long, value_name = "URL")]
     logo_uri: Option<String>,
-    /// The scopes the client may ask for, separated by blanks.
+    /// The scopes that the client may request, separated by spaces.
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// Whom to reach about the client; can be given several times.
+    /// A contact for the client, such as an e-mail address; can be repeated.
     #[arg(long, value_name = "ADDRESS")]
     contact: Vec<String>,
     /// The client's terms of service.
@@ -80,7 +80,7 @@ struct Args {
     /// The client's privacy policy.
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
-    /// Names the software, the same in all its installations.
+    /// An identifier of the software, the same in all its installations.
     #[arg(long, value_name = "ID")]
     software_id: Option<String>,
     /// The version of the software.
@@ -102,10 +102,10 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), u8> {
     let metadata = args.client_metadata()?;
-    // Proven writable before anything is registered: the secret is shown once.
+    // Creates the file before the registration, because the server shows the secret only once.
     let target = args.save.as_deref().map(SaveFile::prepare).transpose()?;
 
-    // Kept until the end, for the client to talk to.
+    // The server runs until it is dropped.
     let embedded = match (&args.base_url, args.live) {
         (None, false) => Some(Server::start().await),
         _ => None,
@@ -115,7 +115,7 @@ async fn run(args: Args) -> Result<(), u8> {
 
     match &result {
         Ok(client) => {
-            // Before anything is printed: the reader of the output may have gone.
+            // Saves before it prints, because printing can fail.
             let saved = match target {
                 Some(target) => target.write(&client.expose_json()).map(Some)?,
                 None => None,
@@ -125,17 +125,17 @@ async fn run(args: Args) -> Result<(), u8> {
                 Some(path) => format!("\nsaved to {}\n", path.display()),
                 None => "\nnote: the secret is shown once; --save FILE keeps it\n".to_owned(),
             });
-            // If nobody reads it, the client is registered all the same.
+            // A closed output does not change that the client is registered.
             let _ = io::stdout().write_all(lines.join("\n").as_bytes());
             Ok(())
         }
         Err(error) => {
-            if let (Error::Unreadable(answer), Some(target)) = (error, target)
-                && (answer.client_id().is_some() || answer.client_secret().is_some())
+            if let (Error::Unreadable(response), Some(target)) = (error, target)
+                && (response.client_id().is_some() || response.client_secret().is_some())
             {
                 let path = target.write(&serde_json::json!({
-                    "client_id": answer.client_id(),
-                    "client_secret": answer.client_secret().map(ClientSecret::expose),
+                    "client_id": response.client_id(),
+                    "client_secret": response.client_secret().map(ClientSecret::expose),
                 }))?;
                 println!("what could be read is saved to {}\n", path.display());
             }
@@ -178,7 +178,7 @@ impl Args {
         }
         if !self.grant_type.is_empty() {
             metadata = metadata.with_grant_types(&self.grant_type);
-            // The sample redirects users; a client without users does not.
+            // The default metadata is for a client with users; remove what redirects them.
             if self.metadata.is_none() && self.grant_type == ["client_credentials"] {
                 metadata.redirect_uris.clone_from(&self.redirect_uri);
                 metadata.response_types.clear();
@@ -212,7 +212,7 @@ impl Args {
 fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
     let read = fs::read_to_string(path).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| {
-        // Names the member, which serde_json alone does not.
+        // The error names the member, which serde_json's own error does not.
         let json = &mut serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
         serde_path_to_error::deserialize(json).map_err(|error| error.to_string())
     });
@@ -226,17 +226,17 @@ fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
     })
 }
 
-/// A new file that only its owner can read, and that has its content whole or not at all.
+/// A new file that only its owner can read, written atomically.
 struct SaveFile<'a> {
     path: &'a Path,
-    /// Holds the name until the content is there; removed again if none comes.
+    /// Reserves the name; removed if nothing is written.
     placeholder: TempPath,
-    /// Where the content is written, with its room on the disk taken beforehand.
+    /// Receives the content and is then renamed. Its disk space is reserved.
     file: NamedTempFile,
 }
 
-/// More than the credentials of any client need.
-const ROOM: [u8; 16 * 1024] = [b' '; 16 * 1024];
+/// Reserves more disk space than the credentials of any client need.
+const RESERVED_SPACE: [u8; 16 * 1024] = [b' '; 16 * 1024];
 
 impl<'a> SaveFile<'a> {
     fn prepare(path: &'a Path) -> Result<Self, u8> {
@@ -259,9 +259,9 @@ impl<'a> SaveFile<'a> {
         fs::File::create_new(path)?;
         let placeholder = TempPath::try_from_path(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // Mode 0600 from its first moment.
+        // Created with mode 0600.
         let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(&ROOM)?;
+        file.write_all(&RESERVED_SPACE)?;
         file.as_file().sync_all()?;
         Ok(Self { path, placeholder, file })
     }
@@ -277,15 +277,15 @@ impl<'a> SaveFile<'a> {
             Err(error) => Err((error, self.file)),
         };
         let Err((problem, file)) = saved else {
-            // The name is the credentials' now.
+            // The path now has the credentials, so the placeholder must not be removed.
             let _ = self.placeholder.keep();
             return Ok(self.path);
         };
         eprintln!("error: the client is registered, but its credentials are not saved");
         eprintln!("  --> {}", self.path.display());
         eprintln!("   | {problem}");
-        if let Ok((_, kept)) = file.keep() {
-            eprintln!("   = note: what could be written is in {}", kept.display());
+        if let Ok((_, path)) = file.keep() {
+            eprintln!("   = note: what could be written is in {}", path.display());
         }
         eprintln!("   = outcome: {}", Outcome::Registered);
         eprintln!("   = help: do not register again before you have looked there");
@@ -293,7 +293,7 @@ impl<'a> SaveFile<'a> {
     }
 }
 
-/// A line for each member; what the server wrote has its control characters escaped.
+/// Returns one line per member, with the control characters of the server's text escaped.
 fn table(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> {
     let expires = match client.client_secret_expires_at {
         SecretExpiry::Never => Some("never".to_owned()),
@@ -324,11 +324,11 @@ fn table(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> 
         rows.map(|(name, value)| format!("  {name:<28}{}", value.escape_debug())).collect();
     lines
         .extend(client.changes_from(requested).iter().map(|change| format!("\nchanged: {change}")));
-    lines.extend(client.warnings().iter().map(|odd| format!("\nodd in the answer: {odd}")));
+    lines.extend(client.warnings().iter().map(|warning| format!("\nodd in the answer: {warning}")));
     lines
 }
 
-/// Prints what happened, where, why and what now; returns the exit code.
+/// Prints the error with its cause, outcome and help; returns the exit code.
 fn report(error: &Error) -> u8 {
     match error {
         Error::Validation(errors) => {
@@ -339,7 +339,7 @@ fn report(error: &Error) -> u8 {
             for error in errors {
                 eprintln!("  --> {} [{}]", error.path(), error.kind());
                 if let Some(value) = error.value() {
-                    // Debug escapes what would steer the terminal.
+                    // `Debug` escapes control characters.
                     let shown =
                         value.as_str().map_or(value.to_string(), |text| format!("{text:?}"));
                     eprintln!("   | {shown}");

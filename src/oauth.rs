@@ -1,18 +1,20 @@
-//! From a registered client to a token, by the [`oauth2`] crate (feature `oauth2`).
+//! From a registered client to a token, through the [`oauth2`] crate (feature `oauth2`).
 //!
-//! * [`ClientInformation::oauth2_client`] makes the client of that crate, set up as the server
-//!   granted it.
-//! * [`Authorization`] sends a user to log in, with PKCE and state, and checks what comes back.
-//! * [`CallbackListener`] waits on a loopback address for the browser to come back.
-//! * Token requests go through [`Client`](crate::Client), which is an HTTP client for that crate:
-//!   no redirects, its deadline and size cap, https alone, nothing secret in an error.
-//! * [`Client::with_registered`](crate::Client::with_registered) renews a registration that the
-//!   server no longer accepts.
+//! * [`ClientInformation::oauth2_client`](crate::ClientInformation::oauth2_client) returns the
+//!   client of that crate, configured with what the server granted.
+//! * [`Authorization`] has the URL at which a user logs in, with PKCE and state, and checks the
+//!   callback.
+//! * [`CallbackListener`] receives the callback on a loopback address.
+//! * [`Client`](crate::Client) sends the token requests: it is an HTTP client for that crate. It
+//!   follows no redirects, applies its deadline and size cap, requires https except on loopback,
+//!   and puts no secret into an error.
+//! * [`Client::with_registered`](crate::Client::with_registered) registers again if the server no
+//!   longer accepts the client.
 //! * [`Client::discover`](crate::Client::discover) finds the endpoints of a server.
 //!
 //! # Examples
 //!
-//! A user logs in:
+//! Logging in a user:
 //!
 //! ```
 //! use oauth2::TokenResponse;
@@ -33,7 +35,7 @@
 //!     let oauth = client.oauth2_client(server, Some(listener.redirect_uri()))?;
 //!     let authorization = Authorization::new(&oauth, server, ["read"]);
 //!     open_browser(authorization.url().as_str());
-//!     // The URL that the browser was sent back to.
+//!     // The URL to which the server redirected the browser.
 //!     let callback = listener.wait(&authorization).await?;
 //!
 //!     let token = authorization.exchange_code(&callback)?.request_async(poggio).await?;
@@ -41,7 +43,7 @@
 //!
 //!     if let Some(refresh_token) = token.refresh_token() {
 //!         let next = oauth.exchange_refresh_token(refresh_token).request_async(poggio).await?;
-//!         // A server that gives no new refresh token lets the old one stand.
+//!         // Without a new refresh token, the old one stays valid.
 //!         let refresh_token = next.refresh_token().unwrap_or(refresh_token);
 //! #       let _ = refresh_token;
 //!     }
@@ -49,8 +51,8 @@
 //! }
 //! ```
 //!
-//! A client without users, with the parameters of Poggio's token endpoint, and RFC 8707's
-//! `resource` for its MCP server:
+//! A token for a client without users. `org_id` and `user_id` are parameters of Poggio's token
+//! endpoint, and `resource` (RFC 8707) names its MCP server:
 //!
 //! ```
 //! use poggio::{Client, ClientInformation, oauth::{AuthorizationServer, OAuthError}};
@@ -83,7 +85,7 @@ pub use authorization::Authorization;
 pub use callback_listener::CallbackListener;
 pub use client::OAuth2Client;
 pub use error::{OAuthError, OAuthErrorKind};
-/// The crate that builds and reads the requests for tokens.
+/// The crate that builds token requests and parses their responses.
 pub use oauth2;
 pub use server::AuthorizationServer;
 pub use token_error::TokenError;

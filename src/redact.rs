@@ -4,7 +4,7 @@
 //! All text of a server that this crate keeps goes through here once, where it is read. Only
 //! [`ApiError::headers`](crate::ApiError::headers) is kept as it came.
 
-use crate::ClientSecret;
+use crate::secret::ClientSecret;
 
 const REDACTED: &str = "[redacted]";
 const MAX_CHARS: usize = 300;

@@ -11,6 +11,7 @@ mod client_information;
 pub(crate) mod decode;
 mod error_code;
 mod field_warning;
+mod member;
 mod meta;
 mod received;
 pub(crate) mod recovery;

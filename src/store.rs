@@ -1,21 +1,21 @@
-//! Where a registration is kept, so that it happens once: the trait, and what every store can do.
+//! Stores for registrations: the trait, the stores of this crate, and the call that registers once.
 //!
-//! [`Client::register_once`](crate::Client::register_once) keeps its registrations in a store:
+//! [`Client::register_once`](crate::Client::register_once) saves its registrations in one of these:
 //!
-//! * [`FileStore`], a file on this machine, for what runs here;
-//! * `KeyringStore`, such a file whose secrets are in the system keyring (feature `keyring`);
-//! * `SharedStore`, an object in S3, Google Cloud Storage, Azure or what speaks their protocols,
-//!   for many hosts (feature `object-store`);
-//! * one of your own, such as a row of a database or an entry of a vault: see
-//!   [`RegistrationStore`].
+//! * [`FileStore`]: a file, for the processes of one machine;
+//! * `KeyringStore`: a file whose secrets are in the system keyring (feature `keyring`);
+//! * `SharedStore`: an object in S3, Google Cloud Storage, Azure or a compatible service, for many
+//!   hosts (feature `object-store`);
+//! * your own implementation of [`RegistrationStore`], such as a database row or a vault entry.
 //!
-//! A store holds one text, a JSON document with the registrations of an application and their
-//! history. What is in it is this crate's business; that it changes whole, and only from the
-//! text that was read, is the store's.
+//! A store holds one JSON document with the registrations of an application and their history. This
+//! crate reads and writes the document. The store replaces it atomically, and only if it still is
+//! the version that was read.
 
 mod document;
 mod file;
 mod fingerprint;
+mod insert;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lookup;
@@ -28,15 +28,15 @@ mod retired;
 #[cfg(feature = "object-store")]
 mod shared;
 mod stored_registration;
+mod unusable;
 mod update;
 
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
 #[cfg(feature = "testing")]
-pub(crate) use document::Document;
 pub use file::FileStore;
-/// The library that talks to the services of a shared store.
+/// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
 pub use object_store;

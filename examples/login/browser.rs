@@ -1,16 +1,16 @@
-//! Sending the user to the server's page.
+//! Sends the user to the authorization page.
 
 use poggio::reqwest::Url;
 use tokio::task;
 
 use crate::show::print;
 
-/// Opens the page in the user's browser; prints its address where that is asked for, or where there
-/// is no browser. The address holds the state: it is printed for the user alone.
-pub(crate) async fn send_to(url: &Url, is_printed: bool) {
-    if !is_printed {
+/// Opens the page in the user's browser. Prints the URL instead if `print_url` is set or no browser
+/// can be opened. The URL contains the state, so do not write it to a log.
+pub(crate) async fn open_or_print(url: &Url, print_url: bool) {
+    if !print_url {
         let target = url.to_string();
-        // Apart from this program, which Ctrl-C ends. It takes a moment to see whether that works.
+        // Detached, so that Ctrl-C does not end the browser. The call blocks for a moment.
         let opening = task::spawn_blocking(move || open::that_detached(target));
         if let Ok(Ok(())) = opening.await {
             print(

@@ -1,4 +1,4 @@
-//! What is printed. No secret is.
+//! Prints results and errors, without secrets.
 
 use std::{
     error::Error as _,
@@ -10,12 +10,12 @@ use poggio::{
     oauth::oauth2::{TokenResponse, basic::BasicTokenResponse},
 };
 
-/// Prints; if nobody reads it, the user can log in all the same.
+/// Prints a text. A closed output is ignored, so that the login continues.
 pub(crate) fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// Shows whether this run registered.
+/// Shows the client, and whether this run registered it.
 pub(crate) fn client(client: &ClientInformation) {
     let how = match client.response().map_or(0, ResponseMeta::attempts) {
         0 => "found: no registration was sent".to_owned(),
@@ -28,17 +28,17 @@ pub(crate) fn client(client: &ClientInformation) {
     }
 }
 
-/// Shows what a token is good for, and not the token.
-pub(crate) fn token(how: &str, token: &BasicTokenResponse, asked: &[String]) {
+/// Shows the properties of a token, but not the token.
+pub(crate) fn token(how: &str, token: &BasicTokenResponse, requested: &[String]) {
     let lifetime = match token.expires_in() {
         Some(lifetime) => format!("{} s", lifetime.as_secs()),
         None => "not stated".to_owned(),
     };
     let scope = match token.scopes() {
         Some(scopes) => scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
-        // RFC 6749 section 5.1.
-        None if asked.is_empty() => "not stated".to_owned(),
-        None => format!("{} (as asked)", asked.join(" ")),
+        // Without `scope`, the server granted the requested scopes (RFC 6749 section 5.1).
+        None if requested.is_empty() => "not stated".to_owned(),
+        None => format!("{} (as asked)", requested.join(" ")),
     };
     let refresh = match token.refresh_token() {
         Some(_) => "a refresh token came with it",
@@ -52,7 +52,7 @@ pub(crate) fn token(how: &str, token: &BasicTokenResponse, asked: &[String]) {
     ));
 }
 
-/// Says how a request carries the token.
+/// Shows how to send a request with the token.
 pub(crate) fn how_to_call(url: &str) {
     print(&format!(
         "\na program sends it along as this does, with token.access_token().secret():\n  \
@@ -60,9 +60,9 @@ pub(crate) fn how_to_call(url: &str) {
     ));
 }
 
-/// Prints what happened, why and what now; returns the exit code.
+/// Prints an error and its causes; returns the exit code.
 pub(crate) fn report(error: &Error) -> u8 {
-    // One line, with the outcome and what to do.
+    // The message has the outcome and says what to do.
     eprintln!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,11 +1,11 @@
-//! Keeps a registration in a store of one's own, here `SQLite`: the store is in `sqlite.rs`.
+//! Keeps a registration in a custom store, here an `SQLite` database (`sqlite.rs`).
 //!
 //! ```text
 //! cargo run --example own_store
 //! ```
 //!
-//! It registers at a server in this process, and then asks again as another process would: the
-//! client comes from the store, without a request.
+//! The first run registers at a server in this process. The second run opens the store again, as
+//! another process would, and gets the client from it without a request.
 
 mod sqlite;
 
@@ -27,9 +27,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for run in ["first", "second"] {
         let store = SqliteStore::open(&database)?;
         let client = server.client().register_once(&metadata, &store).await?;
-        let kept = store.list().await?.len();
+        let stored = store.list().await?.len();
         let requests = client.response().map_or(0, ResponseMeta::attempts);
-        println!("{run:6}  {}, requests: {requests}, kept: {kept}", client.client_id);
+        println!("{run:6}  {}, requests: {requests}, kept: {stored}", client.client_id);
     }
     println!("server  clients: {}", server.registrations().len());
     Ok(())

@@ -1,4 +1,4 @@
-//! A store of one's own: the registrations in a row of an `SQLite` database.
+//! [`SqliteStore`], which keeps the registrations in one row of an `SQLite` database.
 
 use std::{
     error::Error,
@@ -14,19 +14,19 @@ use poggio::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
-/// Keeps registrations in a table that has one row: the text, and a version that each write counts
-/// up. Between processes it needs no lock, since this crate claims the store by what it writes.
+/// A store in a table with one row: the document, and a version that each write increments.
+/// Processes need no lock, because `register_once` coordinates them through the document.
 pub(crate) struct SqliteStore {
     connection: Arc<Mutex<Connection>>,
     name: String,
 }
 
 impl SqliteStore {
-    /// Opens the database; makes it, for its owner alone, where it is missing.
+    /// Opens the database. A missing one is created, readable only by its owner.
     pub(crate) fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
-        // Secrets are in it. SQLite gives its journal the same mode.
+        // The database contains secrets. SQLite gives its journal the same mode.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(path)?;
@@ -42,17 +42,17 @@ impl SqliteStore {
         Ok(Self { connection: Arc::new(Mutex::new(connection)), name: path.display().to_string() })
     }
 
-    /// Runs what blocks where it does not hold up the runtime.
+    /// Runs a statement on a thread for blocking work.
     fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        statement: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreFuture<'_, T> {
         let connection = Arc::clone(&self.connection);
-        let work = move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let run = move || statement(&connection.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move {
-            match tokio::task::spawn_blocking(work).await {
+            match tokio::task::spawn_blocking(run).await {
                 Ok(Ok(value)) => Ok(value),
-                // What SQLite says of an error has no value of the row in it.
+                // SQLite's messages contain no value of the row.
                 Ok(Err(error)) => Err(StoreError::new(format!("failed: {error}"))),
                 Err(_) => Err(StoreError::new("was left: the runtime is shutting down")),
             }
@@ -76,11 +76,11 @@ impl RegistrationStore for SqliteStore {
         text: &'a str,
         expected: Option<&'a Versioned>,
     ) -> StoreFuture<'a, WriteResult> {
-        // Wiped when it is dropped, as the text that was read is.
+        // `Versioned` wipes its text from memory when it is dropped.
         let text = Versioned::new(text.to_owned(), "");
         let version = expected.map(|stored| stored.version().to_owned());
         self.run(move |connection| {
-            // One statement compares and writes, and has reached the disk when it returns.
+            // One statement compares and writes; its result is on the disk when it returns.
             let rows = match version {
                 None => connection.execute(
                     "INSERT INTO poggio VALUES (1, 1, ?1) ON CONFLICT DO NOTHING",

@@ -1,4 +1,4 @@
-//! Many copies of this program at once, on one store.
+//! Runs many copies of this program on one store at the same time.
 
 use std::{
     env,
@@ -16,10 +16,10 @@ use tokio::{
 
 use crate::{
     NOT_REGISTERED,
-    show::{Refusal, print},
+    show::{Failure, print},
 };
 
-/// Starts the copies, shows what each did, and asks the server how often it was asked.
+/// Starts the copies, shows what each of them did, and shows how many requests the server got.
 pub(crate) async fn run(
     count: u16,
     store: Option<&Path>,
@@ -28,20 +28,20 @@ pub(crate) async fn run(
     let failed = |error: io::Error| {
         let problem = error.to_string();
         let help = "make sure that this program can start others, and can write temporary files";
-        Refusal {
+        Failure {
             what: "the fleet cannot be run",
-            place: format!("--fleet {count}"),
+            location: format!("--fleet {count}"),
             problem,
             help,
         }
         .report()
     };
-    // Removed when this is done, with secrets of no value elsewhere.
+    // Removed at the end: its clients exist only at the embedded server.
     let folder = tempfile::tempdir().map_err(failed)?;
     let temporary = folder.path().join("client.json");
     let store = store.unwrap_or(&temporary);
     let server = Server::start().await;
-    server.randomize();
+    server.use_random_ids();
 
     print(&format!("starting {count} at once on {}\n\n", store.display()));
     let rows = start(count, |command| {
@@ -50,61 +50,62 @@ pub(crate) async fn run(
             command.arg("--redirect-uri").arg(uri);
         }
     });
-    let mut is_whole = true;
+    let mut all_succeeded = true;
     print("process  result          time  client_id\n");
     for (i, row) in rows.await.map_err(failed)?.iter().enumerate() {
-        is_whole &= row.is_some();
+        all_succeeded &= row.is_some();
         print(&format!("{:<7}  {}\n", i + 1, row.as_deref().unwrap_or("failed")));
     }
     let requests = server.requests().len();
     let times = if requests == 1 { "request" } else { "requests" };
     print(&format!("\nthe server counted {requests} {times}\n"));
-    if requests == 1 && is_whole { Ok(()) } else { Err(NOT_REGISTERED) }
+    if requests == 1 && all_succeeded { Ok(()) } else { Err(NOT_REGISTERED) }
 }
 
-/// Runs the copies; returns a line of each, or `None` of one that failed and has said why.
+/// Runs the copies; returns the line that each printed, or `None` for a copy that failed.
 async fn start(count: u16, configure: impl Fn(&mut Command)) -> io::Result<Vec<Option<String>>> {
-    // All of them wait for the one pipe to end, and so begin in the same moment.
-    let (gate, holder) = io::pipe()?;
+    // All copies start at the same time: they wait until this pipe is closed.
+    let (start_gate, open_end) = io::pipe()?;
     let mut copies = Vec::new();
     for _ in 0..count {
         let mut command = Command::new(env::current_exe()?);
         configure(command.arg("--member"));
-        command.stdin(Stdio::from(gate.try_clone()?)).kill_on_drop(true);
+        command.stdin(Stdio::from(start_gate.try_clone()?)).kill_on_drop(true);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        copies.push(Copy::of(command.spawn()?)?);
+        copies.push(Copy::new(command.spawn()?)?);
     }
     for copy in &mut copies {
-        // "ready", or the end of one that failed before.
+        // Reads "ready", or the end of output if the copy failed.
         copy.output.read_line(&mut String::new()).await?;
     }
-    drop(holder);
+    drop(open_end);
     let mut rows = Vec::new();
     for mut copy in copies {
         let mut row = String::new();
         copy.output.read_to_string(&mut row).await?;
-        let end = copy.process.wait_with_output().await?;
-        // One after the other, so that their lines stay whole.
-        eprint!("{}", String::from_utf8_lossy(&end.stderr));
-        rows.push(end.status.success().then(|| row.trim_end().to_owned()));
+        let result = copy.process.wait_with_output().await?;
+        // Printed here, so that the lines of the copies do not mix.
+        eprint!("{}", String::from_utf8_lossy(&result.stderr));
+        rows.push(result.status.success().then(|| row.trim_end().to_owned()));
     }
     Ok(rows)
 }
 
-/// A copy that runs.
+/// A running copy.
 struct Copy {
     process: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Copy {
-    fn of(mut process: Child) -> io::Result<Self> {
+    fn new(mut process: Child) -> io::Result<Self> {
         let output = process.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self { process, output: BufReader::new(output) })
     }
 }
 
-/// One copy's part: waits for the start, registers or waits for who does, prints a line.
+/// Runs as one of the copies: waits for the start, gets the client from `register_once`, and prints
+/// one line.
 pub(crate) async fn member(
     poggio: &Client,
     metadata: &ClientMetadata,
@@ -112,7 +113,7 @@ pub(crate) async fn member(
 ) -> Result<ClientInformation, Error> {
     print("ready\n");
     let _ = io::stdout().flush();
-    // Blocks, and nothing else is to run before the start.
+    // Blocking is fine: nothing else runs before the start.
     let _ = io::stdin().read_to_end(&mut Vec::new());
 
     let start = Instant::now();

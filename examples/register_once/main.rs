@@ -1,14 +1,14 @@
-//! Registers an OAuth client once: run it twice, see one registration.
+//! Registers an OAuth client once: run it twice, and the second run sends no request.
 //!
-//! By itself it talks to an embedded loopback server, at the same address on each run, and keeps
-//! the client in this user's configuration folder. `--live` talks to Poggio:
+//! By default it registers at an embedded loopback server, at the same address on each run, and
+//! keeps the client in this user's configuration folder. `--live` registers at Poggio:
 //!
 //! ```text
 //! cargo run --example register_once -- --live --store client.json
 //! ```
 //!
-//! `--fleet 8` starts eight copies of itself at once on one store, and shows who registered and who
-//! waited. The other flags look into the store and change it.
+//! `--fleet 8` starts eight copies of itself at the same time on one store, and shows which of them
+//! registered. Other flags show and change the store.
 //!
 //! Exit codes: 0 done; 1 not done, and no client was registered; 2 wrong arguments; 3 a client may
 //! have been registered; 4 a client was registered, but not all of it could be read or saved.
@@ -32,7 +32,7 @@ use poggio::{
 };
 use tempfile::NamedTempFile;
 
-use self::show::{Refusal, print};
+use self::show::{Failure, print};
 
 /// Register an OAuth client at Poggio (RFC 7591), once.
 #[derive(Parser)]
@@ -41,53 +41,53 @@ use self::show::{Refusal, print};
     could be read or saved.")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Args {
-    /// Register at Poggio instead of at the embedded server; a token is read from
-    /// `POGGIO_AUTH_TOKEN`, another address from `POGGIO_BASE_URL`.
+    /// Register at Poggio instead of at the embedded server. `POGGIO_AUTH_TOKEN` sets the token,
+    /// and `POGGIO_BASE_URL` another base URL.
     #[arg(long)]
     live: bool,
-    /// Register at this address, https or loopback; with the token of `POGGIO_AUTH_TOKEN`, too.
+    /// Register at this base URL, https or loopback, with the token from `POGGIO_AUTH_TOKEN`.
     #[arg(long, value_name = "URL", conflicts_with = "live")]
     base_url: Option<String>,
-    /// Where the embedded server listens. A kept client belongs to its server's address: another
-    /// port, another client.
+    /// The port of the embedded server. A client belongs to the address of its server, so another
+    /// port means another client.
     #[arg(long, value_name = "PORT", default_value_t = 8911,
         value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["live", "base_url"])]
     port: u16,
-    /// Keep the client in this file; without it, in this user's configuration folder.
+    /// Keep the client in this file instead of in this user's configuration folder.
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// Where users are sent back to; can be given several times. What is asked is a part of what is
-    /// kept: for another URI, another client is registered.
+    /// A redirect URI; can be repeated. A client belongs to the requested metadata, so another URI
+    /// means another client.
     #[arg(long, value_name = "URI", default_value = "http://127.0.0.1:8910/callback")]
     redirect_uri: Vec<String>,
-    /// Write the client as RFC 7591 JSON, its secret in the clear, to a new file that only you can
-    /// read.
+    /// Write the client, with its secret in clear text, as RFC 7591 JSON to a new file that only
+    /// you can read.
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
-    /// Look for the client, and register none.
+    /// Show the client if the store has it, and do not register.
     #[arg(long, group = "action")]
     look: bool,
-    /// Show every client of the store, in use or history.
+    /// Show every client in the store, with those no longer in use.
     #[arg(long, group = "action", conflicts_with = "export")]
     list: bool,
-    /// Note that the server no longer accepts this client: the next run registers another.
+    /// Mark this client as rejected by the server, so that the next run registers another.
     #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
     mark_rejected: Option<String>,
-    /// Take this client out of use, an imported one too.
+    /// Stop using this client, which may be an imported one.
     #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
     remove: Option<String>,
-    /// Use the credentials in this file, RFC 7591 JSON, from now on; they are never replaced.
+    /// Use the credentials in this RFC 7591 JSON file from now on. They are never replaced.
     #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
     import: Option<PathBuf>,
-    /// Keep the client in this file, RFC 7591 JSON, that an earlier run registered and could not
-    /// save.
+    /// Save the client in this RFC 7591 JSON file, which an earlier run registered but could not
+    /// save in the store.
     #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
     keep: Option<PathBuf>,
-    /// Start N copies of this program at once, on one store and one embedded server.
+    /// Start N copies of this program at the same time, on one store and one embedded server.
     #[arg(long, value_name = "N", group = "action", value_parser = clap::value_parser!(u16).range(1..=256),
         conflicts_with_all = ["live", "base_url", "port", "export"])]
     fleet: Option<u16>,
-    /// Be one of a fleet: print "ready", wait until standard input ends, print one line.
+    /// Run as one copy of a fleet: print "ready", wait until standard input ends, print one line.
     #[arg(long, group = "action", hide = true)]
     member: bool,
 }
@@ -129,8 +129,8 @@ async fn run(args: Args) -> Result<(), u8> {
     let poggio = args.client().map_err(failed)?;
     if !args.member {
         let embedded = args.is_embedded().then_some("the embedded server (--live for Poggio)");
-        let place = embedded.unwrap_or(poggio.base_url());
-        print(&format!("server    {place}\n\n"));
+        let server = embedded.unwrap_or(poggio.base_url());
+        print(&format!("server    {server}\n\n"));
     }
     if let Some(path) = &args.import {
         let client = read_credentials(path)?;
@@ -146,7 +146,7 @@ async fn run(args: Args) -> Result<(), u8> {
         return Ok(());
     }
 
-    // Before anything is registered, so that a name that is taken costs nothing.
+    // Checks the path before the registration, so that a wrong one creates no client.
     let export = args.export.as_deref().map(Export::prepare).transpose()?;
     let metadata = args.metadata();
     let client = if args.look {
@@ -157,7 +157,7 @@ async fn run(args: Args) -> Result<(), u8> {
         };
         client
     } else {
-        // Kept until the end, for the client to talk to.
+        // The server runs until it is dropped.
         let _embedded = if args.is_embedded() { Some(serve(args.port).await?) } else { None };
         let result = if args.member {
             fleet::member(&poggio, &metadata, &store).await
@@ -167,7 +167,7 @@ async fn run(args: Args) -> Result<(), u8> {
         result.map_err(|error| rescue::report(&error, &store))?
     };
     if !args.member {
-        // What cannot be listed is a client all the same.
+        // If the store cannot be listed, only the time of saving is missing.
         show::client(&client, &store.list().await.unwrap_or_default());
     }
     match export {
@@ -206,20 +206,20 @@ impl Args {
     }
 }
 
-/// Starts the embedded server, at the same address on each run.
+/// Starts the embedded server at the same address on each run.
 async fn serve(port: u16) -> Result<Server, u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-        Refusal {
+        Failure {
             what: "the embedded server cannot listen there",
-            place: format!("127.0.0.1:{port}"),
+            location: format!("127.0.0.1:{port}"),
             problem: error.to_string(),
             help: "name a free port with --port, the same on each run: what is kept belongs to it",
         }
         .report()
     })?;
     let server = Server::start_on(listener).await;
-    // As a real one does: what was kept of an earlier run is not given out a second time.
-    server.randomize();
+    // Clients of earlier runs are in the store, so ids must not repeat.
+    server.use_random_ids();
     Ok(server)
 }
 
@@ -232,14 +232,14 @@ fn read_credentials(path: &Path) -> Result<ClientInformation, u8> {
     client.map_err(|problem| {
         let what = "the credentials cannot be read";
         let help = "name a file in RFC 7591's JSON, such as --export writes";
-        Refusal { what, place: path.display().to_string(), problem, help }.report()
+        Failure { what, location: path.display().to_string(), problem, help }.report()
     })
 }
 
-/// A new file for a client's credentials, that appears whole or not at all.
+/// A new file for a client's credentials, written atomically.
 struct Export<'a> {
     path: &'a Path,
-    /// Mode 0600 from its first moment.
+    /// Created with mode 0600.
     file: NamedTempFile,
 }
 
@@ -252,12 +252,12 @@ impl<'a> Export<'a> {
         };
         match prepared {
             Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(Self::refusal(path, &error).report()),
+            Err(error) => Err(Self::failure(path, &error).report()),
         }
     }
 
     async fn write(mut self, client: &ClientInformation, store: &FileStore) -> Result<(), u8> {
-        // Where this run registered, the store has it.
+        // The exit code says whether this run registered a client, which is in the store.
         let code = if client.response().is_some() { REGISTERED } else { NOT_REGISTERED };
         let exported = match store.export(&client.client_id).await {
             Ok(exported) => exported.unwrap_or_default(),
@@ -271,18 +271,18 @@ impl<'a> Export<'a> {
         let persisted =
             written.and_then(|()| Ok(self.file.persist_noclobber(self.path).map(drop)?));
         persisted.map_err(|error| {
-            Self::refusal(self.path, &error).report();
+            Self::failure(self.path, &error).report();
             code
         })
     }
 
-    fn refusal(path: &Path, error: &io::Error) -> Refusal {
+    fn failure(path: &Path, error: &io::Error) -> Failure {
         let problem = match error.kind() {
             ErrorKind::AlreadyExists => "it exists already, and is not overwritten".to_owned(),
             _ => error.to_string(),
         };
         let help = "name a new file in a folder that you can write to";
-        let place = path.display().to_string();
-        Refusal { what: "the credentials cannot be exported there", place, problem, help }
+        let location = path.display().to_string();
+        Failure { what: "the credentials cannot be exported there", location, problem, help }
     }
 }

@@ -1,4 +1,4 @@
-//! What was registered and could not be saved is written elsewhere: it is shown once.
+//! Writes credentials that could not be saved to another file, because the server shows them once.
 
 use std::{
     env,
@@ -12,31 +12,31 @@ use tempfile::Builder;
 
 use crate::show;
 
-/// Keeps what an error holds of a client, then reports the error.
+/// Reports an error, and writes the credentials that it holds to a new file.
 pub(crate) fn report(error: &Error, store: &FileStore) -> u8 {
     let code = show::report(error);
-    let is_whole = matches!(error, Error::Store(_));
+    let is_complete = matches!(error, Error::Store(_));
     let credentials = match error {
         Error::Store(error) => error.client().map(ClientInformation::expose_json),
-        // One that arrived whole is in the store.
-        Error::Unreadable(answer)
-            if answer.client_id().is_some() || answer.client_secret().is_some() =>
+        // `register_once` has saved complete credentials; these are incomplete.
+        Error::Unreadable(response)
+            if response.client_id().is_some() || response.client_secret().is_some() =>
         {
             Some(json!({
-                "client_id": answer.client_id(),
-                "client_secret": answer.client_secret().map(ClientSecret::expose),
+                "client_id": response.client_id(),
+                "client_secret": response.client_secret().map(ClientSecret::expose),
             }))
         }
         _ => None,
     };
     let Some(credentials) = credentials else { return code };
-    // Where the store cannot be written, its folder may be no better.
-    let beside = store.path().parent().unwrap_or(Path::new("."));
-    let written = write(&credentials, beside).or_else(|_| write(&credentials, &env::temp_dir()));
+    // If the store cannot be written, its folder may not be writable either.
+    let folder = store.path().parent().unwrap_or(Path::new("."));
+    let written = write(&credentials, folder).or_else(|_| write(&credentials, &env::temp_dir()));
     match written {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
-            let help = if is_whole {
+            let help = if is_complete {
                 "run it again with --keep and that file when the store works; then remove the file"
             } else {
                 "the rest did not arrive: ask Poggio for it before you register again"
@@ -48,7 +48,7 @@ pub(crate) fn report(error: &Error, store: &FileStore) -> u8 {
     code
 }
 
-/// Writes a new file that only its owner can read.
+/// Writes the credentials to a new file that only its owner can read.
 fn write(credentials: &Value, folder: &Path) -> io::Result<PathBuf> {
     let mut file = Builder::new().prefix("rescued-").suffix(".json").tempfile_in(folder)?;
     writeln!(file, "{credentials:#}")?;

@@ -1,4 +1,4 @@
-//! What is printed. No secret is.
+//! Prints results and errors, without secrets.
 
 use std::{
     error::Error as _,
@@ -12,60 +12,61 @@ use poggio::{
 
 use crate::{NOT_REGISTERED, REGISTERED, UNKNOWN};
 
-/// Prints; if nobody reads it, the client is kept all the same.
+/// Prints a text. A closed output is ignored, because the client is in the store.
 pub(crate) fn print(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 
-/// Shows whether this run registered, and what is kept.
-pub(crate) fn client(client: &ClientInformation, kept: &[StoredRegistration]) {
+/// Shows the client, and whether this run registered it.
+pub(crate) fn client(client: &ClientInformation, registrations: &[StoredRegistration]) {
     let how = match client.response().map_or(0, ResponseMeta::attempts) {
         0 => "found: no request was sent".to_owned(),
         1 => "registered: 1 request was sent".to_owned(),
         attempts => format!("registered: {attempts} requests were sent"),
     };
-    let kept = kept.iter().rev().find(|kept| kept.client().client_id == client.client_id);
+    let stored =
+        registrations.iter().rev().find(|stored| stored.client().client_id == client.client_id);
     print(&format!("{how}\n  client_id  {}\n", client.client_id.escape_debug()));
-    if let Some(kept) = kept {
-        print(&format!("  saved      {}\n", kept.saved_at()));
+    if let Some(stored) = stored {
+        print(&format!("  saved      {}\n", stored.saved_at()));
     }
     for warning in client.warnings() {
         print(&format!("odd in the answer: {warning}\n"));
     }
 }
 
-/// Shows all that a store has, the oldest first.
+/// Shows every registration in a store, oldest first.
 pub(crate) fn list(registrations: &[StoredRegistration]) {
     if registrations.is_empty() {
         print("\nit has no client\n");
     }
-    for kept in registrations {
-        let origin = if kept.is_imported() { "imported" } else { "registered" };
-        let state = match kept.retired() {
+    for stored in registrations {
+        let origin = if stored.is_imported() { "imported" } else { "registered" };
+        let state = match stored.retired() {
             None => "in use".to_owned(),
-            Some(Retired { reason, at, .. }) => format!("{} since {at}", word(reason)),
+            Some(Retired { reason, at, .. }) => format!("{} since {at}", describe(reason)),
         };
         print(&format!(
             "\n{}\n  endpoint  {}\n  saved     {}, {origin}\n  state     {state}\n",
-            kept.client().client_id.escape_debug(),
-            kept.endpoint(),
-            kept.saved_at(),
+            stored.client().client_id.escape_debug(),
+            stored.endpoint(),
+            stored.saved_at(),
         ));
     }
 }
 
-fn word(reason: RetiredReason) -> &'static str {
+fn describe(reason: RetiredReason) -> &'static str {
     match reason {
         RetiredReason::Expired => "expired",
         RetiredReason::Rejected => "not accepted",
         RetiredReason::Removed => "removed",
         RetiredReason::Replaced => "replaced",
-        RetiredReason::LostRace => "lost_race by another host's",
+        RetiredReason::LostRace => "not used: another host registered first",
         _ => "not in use",
     }
 }
 
-/// Shows what became of a change.
+/// Shows the result of a change to the store.
 pub(crate) fn changed(client_id: &str, has_changed: bool, what: &str) -> Result<(), u8> {
     let client_id = client_id.escape_debug();
     if has_changed {
@@ -76,27 +77,27 @@ pub(crate) fn changed(client_id: &str, has_changed: bool, what: &str) -> Result<
     Err(NOT_REGISTERED)
 }
 
-/// Why nothing was done.
-pub(crate) struct Refusal {
+/// An error before any registration.
+pub(crate) struct Failure {
     pub(crate) what: &'static str,
-    pub(crate) place: String,
+    pub(crate) location: String,
     pub(crate) problem: String,
     pub(crate) help: &'static str,
 }
 
-impl Refusal {
+impl Failure {
     pub(crate) fn report(&self) -> u8 {
         eprintln!("error: {}", self.what);
-        eprintln!("  --> {}", self.place);
+        eprintln!("  --> {}", self.location);
         eprintln!("   | {}", self.problem);
         eprintln!("   = help: {}", self.help);
         NOT_REGISTERED
     }
 }
 
-/// Prints what happened, why and what now; returns the exit code.
+/// Prints an error and its causes; returns the exit code.
 pub(crate) fn report(error: &Error) -> u8 {
-    // One line, with the outcome and what to do.
+    // The message has the outcome and says what to do.
     eprintln!("error: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -76,7 +76,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::Client;
+    use crate::client::Client;
 
     fn build(variables: &[(&str, &str)]) -> Result<Client, Error> {
         let variables: HashMap<_, _> = variables.iter().copied().collect();

@@ -1,6 +1,5 @@
 //! From the recorded response, and what was decoded of it, to a client or an error.
 
-use super::register::Decoded;
 use crate::{
     error::{
         ApiError, Error, TransportError, TransportFailure, UnreadableResponse, ValidationErrors,
@@ -15,6 +14,18 @@ use crate::{
     transport::Transport,
 };
 
+/// What the generated client decoded.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and the usual variant is the large one"
+)]
+pub(super) enum Decoded {
+    Client(ClientInformation),
+    ValidationErrors(ValidationErrorBody),
+    /// Nothing: the recorded response says what it is.
+    Nothing,
+}
+
 /// The result of a registration that a server responded to.
 pub(super) fn result(
     response: Response,
@@ -25,7 +36,7 @@ pub(super) fn result(
     let token = token.map(BearerToken::expose);
     match decoded {
         Decoded::Client(client) if is_within_cap(&response) => {
-            Ok(success(*client, &response, token))
+            Ok(success(client, &response, token))
         }
         Decoded::ValidationErrors(body) => Err(refused(&response, Some(&body), sent, token)),
         _ if response.status.is_success() => Err(unreadable(response, token)),

@@ -5,22 +5,17 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
-use super::{handle::Client, mapping};
+use super::{
+    handle::Client,
+    mapping::{self, Decoded},
+};
 use crate::{
     error::{Error, FailureKind, Outcome, TransportFailure},
     generated,
     metadata::ClientMetadata,
-    response::{ClientInformation, Response, ResponseMeta, ValidationErrorBody},
+    response::{ClientInformation, Response, ResponseMeta},
     transport::Attempt,
 };
-
-/// What the generated client decoded.
-pub(super) enum Decoded {
-    Client(Box<ClientInformation>),
-    ValidationErrors(ValidationErrorBody),
-    /// Nothing: the recorded response says what it is.
-    Nothing,
-}
 
 impl Client {
     /// Registers a client described by `metadata`.
@@ -94,10 +89,10 @@ impl Client {
         deadline: Option<Instant>,
     ) -> Result<(Response, Decoded), TransportFailure> {
         let attempt = Attempt::new(Arc::clone(&self.shared.transport), deadline);
-        let (base_url, http) = (&self.shared.base_url, self.http.clone());
-        let generated = generated::Client::new_with_client(base_url, http, attempt);
+        // The URL comes from the attempt.
+        let generated = generated::Client::new_with_client("", self.http.clone(), attempt);
         let decoded = match generated.register_client(metadata).await {
-            Ok(client) => Decoded::Client(Box::new(client.into_inner())),
+            Ok(client) => Decoded::Client(client.into_inner()),
             Err(progenitor_client::Error::ErrorResponse(body)) => {
                 Decoded::ValidationErrors(body.into_inner())
             }

@@ -1,4 +1,4 @@
-//! Sending a user to log in, and reading what comes back.
+//! [`Authorization`]: the authorization request of one login, and the checks of its callback.
 
 use std::fmt;
 
@@ -16,10 +16,12 @@ use super::{
 };
 use crate::{redact::Redactor, response::ErrorCode};
 
-/// A user's authorization that is under way: the URL to open, and what its answer has to match.
+/// The authorization request of one login: the URL to open, and the values that its callback must
+/// match.
 ///
-/// Always with PKCE by S256 (RFC 7636) and a state; the issuer is checked where it is known
-/// (RFC 9207). `Debug` shows none of them.
+/// Every authorization uses PKCE with S256 (RFC 7636) and a state. The `iss` of the callback is
+/// checked if the [`AuthorizationServer`] has an issuer (RFC 9207). `Debug` shows neither the state
+/// nor the PKCE verifier.
 ///
 /// # Examples
 ///
@@ -33,8 +35,8 @@ pub struct Authorization {
     client: OAuth2Client,
 }
 
-/// What this crate puts into the URL.
-const OWN_PARAMS: &[&str] = &[
+/// Parameters of the URL that `with_param` cannot set.
+const RESERVED_PARAMS: &[&str] = &[
     "client_id",
     "code_challenge",
     "code_challenge_method",
@@ -45,8 +47,8 @@ const OWN_PARAMS: &[&str] = &[
 ];
 
 impl Authorization {
-    /// Begins an authorization of `client` at `server` for these scopes; none leaves the choice to
-    /// the server.
+    /// Returns a new authorization of `client` at `server` for these scopes. Without scopes, the
+    /// server chooses.
     pub fn new<S: Into<String>>(
         client: &OAuth2Client,
         server: &AuthorizationServer,
@@ -68,13 +70,14 @@ impl Authorization {
         }
     }
 
-    /// Adds a parameter to the URL, such as RFC 8707's `resource`.
+    /// Adds a parameter to the URL, such as `resource` (RFC 8707).
     ///
-    /// The token request takes the same one by its `add_extra_param`. What this crate puts there by
-    /// itself (`state`, `redirect_uri`, …) stays as it is: a parameter may be there once.
+    /// If the token request needs the parameter too, add it there with `add_extra_param`. The
+    /// parameters that this crate sets itself (`state`, `redirect_uri`, …) cannot be replaced; such
+    /// a call only logs a warning.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
-        if OWN_PARAMS.contains(&name) {
+        if RESERVED_PARAMS.contains(&name) {
             tracing::warn!(name, "not added: an authorization has this parameter already");
             return self;
         }
@@ -82,39 +85,41 @@ impl Authorization {
         self
     }
 
-    /// Returns the URL to open in the user's browser. It holds the state: keep it out of logs.
+    /// Returns the URL to open in the user's browser. It contains the state: keep it out of logs.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Returns whether a request to the redirect URI carries this authorization's state, and so is
-    /// its answer; all else is to be ignored, whoever sent it.
+    /// Returns whether a callback, given as its URL or only the query, has the state of this
+    /// authorization. Ignore any other request to the redirect URI: it may come from an attacker.
     #[must_use]
     pub fn matches_state(&self, callback: &str) -> bool {
-        let state = Parameters::of(callback).one("state");
+        let state = Parameters::parse(callback).get("state");
         matches!(state, Ok(Some(state)) if state == *self.state.secret())
     }
 
-    /// Reads the answer, the URL that the browser was sent back to or its query; returns the
-    /// request that exchanges its code for a token, at the server and as the client that this began
-    /// with. A code is good once.
+    /// Returns the request that exchanges the code of a callback for a token.
+    ///
+    /// `callback` is the URL to which the server redirected the browser, or only its query. Send
+    /// the request once: a server accepts a code only once.
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Callback`] if state or issuer are not those of this authorization, or if
-    /// there is no code; [`OAuthErrorKind::Refused`] if the user or the server said no.
+    /// Returns [`OAuthErrorKind::Callback`] if the state or the issuer does not match this
+    /// authorization, or if the callback has no code. Returns [`OAuthErrorKind::Refused`] if the
+    /// user denied access or the server refused.
     pub fn exchange_code(
         &self,
         callback: &str,
     ) -> Result<CodeTokenRequest<'_, BasicErrorResponse, BasicTokenResponse>, OAuthError> {
-        let parameters = Parameters::of(callback);
+        let parameters = Parameters::parse(callback);
         self.check(&parameters)?;
-        let code = parameters.one("code")?.filter(|code| !code.is_empty());
-        if let Some(error) = parameters.one("error")?.filter(|error| !error.is_empty()) {
-            let own = [self.state.secret().as_str(), self.verifier.secret()];
-            let redactor = Redactor::with_secrets(own.into_iter().chain(code.as_deref()));
-            let description = parameters.one("error_description")?;
+        let code = parameters.get("code")?.filter(|code| !code.is_empty());
+        if let Some(error) = parameters.get("error")?.filter(|error| !error.is_empty()) {
+            let secrets = [self.state.secret().as_str(), self.verifier.secret()];
+            let redactor = Redactor::with_secrets(secrets.into_iter().chain(code.as_deref()));
+            let description = parameters.get("error_description")?;
             let description = description.map(|text| redactor.redact(&text));
             let error = ErrorCode::read(&redactor.redact(&error));
             return Err(OAuthError::refused(TokenError::new(error, description)));
@@ -124,19 +129,20 @@ impl Authorization {
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
     }
 
+    /// Checks the state and, if the issuer is known, `iss`.
     fn check(&self, parameters: &Parameters) -> Result<(), OAuthError> {
-        let wrong = |problem: &str| Err(callback_error(problem));
-        match parameters.one("state")? {
-            None => return wrong("it has no state"),
+        let mismatch = |problem: &str| Err(callback_error(problem));
+        match parameters.get("state")? {
+            None => return mismatch("it has no state"),
             Some(state) if state != *self.state.secret() => {
-                return wrong("its state is not the one that was sent");
+                return mismatch("its state is not the one that was sent");
             }
             Some(_) => {}
         }
-        match (parameters.one("iss")?, &self.issuer) {
-            (None, _) if self.requires_iss => wrong("it has no iss, which this server states"),
+        match (parameters.get("iss")?, &self.issuer) {
+            (None, _) if self.requires_iss => mismatch("it has no iss, which this server states"),
             (Some(stated), Some(issuer)) if stated != *issuer => {
-                wrong("its iss is not the server that was asked")
+                mismatch("its iss is not the server that was asked")
             }
             _ => Ok(()),
         }
@@ -157,10 +163,10 @@ impl fmt::Debug for Authorization {
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// From a whole URL, a path with a query, or a query alone.
-    fn of(callback: &str) -> Self {
+    /// Parses a URL, a path with a query, or only a query.
+    fn parse(callback: &str) -> Self {
         let callback = callback.split('#').next().unwrap_or_default();
-        // A query may hold a ? as well.
+        // A query may contain a ? too.
         let is_query = |text: &str| text.contains(['=', '&']);
         let is_location =
             |text: &str| ["/", "http://", "https://"].iter().any(|s| text.starts_with(s));
@@ -171,9 +177,9 @@ impl Parameters {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    /// The value of a parameter, which may be there once (RFC 6749 section 3.1).
-    fn one(&self, name: &str) -> Result<Option<String>, OAuthError> {
-        let mut values = self.0.iter().filter(|(known, _)| known == name);
+    /// Returns the value of a parameter, or an error if it is repeated (RFC 6749 section 3.1).
+    fn get(&self, name: &str) -> Result<Option<String>, OAuthError> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.clone());
         match values.next() {
             Some(_) => Err(callback_error(&format!("it has {name} more than once"))),

@@ -1,5 +1,6 @@
-//! [`CallbackListener`]: waits on this machine for the browser to come back from a login. The
-//! addresses, one connection, the request rules and the pages are in the files of the folder.
+//! [`CallbackListener`], the loopback server that receives the callback of a login. The redirect
+//! URI and its sockets, one connection, the checks of a request, and the pages have their own
+//! files.
 
 mod connection;
 mod loopback_uri;
@@ -18,13 +19,13 @@ use std::{
 use tokio::{net::TcpStream, task::yield_now};
 
 use self::{
-    loopback_uri::{LoopbackUri, Sockets, bind_error, is_in_use, listen_error},
+    loopback_uri::{LoopbackUri, Sockets, bind_error, is_in_use, listener_error},
     page::Page,
 };
 use super::{authorization::Authorization, error::OAuthError};
 
-/// Browsers open about six connections to a host. Beyond this number the oldest one is closed, so
-/// connections that send nothing cannot keep the browser out.
+/// Browsers open about six connections to a host. Beyond this number the listener closes the
+/// oldest, so connections that send nothing cannot keep the browser out.
 const MAX_CONNECTIONS: usize = 64;
 
 type Connection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -35,12 +36,12 @@ type Connection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// browser, and [`wait`](Self::wait) for the callback URL.
 ///
 /// Every program and every web page on this machine can reach a loopback port. So the listener
-/// accepts only a `GET` navigation to the redirect URI, under a loopback host name, that carries
-/// the state of the authorization. Any other request gets a short page with an error status and
-/// does not end the wait: another path such as `/favicon.ico`, another method, another `Host` (DNS
+/// accepts only a `GET` navigation to the redirect URI, under a loopback host name, with the state
+/// of the [`Authorization`]. Any other request gets a short page with an error status and does not
+/// end the wait: another path such as `/favicon.ico`, another method, another `Host` (DNS
 /// rebinding), an embedded image or script, a guessed state, or bytes that are not HTTP. The
-/// listener accepts connections on loopback addresses only (RFC 8252 section 8.3), holds at most 64
-/// of them for at most 10 seconds each, and reads at most 16 KiB of a request.
+/// listener binds only loopback addresses (RFC 8252 section 8.3), holds at most 64 connections for
+/// at most 10 seconds each, and reads at most 16 KiB of a request.
 ///
 /// # Examples
 ///
@@ -100,34 +101,34 @@ pub struct CallbackListener {
 impl CallbackListener {
     /// Binds to the address of a loopback redirect URI, such as `http://127.0.0.1:0/callback`.
     ///
-    /// Port 0, or no port, means any free port; [`redirect_uri`](Self::redirect_uri) then returns
-    /// the one that was chosen. The host is an IP address, which RFC 8252 section 8.3 recommends, or
-    /// `localhost`, for which both the IPv4 and the IPv6 address are bound if the machine has both.
-    /// The path may be any path.
+    /// Port 0, or no port, means any free port, which [`redirect_uri`](Self::redirect_uri) returns.
+    /// The host is a loopback IP address, as RFC 8252 section 8.3 recommends, or `localhost`.
+    /// `localhost` binds both the IPv4 and the IPv6 address if the machine has both. Any path is
+    /// allowed.
     ///
     /// The listener holds the port from this call until it is dropped or [`wait`](Self::wait) ends.
     ///
     /// # Errors
     ///
-    /// Returns an error if the URI is not an `http` URI with a loopback host, or if the address
-    /// cannot be bound: another program uses the port, or the machine does not have the address.
-    /// The message says which, and what to do.
+    /// Returns [`OAuthErrorKind::Listener`](super::OAuthErrorKind::Listener) if the URI is not an
+    /// `http` URI with a loopback host, or if the address cannot be bound, because another program
+    /// uses the port or the machine does not have the address. The message says what to do.
     pub async fn bind(redirect_uri: &str) -> Result<Self, OAuthError> {
         let uri = LoopbackUri::parse(redirect_uri)?;
         let bound = uri.bind().await;
         Self::new(uri, bound)
     }
 
-    /// Binds as [`bind`](Self::bind) does, and to any free port if the port of the URI is in use.
+    /// Binds as [`bind`](Self::bind) does, or to any free port if the port of the URI is in use.
     ///
     /// Authorization servers accept any port of a registered loopback redirect URI (RFC 8252
-    /// section 7.3), so the client need not be registered again: pass its registered URI here, and
+    /// section 7.3), so the client need not be registered again. Pass its registered URI here, and
     /// [`redirect_uri`](Self::redirect_uri) to the authorization. Use `bind` for a server that
     /// compares the port.
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind), except for a port in use.
+    /// Returns the errors of [`bind`](Self::bind), except for a port in use.
     pub async fn bind_or_any_port(redirect_uri: &str) -> Result<Self, OAuthError> {
         let uri = LoopbackUri::parse(redirect_uri)?;
         match uri.bind().await {
@@ -145,42 +146,43 @@ impl CallbackListener {
         Ok(Self { uri: uri.with_port(port), sockets })
     }
 
-    /// Returns the redirect URI to register and to authorize with: the URI that was bound, with the
-    /// port that is used.
+    /// Returns the redirect URI with the bound port, for the registration and the authorization.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         self.uri.as_str()
     }
 
-    /// Waits for the callback of this authorization, shows its page in the browser, and stops
-    /// listening; returns the callback URL for [`Authorization::exchange_code`].
+    /// Waits for the callback of this authorization, and returns its URL for
+    /// [`Authorization::exchange_code`].
     ///
-    /// The page asks the user to return to the application, or says that access was denied, or that
-    /// the login failed. It cannot say that the login is complete, because the exchange comes after
-    /// it. It contains nothing from the request.
+    /// The listener responds with a page and closes its port. The page asks the user to return to
+    /// the application, or says that access was denied or that the login failed. It cannot say that
+    /// the login is complete, because the exchange is still to come. It contains nothing from the
+    /// request.
     ///
-    /// There is no deadline: use [`tokio::time::timeout`]. Dropping the future closes the port and
-    /// every connection. A callback that arrives between [`bind`](Self::bind) and `wait` is not
+    /// `wait` has no deadline: use [`tokio::time::timeout`]. Dropping the future closes the port
+    /// and every connection. A callback that arrives between [`bind`](Self::bind) and `wait` is not
     /// lost.
     ///
     /// The URL contains the code: keep it out of logs.
     ///
     /// # Errors
     ///
-    /// Returns an error at once if the authorization has another redirect URI than
-    /// [`redirect_uri`](Self::redirect_uri), because its callback would never arrive here. A denied
-    /// or failed authorization is not an error here; `exchange_code` returns that error.
+    /// Returns [`OAuthErrorKind::Listener`](super::OAuthErrorKind::Listener) immediately if the
+    /// authorization has a redirect URI other than [`redirect_uri`](Self::redirect_uri), because
+    /// its callback would never arrive. A denied or failed authorization is not an error of `wait`;
+    /// `exchange_code` returns that error.
     pub async fn wait(self, authorization: &Authorization) -> Result<String, OAuthError> {
         let Self { uri, sockets } = self;
         check_redirect_uri(&uri, authorization)?;
         let callback = OnceLock::new();
         let serve = |stream| -> Connection<'_> {
             Box::pin(connection::serve(stream, |request| {
-                let page = judge(&uri, authorization, &callback, &request);
+                let page = page_for(&request, &uri, authorization, &callback);
                 async {
                     let page = page?;
-                    if page.is_last() {
-                        // The sockets are closed before the user sees the page.
+                    if page.is_for_callback() {
+                        // Lets `serve_until` close the sockets before the user sees the page.
                         yield_now().await;
                     }
                     Ok(page)
@@ -191,8 +193,8 @@ impl CallbackListener {
     }
 }
 
-/// Serves connections until `callback` is set, closes the sockets, and lets the connection that
-/// set it end; returns the callback.
+/// Serves connections until one of them sets `callback`, closes the sockets and the other
+/// connections, lets that one send its response, and returns the callback.
 async fn serve_until<'a>(
     callback: &OnceLock<String>,
     sockets: Sockets,
@@ -225,8 +227,8 @@ async fn serve_until<'a>(
     callback
 }
 
-/// Lets every connection go on, oldest first. If one set the callback, returns both; `None` in the
-/// place of a connection that has ended.
+/// Polls every connection, oldest first, and removes those that have ended. If one of them set the
+/// callback, returns the callback and that connection, unless it has ended.
 fn poll_all<'a>(
     connections: &mut VecDeque<Connection<'a>>,
     callback: &OnceLock<String>,
@@ -246,27 +248,26 @@ fn poll_all<'a>(
 
 /// Returns the page for a request, and sets `callback` if the request is the callback.
 ///
-/// After that, no request has a page: whoever has the callback's state has seen it already.
-fn judge(
+/// A second callback gets no page: the error closes its connection.
+fn page_for(
+    request: &request::Request,
     uri: &LoopbackUri,
     authorization: &Authorization,
     callback: &OnceLock<String>,
-    request: &request::Request,
 ) -> io::Result<Page> {
-    let own = request::query(request, uri);
-    let own = own.and_then(|query| {
+    let query = request::query(request, uri).and_then(|query| {
         authorization.matches_state(query).then_some(query).ok_or_else(Page::not_the_callback)
     });
-    let query = match own {
+    let query = match query {
         Ok(query) => query,
-        Err(refusal) => {
-            let reason = refusal.text();
+        Err(page) => {
+            let reason = page.text();
             tracing::debug!(reason, "ignored a request that is not the callback of this login");
-            return Ok(refusal);
+            return Ok(page);
         }
     };
     match callback.set(uri.with_query(query)) {
-        Ok(()) => Ok(Page::last(&authorization.exchange_code(query))),
+        Ok(()) => Ok(Page::for_callback(&authorization.exchange_code(query))),
         Err(_) => Err(io::ErrorKind::ConnectionAborted.into()),
     }
 }
@@ -275,12 +276,12 @@ fn check_redirect_uri(uri: &LoopbackUri, authorization: &Authorization) -> Resul
     let mut params = authorization.url().query_pairs();
     let redirect_uri = params.find(|(name, _)| name == "redirect_uri");
     match redirect_uri {
-        // A server uses the registered one then, which is not known here.
+        // The server then uses the registered redirect URI, which is not known here.
         None => Ok(()),
         Some((_, redirect_uri)) if redirect_uri == uri.as_str() => Ok(()),
         Some((_, other)) => {
             let uri = uri.as_str();
-            Err(listen_error(format!(
+            Err(listener_error(format!(
                 "{uri}: the authorization sends the browser to {other} instead; pass this \
                  listener's redirect_uri() to oauth2_client"
             )))

@@ -1,4 +1,4 @@
-//! A registered client as a client of the [`oauth2`] crate.
+//! Converts a registered client to a client of the [`oauth2`] crate.
 
 use oauth2::{
     AuthType, AuthUrl, ClientId, EndpointNotSet, EndpointSet, RedirectUrl, TokenUrl,
@@ -11,24 +11,27 @@ use super::{
 };
 use crate::{metadata::AuthMethod, redact::sanitize, response::ClientInformation, url};
 
-/// The client of the [`oauth2`] crate with the two endpoints that Poggio has.
+/// The client of the [`oauth2`] crate with an authorization endpoint and a token endpoint.
 pub type OAuth2Client =
     BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 impl ClientInformation {
-    /// Returns this client for the [`oauth2`] crate: its id, its secret, the server's endpoints, and
-    /// the authentication that was granted: `client_secret_post` in the body, `client_secret_basic`
-    /// in the header, `none` without a secret.
+    /// Returns this client for the [`oauth2`] crate, with its id, its secret, and the endpoints of
+    /// an [`AuthorizationServer`].
     ///
-    /// `redirect_uri` is the one that users will be sent back to, if there will be any. It has to be
-    /// among those that were granted, unless the server has stated nothing but the credentials; the
-    /// port of a loopback one may differ (RFC 8252 section 7.3).
+    /// The client authenticates with the method that the server granted: `client_secret_post` in
+    /// the body, `client_secret_basic` in the `Authorization` header, or `none`.
+    ///
+    /// `redirect_uri` is the URI to which the server redirects users; pass `None` for a client
+    /// without users. It must be one of the granted redirect URIs. A loopback URI may have another
+    /// port (RFC 8252 section 7.3). If the server returned only credentials, any URI is accepted.
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Client`] if the granted method is another one, or needs a secret that the
-    /// client does not have, or where the redirect URI was not granted;
-    /// [`OAuthErrorKind::Endpoint`] if an endpoint of the server is no https URL. Nothing was sent.
+    /// Returns [`OAuthErrorKind::Client`] if the server granted another method, if the method needs
+    /// a secret that the client does not have, or if the redirect URI was not granted. Returns
+    /// [`OAuthErrorKind::Endpoint`] if an endpoint is neither an https URL nor on a loopback host.
+    /// Nothing was sent.
     ///
     /// # Examples
     ///
@@ -48,7 +51,7 @@ impl ClientInformation {
             client = client.set_client_secret(oauth2::ClientSecret::new(secret.expose().into()));
         }
         if let Some(uri) = redirect_uri {
-            client = client.set_redirect_uri(self.redirect(uri)?);
+            client = client.set_redirect_uri(self.redirect_url(uri)?);
         }
         Ok(client)
     }
@@ -56,7 +59,7 @@ impl ClientInformation {
     fn auth_type(&self) -> Result<AuthType, OAuthError> {
         let method = &self.metadata.token_endpoint_auth_method;
         let auth_type = match method {
-            // Without a secret, the body has the id alone.
+            // Without a secret, the body has only the client id.
             _ if self.is_public() => return Ok(AuthType::RequestBody),
             AuthMethod::ClientSecretPost => AuthType::RequestBody,
             AuthMethod::ClientSecretBasic => AuthType::BasicAuth,
@@ -79,7 +82,7 @@ impl ClientInformation {
         Ok(auth_type)
     }
 
-    /// Whether it has nothing to authenticate with, as was granted, or since the server stated
+    /// Whether this client authenticates without a secret: the server granted `none`, or returned
     /// neither a method nor a secret.
     fn is_public(&self) -> bool {
         match self.auth_method() {
@@ -88,7 +91,7 @@ impl ClientInformation {
         }
     }
 
-    fn redirect(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
+    fn redirect_url(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
         if uri.contains('#') {
             return Err(client_error(&format!(
                 "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); leave out the # and \
@@ -96,8 +99,8 @@ impl ClientInformation {
             )));
         }
         let granted = &self.metadata.redirect_uris;
-        let same = |other: &String| url::without_port(other) == url::without_port(uri);
-        if self.has_metadata() && !granted.iter().any(same) {
+        let is_same = |other: &String| url::without_port(other) == url::without_port(uri);
+        if self.has_metadata() && !granted.iter().any(is_same) {
             let granted = sanitize(&format!("{granted:?}"));
             return Err(client_error(&format!(
                 "redirect_uris: {uri:?} was not granted, but {granted}; use one of these, or \

@@ -1,10 +1,11 @@
-//! Finding the endpoints: RFC 8414 from an authorization server, RFC 9728 from a resource.
+//! Discovers endpoints from the metadata of an authorization server (RFC 8414) or of a protected
+//! resource (RFC 9728).
 //!
-//! Strict: everything is https (or on this machine), the metadata names the very server or
-//! resource that was asked, no redirect is followed. One exception is made, for Poggio, whose
-//! metadata lies at `https://api.poggio.io` and names an issuer that is not this host, against
-//! RFC 8414 section 3.3: there an https issuer at `poggio.io` or below is accepted, and that issuer
-//! alone is then expected in its answers. Any other server that names another is refused.
+//! The checks are strict: every URL is https or on a loopback host, the metadata must name the
+//! requested server or resource, and redirects are not followed. There is one exception. Poggio
+//! publishes its metadata at `https://api.poggio.io` but names an issuer at another host, contrary
+//! to RFC 8414 section 3.3. For this server, an https issuer at `poggio.io` or a subdomain is
+//! accepted, and its callbacks are checked against that issuer.
 
 use reqwest::{
     Method, StatusCode, Url,
@@ -22,7 +23,7 @@ use crate::{
     response::{Response, challenge},
 };
 
-/// RFC 8414 section 2, as far as it is used.
+/// Authorization server metadata (RFC 8414 section 2): only the members that are used.
 #[derive(Deserialize)]
 struct ServerMetadata {
     issuer: String,
@@ -36,29 +37,30 @@ struct ServerMetadata {
     authorization_response_iss_parameter_supported: Option<bool>,
 }
 
-/// RFC 9728 section 2, as far as it is used.
+/// Protected resource metadata (RFC 9728 section 2): only the members that are used.
 #[derive(Deserialize)]
 struct ResourceMetadata {
     resource: String,
     authorization_servers: Option<Vec<String>>,
 }
 
-const RESOURCE: &str = "oauth-protected-resource";
+const SERVER_SUFFIX: &str = "oauth-authorization-server";
+const RESOURCE_SUFFIX: &str = "oauth-protected-resource";
 
 impl Client {
-    /// Finds the endpoints of the authorization server of that issuer, such as
-    /// `https://api.poggio.io` (RFC 8414).
+    /// Returns the endpoints of the authorization server with this issuer, such as
+    /// `https://api.poggio.io`, from its metadata (RFC 8414).
     ///
-    /// Plain http is accepted for a server on this machine, and only where this client's own
-    /// [`base_url`](crate::ClientBuilder::base_url) is plain http, too.
-    ///
-    /// The metadata has to name this issuer, and https endpoints alone. For `https://api.poggio.io`
-    /// it may name an issuer at `poggio.io` or below, as it does.
+    /// The metadata must name this issuer and https endpoints. For `https://api.poggio.io` it may
+    /// name an issuer at `poggio.io` or a subdomain, as Poggio's does. Plain http is accepted only
+    /// for a loopback host, and only if the [`base_url`](crate::ClientBuilder::base_url) of this
+    /// client is plain http too.
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Endpoint`] for an issuer that is no https URL, [`OAuthErrorKind::Discovery`] for
-    /// metadata that is not there or does not hold, [`OAuthErrorKind::Transport`] where no answer came.
+    /// Returns [`OAuthErrorKind::Endpoint`] if the issuer is not such a URL,
+    /// [`OAuthErrorKind::Discovery`] if the metadata is missing or fails a check, and
+    /// [`OAuthErrorKind::Transport`] if no response arrived.
     ///
     /// # Examples
     ///
@@ -67,7 +69,7 @@ impl Client {
     ///
     /// # async fn find() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = Client::new()?.discover("https://api.poggio.io").await?;
-    /// // Register where the server says, version 2 of the API included.
+    /// // The server may name another version of the API.
     /// let mut poggio = Client::builder();
     /// if let Some(url) = &server.registration_endpoint {
     ///     poggio = poggio.registration_endpoint(url);
@@ -79,117 +81,124 @@ impl Client {
     /// ```
     pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
         let issuer = issuer.trim();
-        let asked = endpoint("issuer", issuer)?;
-        if asked.query().is_some() {
+        let issuer_url = endpoint("issuer", issuer)?;
+        if issuer_url.query().is_some() {
             return Err(OAuthError::new(
                 OAuthErrorKind::Endpoint,
                 "issuer: has a ?, which no issuer has",
             ));
         }
-        let at = well_known(&asked, "oauth-authorization-server");
-        let metadata: ServerMetadata = self.metadata(&at).await?;
-        check_issuer(&asked, issuer, &metadata.issuer)?;
-        server(&asked, metadata)
+        let metadata_url = well_known(&issuer_url, SERVER_SUFFIX);
+        let metadata: ServerMetadata = self.fetch_metadata(&metadata_url).await?;
+        check_issuer(&issuer_url, issuer, &metadata.issuer)?;
+        checked_server(&issuer_url, metadata)
     }
 
-    /// Finds the authorization server of a resource, such as `https://mcp.poggio.io/mcp` (RFC 9728):
-    /// by the challenge that the resource answers without a token, else where its metadata lies by
-    /// default. Of several that it names, the first.
+    /// Returns the endpoints of the authorization server of a protected resource, such as
+    /// `https://mcp.poggio.io/mcp` (RFC 9728).
+    ///
+    /// The client requests the resource without a token. The challenge in the response names the
+    /// metadata of the resource; without it, the metadata is at its well-known URL. If the metadata
+    /// names several authorization servers, the first is used.
     ///
     /// # Errors
     ///
-    /// As [`discover`](Self::discover).
+    /// Returns the errors of [`discover`](Self::discover).
     pub async fn discover_for(&self, resource: &str) -> Result<AuthorizationServer, OAuthError> {
-        let asked = endpoint("resource", resource)?;
-        let at = self.challenged(&asked).await?;
-        let metadata: ResourceMetadata = self.metadata(&at).await?;
-        if !is_same(&asked, resource, &metadata.resource) {
-            return Err(wrong(&at, "it is of another resource than was asked"));
+        let resource_url = endpoint("resource", resource)?;
+        let metadata_url = self.resource_metadata_url(&resource_url).await?;
+        let metadata: ResourceMetadata = self.fetch_metadata(&metadata_url).await?;
+        if !is_same_identifier(&resource_url, resource, &metadata.resource) {
+            return Err(metadata_error(&metadata_url, "it is of another resource than was asked"));
         }
         let Some(issuer) = metadata.authorization_servers.iter().flatten().next() else {
-            return Err(wrong(&at, "it names no authorization server"));
+            return Err(metadata_error(&metadata_url, "it names no authorization server"));
         };
-        as_safe("authorization_servers", &asked, issuer)?;
+        check_scheme("authorization_servers", &resource_url, issuer)?;
         self.discover(issuer).await
     }
 
-    /// Where the metadata of a resource is, which has to be at its own host.
-    async fn challenged(&self, resource: &Url) -> Result<Url, OAuthError> {
+    /// Returns the URL of a resource's metadata, which must have the origin of the resource.
+    async fn resource_metadata_url(&self, resource: &Url) -> Result<Url, OAuthError> {
         let response = self.get(resource).await?;
         let mut params = challenge::params(&response).into_iter();
         let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
         let Some((_, stated)) = stated.filter(|_| response.status == StatusCode::UNAUTHORIZED)
         else {
-            return Ok(well_known(resource, RESOURCE));
+            return Ok(well_known(resource, RESOURCE_SUFFIX));
         };
-        let at = named("resource_metadata", &stated)?;
-        if at.origin() != resource.origin() {
-            return Err(wrong(&at, "it is not at the host of the resource"));
+        let url = stated_url("resource_metadata", &stated)?;
+        if url.origin() != resource.origin() {
+            return Err(metadata_error(&url, "it is not at the host of the resource"));
         }
-        Ok(at)
+        Ok(url)
     }
 
-    async fn metadata<T: DeserializeOwned>(&self, at: &Url) -> Result<T, OAuthError> {
-        let response = self.get(at).await?;
+    async fn fetch_metadata<T: DeserializeOwned>(&self, url: &Url) -> Result<T, OAuthError> {
+        let response = self.get(url).await?;
         if response.status != StatusCode::OK {
-            return Err(wrong(at, &format!("the server answered {}", response.status)));
+            let problem = format!("the server answered {}", response.status);
+            return Err(metadata_error(url, &problem));
         }
         if response.truncated.is_some() {
-            return Err(wrong(at, "it did not arrive whole"));
+            return Err(metadata_error(url, "it did not arrive whole"));
         }
         serde_json::from_slice(&response.body)
-            .map_err(|_| wrong(at, "it is not JSON with the members that it must have"))
+            .map_err(|_| metadata_error(url, "it is not JSON with the members that it must have"))
     }
 
-    async fn get(&self, at: &Url) -> Result<Response, OAuthError> {
+    async fn get(&self, url: &Url) -> Result<Response, OAuthError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        self.send(Method::GET, at.clone(), headers, &[]).await
+        self.send(Method::GET, url.clone(), headers, &[]).await
     }
 }
 
-/// Between the host and the path. Of an issuer, the path goes without a slash at its end (RFC 8414
-/// section 3.1); of a resource, only the slash after the host does (RFC 9728 section 3.1).
-fn well_known(of: &Url, suffix: &str) -> Url {
-    let path = match of.path() {
+/// Inserts `/.well-known/{suffix}` between host and path. The path of an issuer loses its final
+/// slash (RFC 8414 section 3.1). The path of a resource keeps it, except for the path `/` (RFC 9728
+/// section 3.1).
+fn well_known(base: &Url, suffix: &str) -> Url {
+    let path = match base.path() {
         "/" => "",
-        path if suffix == RESOURCE => path,
+        path if suffix == RESOURCE_SUFFIX => path,
         path => path.trim_end_matches('/'),
     };
-    let mut url = of.clone();
+    let mut url = base.clone();
     url.set_path(&format!("/.well-known/{suffix}{path}"));
     url
 }
 
-/// RFC 8414 section 3.3, and the exception for Poggio.
-fn check_issuer(asked: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError> {
-    if is_same(asked, issuer, stated) || (is_poggio(asked) && is_of_poggio(stated)) {
+/// Checks that metadata names the requested issuer (RFC 8414 section 3.3), with the exception for
+/// Poggio.
+fn check_issuer(url: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError> {
+    let is_poggio = url.as_str() == "https://api.poggio.io/";
+    if is_same_identifier(url, issuer, stated) || (is_poggio && is_poggio_issuer(stated)) {
         return Ok(());
     }
     let stated = sanitize(&format!("{stated:?}"));
     let problem = format!("it names the issuer {stated}, which was not asked");
-    Err(wrong(&well_known(asked, "oauth-authorization-server"), &problem))
+    Err(metadata_error(&well_known(url, SERVER_SUFFIX), &problem))
 }
 
-/// Whether metadata names what was asked: to the letter, but for the slash that a URL without a path
-/// may have.
-fn is_same(asked: &Url, text: &str, stated: &str) -> bool {
-    let bare = |text| str::strip_suffix(text, "/").filter(|_| asked.path() == "/").unwrap_or(text);
-    bare(text) == bare(stated)
+/// Whether the identifier in the metadata is the requested one. They are compared as strings, but a
+/// URL without a path may end with a slash.
+fn is_same_identifier(url: &Url, requested: &str, stated: &str) -> bool {
+    let trim = |text| str::strip_suffix(text, "/").filter(|_| url.path() == "/").unwrap_or(text);
+    trim(requested) == trim(stated)
 }
 
-/// A URL that metadata names: https, unless the metadata itself came from this machine.
-fn as_safe(name: &str, asked: &Url, url: &str) -> Result<(), OAuthError> {
-    let url = named(name, url)?;
-    if asked.scheme() == "https" && url.scheme() != "https" {
+/// Checks a URL in the metadata of `source`: it must be https unless `source` itself is plain http.
+fn check_scheme(name: &str, source: &Url, url: &str) -> Result<(), OAuthError> {
+    let url = stated_url(name, url)?;
+    if source.scheme() == "https" && url.scheme() != "https" {
         let problem = "http, named by a server that is not on this machine; it has to be https";
         return Err(discovery_error(format!("{name}: {problem}")));
     }
     Ok(())
 }
 
-/// A URL that a server names.
-fn named(name: &str, url: &str) -> Result<Url, OAuthError> {
+/// Parses a URL in a response, so that an invalid one is the server's error and not the caller's.
+fn stated_url(name: &str, url: &str) -> Result<Url, OAuthError> {
     endpoint(name, url).map_err(|error| error.with_kind(OAuthErrorKind::Discovery))
 }
 
@@ -197,24 +206,24 @@ fn discovery_error(problem: impl Into<String>) -> OAuthError {
     OAuthError::new(OAuthErrorKind::Discovery, problem)
 }
 
-fn is_poggio(asked: &Url) -> bool {
-    asked.as_str() == "https://api.poggio.io/"
-}
-
-fn is_of_poggio(stated: &str) -> bool {
+fn is_poggio_issuer(stated: &str) -> bool {
     let Ok(url) = endpoint("issuer", stated) else { return false };
     let host = url.host_str().unwrap_or_default();
-    let is_there = host == "poggio.io" || host.ends_with(".poggio.io");
-    is_there && url.scheme() == "https" && url.port().is_none() && url.query().is_none()
+    let is_poggio_host = host == "poggio.io" || host.ends_with(".poggio.io");
+    is_poggio_host && url.scheme() == "https" && url.port().is_none() && url.query().is_none()
 }
 
-fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, OAuthError> {
+/// Checks the members of the metadata that was read from `source`.
+fn checked_server(
+    source: &Url,
+    metadata: ServerMetadata,
+) -> Result<AuthorizationServer, OAuthError> {
     for (name, url) in [
         ("authorization_endpoint", Some(&metadata.authorization_endpoint)),
         ("token_endpoint", Some(&metadata.token_endpoint)),
         ("registration_endpoint", metadata.registration_endpoint.as_ref()),
     ] {
-        url.map(|url| as_safe(name, asked, url)).transpose()?;
+        url.map(|url| check_scheme(name, source, url)).transpose()?;
     }
     let methods = metadata.code_challenge_methods_supported;
     if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
@@ -232,20 +241,20 @@ fn server(asked: &Url, metadata: ServerMetadata) -> Result<AuthorizationServer, 
     })
 }
 
-fn wrong(at: &Url, problem: &str) -> OAuthError {
-    discovery_error(format!("the metadata at {at}: {problem}"))
+fn metadata_error(url: &Url, problem: &str) -> OAuthError {
+    discovery_error(format!("the metadata at {url}: {problem}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn accepted(asked: &str, stated: &str) -> bool {
-        check_issuer(&Url::parse(asked).unwrap(), asked, stated).is_ok()
+    fn accepted(issuer: &str, stated: &str) -> bool {
+        check_issuer(&Url::parse(issuer).unwrap(), issuer, stated).is_ok()
     }
 
     #[test]
-    fn metadata_names_the_server_that_was_asked() {
+    fn check_issuer_requires_the_requested_issuer() {
         assert!(accepted("https://as.example", "https://as.example"));
         assert!(accepted("https://as.example/", "https://as.example"));
         assert!(accepted("https://as.example/tenant", "https://as.example/tenant"));
@@ -264,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn poggio_may_name_an_issuer_of_its_own_and_no_one_else_may() {
+    fn check_issuer_accepts_another_poggio_host_only_for_the_poggio_api() {
         for stated in ["https://poggio.io", "https://app.poggio.io/oauth", "https://api.poggio.io"]
         {
             assert!(accepted("https://api.poggio.io", stated), "{stated}");
@@ -281,19 +290,19 @@ mod tests {
         ] {
             assert!(!accepted("https://api.poggio.io", stated), "{stated}");
         }
-        for asked in [
+        for issuer in [
             "https://poggio.io",
             "https://api.poggio.io:8443",
             "https://api.poggio.io/tenant",
             "https://mcp.poggio.io",
             "https://api.poggio.io.evil.example",
         ] {
-            assert!(!accepted(asked, "https://app.poggio.io"), "{asked}");
+            assert!(!accepted(issuer, "https://app.poggio.io"), "{issuer}");
         }
     }
 
     #[test]
-    fn a_server_elsewhere_names_no_endpoint_on_this_machine() {
+    fn checked_server_refuses_loopback_http_endpoints_of_a_remote_server() {
         let metadata = |member: &str, url: &str| {
             let mut json = serde_json::json!({
                 "issuer": "https://as.example",
@@ -303,25 +312,28 @@ mod tests {
             json[member] = url.into();
             serde_json::from_value(json).unwrap()
         };
-        let (far, near) = ("https://as.example", "http://127.0.0.1:1");
+        let (remote, loopback) = ("https://as.example", "http://127.0.0.1:1");
         for member in ["authorization_endpoint", "token_endpoint", "registration_endpoint"] {
-            let found = |asked, url| server(&Url::parse(asked).unwrap(), metadata(member, url));
-            let error = found(far, "http://localhost/x").unwrap_err();
+            let checked =
+                |source, url| checked_server(&Url::parse(source).unwrap(), metadata(member, url));
+            let error = checked(remote, "http://localhost/x").unwrap_err();
             let expected = format!("{member}: http, named by a server that is not on this machine");
             assert!(error.to_string().contains(&expected), "{error}");
-            assert!(found(far, "https://127.0.0.1/x").is_ok());
-            assert!(found(near, "http://localhost/x").is_ok());
+            assert!(checked(remote, "https://127.0.0.1/x").is_ok());
+            assert!(checked(loopback, "http://localhost/x").is_ok());
         }
     }
 
     #[test]
-    fn metadata_lies_between_host_and_path() {
-        let of_resource = |url: &str| well_known(&Url::parse(url).unwrap(), RESOURCE).to_string();
-        let at_resource = "https://mcp.example/.well-known/oauth-protected-resource";
-        assert_eq!(of_resource("https://mcp.example/"), at_resource);
-        assert_eq!(of_resource("https://mcp.example/mcp/"), format!("{at_resource}/mcp/"));
-        let at = |url: &str| well_known(&Url::parse(url).unwrap(), "x").to_string();
-        assert_eq!(at("https://a.example"), "https://a.example/.well-known/x");
-        assert_eq!(at("https://a.example/b/"), "https://a.example/.well-known/x/b");
+    fn well_known_inserts_the_suffix_between_host_and_path() {
+        let well_known =
+            |url: &str, suffix| well_known(&Url::parse(url).unwrap(), suffix).to_string();
+        let resource = |url| well_known(url, RESOURCE_SUFFIX);
+        let base = "https://mcp.example/.well-known/oauth-protected-resource";
+        assert_eq!(resource("https://mcp.example/"), base);
+        assert_eq!(resource("https://mcp.example/mcp/"), format!("{base}/mcp/"));
+        let issuer = |url| well_known(url, "x");
+        assert_eq!(issuer("https://a.example"), "https://a.example/.well-known/x");
+        assert_eq!(issuer("https://a.example/b/"), "https://a.example/.well-known/x/b");
     }
 }

@@ -1,4 +1,5 @@
-//! The one error type on the way to a token. A refusal by the server is in `token_error`.
+//! [`OAuthError`], the error of every operation in `oauth`. The server's own words are a
+//! [`TokenError`].
 
 use std::{error, fmt, time::Duration};
 
@@ -10,10 +11,10 @@ use crate::{
     response::ErrorCode,
 };
 
-/// Why there is no token.
+/// The error of every operation in [`oauth`](crate::oauth).
 ///
-/// `Display` is one line: what happened and what to do. Neither it nor `Debug` shows a secret, a code,
-/// a token or a raw body.
+/// [`kind`](Self::kind) says what failed. `Display` is one line with what happened and what to do.
+/// Neither `Display` nor `Debug` shows a secret, a code, a token or a raw body.
 ///
 /// # Examples
 ///
@@ -42,29 +43,30 @@ enum Cause {
     Registration(Error),
 }
 
-/// What went wrong on the way to a token.
+/// The kind of an [`OAuthError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OAuthErrorKind {
-    /// The client cannot be used as it was granted; nothing was sent.
+    /// The client cannot be used with what the server granted. Nothing was sent.
     Client,
-    /// The URL of an endpoint cannot be used; nothing was sent.
+    /// The URL of an endpoint cannot be used. Nothing was sent to it.
     Endpoint,
-    /// The callback listener cannot be used; nothing was sent.
+    /// The callback listener cannot be used. Nothing was sent.
     Listener,
-    /// The callback does not belong to this authorization. Do not trust it: go on waiting, or begin
-    /// again.
+    /// The callback does not belong to this authorization. Do not trust it; continue to wait, or
+    /// start a new authorization.
     Callback,
-    /// The server refused: at the authorization endpoint, where the user may have denied, or at the
-    /// token endpoint.
+    /// The user denied access, or the authorization or token endpoint refused the request;
+    /// [`OAuthError::refusal`] has the server's error.
     Refused,
-    /// There was no response.
+    /// No response arrived.
     Transport,
-    /// A success response without a readable token; a token may have been issued.
+    /// A success response cannot be read. A token may have been issued, and is lost.
     Unreadable,
-    /// The metadata of a server or a resource cannot be read or trusted.
+    /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
-    /// The registration before it failed.
+    /// The registration failed, or its store or the configuration cannot be used;
+    /// [`OAuthError::registration`] has the error with its outcome.
     Registration,
 }
 
@@ -83,19 +85,19 @@ impl OAuthError {
         Self(Box::new(Inner { kind: OAuthErrorKind::Transport, cause }))
     }
 
-    /// The same problem under another kind.
+    /// Returns this error with another kind.
     pub(super) fn with_kind(mut self, kind: OAuthErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> OAuthErrorKind {
         self.0.kind
     }
 
-    /// Returns the server's refusal, or `None` if it did not refuse.
+    /// Returns the server's error response, or `None` if the server did not refuse.
     #[must_use]
     pub fn refusal(&self) -> Option<&TokenError> {
         match &self.0.cause {
@@ -104,7 +106,8 @@ impl OAuthError {
         }
     }
 
-    /// Returns the error of the registration that failed. It may hold a client that was registered.
+    /// Returns the error of the registration, or `None` if it is another error. A client may have
+    /// been registered: see [`Error::outcome`].
     #[must_use]
     pub fn registration(&self) -> Option<&Error> {
         match &self.0.cause {
@@ -124,9 +127,9 @@ impl OAuthError {
         }
     }
 
-    /// Returns whether the server no longer accepts the client: `invalid_client`.
+    /// Returns whether the server no longer accepts the client (`invalid_client`).
     ///
-    /// [`Client::with_registered`](crate::Client::with_registered) registers again then.
+    /// [`Client::with_registered`](crate::Client::with_registered) then registers another client.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
         self.refusal().is_some_and(|refusal| {
@@ -135,7 +138,7 @@ impl OAuthError {
         })
     }
 
-    /// Returns what to do now, in a sentence.
+    /// Returns a sentence that says what to do.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match &self.0.cause {
@@ -178,7 +181,7 @@ impl fmt::Display for OAuthError {
         match &self.0.cause {
             Cause::Refusal(refusal) => refusal.fmt(f)?,
             Cause::Transport(error) => error.fmt(f)?,
-            // It ends with what to do.
+            // Its message already says what to do.
             Cause::Registration(error) => return error.fmt(f),
             Cause::Problem(problem) => {
                 let what = match self.kind() {
@@ -220,17 +223,18 @@ impl From<StoreError> for OAuthError {
 }
 
 impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
-    /// One error for everything that a token request can come to, so that `?` converts it.
+    /// Converts every error of a token request, so that `?` works in a function that returns
+    /// [`OAuthError`].
     fn from(error: RequestTokenError<OAuthError, BasicErrorResponse>) -> Self {
         match error {
             RequestTokenError::Request(error) => error,
-            // Redacted before it was given to that crate.
+            // `http` redacts the response before it passes it to that crate.
             RequestTokenError::ServerResponse(refusal) => {
                 let code = ErrorCode::read(refusal.error().as_ref());
                 let description = refusal.error_description().cloned();
                 Self::refused(TokenError::new(code, description))
             }
-            // Their Debug and sources can quote the body.
+            // The `Debug` text and the sources of these errors can quote the body.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                 let problem = "it lacks members of a token answer";
                 Self::new(OAuthErrorKind::Unreadable, problem)

@@ -1,5 +1,6 @@
-//! Token requests, sent by the rules of a registration: no redirect, one deadline, a size cap,
-//! https alone, nothing secret in an error.
+//! [`Client`] as an HTTP client for the [`oauth2`] crate. A token request follows the rules of a
+//! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
+//! error.
 
 use std::pin::Pin;
 
@@ -28,32 +29,35 @@ impl<'c> AsyncHttpClient<'c> for Client {
     type Error = OAuthError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
 
-    /// Sends a token request. It is sent again by itself only where the server cannot have acted
-    /// on it: a code is good once, and a refresh token may be.
+    /// Sends a token request, and returns a response that the [`oauth2`] crate can parse: a token
+    /// response with the members it requires, or an OAuth error. Any other response is an
+    /// [`OAuthError`]. The success response to a request other than a token request, such as a
+    /// revocation, is returned unchanged.
     ///
-    /// What comes back is what the [`oauth2`] crate can read: a token answer with the members it
-    /// needs, or an OAuth error. Anything else is an error of this crate. The success answer to
-    /// another request, an introspection say, is handed on as it came.
+    /// The request is retried only if the server cannot have acted on it, because a code is valid
+    /// once, and a refresh token may be.
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let url = endpoint("token_endpoint", &parts.uri.to_string())?;
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
-            let sent = Zeroizing::new(body);
-            let response = self.send(parts.method, url, headers.clone(), &sent).await?;
+            let body = Zeroizing::new(body);
+            let response = self.send(parts.method, url, headers.clone(), &body).await?;
             if !response.status.is_success() {
-                return refusal_answer(&response, &refused(&response, &sent, &headers));
+                return error_response(&response, read_error(&response, &body, &headers));
             }
-            let asks_for_token =
-                form_urlencoded::parse(&sent).any(|(name, _)| name == "grant_type");
-            if asks_for_token { token_answer(&response, &sent, &headers) } else { whole(&response) }
+            if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
+                token_response(&response, &body, &headers)
+            } else {
+                unchanged_response(&response)
+            }
         })
     }
 }
 
 impl Client {
-    /// Sends a request that is no registration, by the same rules.
+    /// Sends a request other than a registration, under the same rules.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -62,7 +66,7 @@ impl Client {
         body: &[u8],
     ) -> Result<Response, OAuthError> {
         let transport = self.transport();
-        // For https, a proxy may be in use, which would carry what is in the clear elsewhere.
+        // A client with an https base URL may use a proxy, which would see the plain http request.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
             let problem =
                 "plain http is accepted only where this client's own base URL is plain http, too";
@@ -76,64 +80,66 @@ impl Client {
             }
             let url = &url;
             async move {
-                let sent = transport.attempt(self.http(), request, url, deadline).await;
-                sent.map(|response| (response, ()))
+                let result = transport.attempt(self.http(), request, url, deadline).await;
+                result.map(|response| (response, ()))
             }
         };
-        let sent = transport.send(attempt).await;
-        sent.map(|(response, ())| response).map_err(|failure| {
+        let result = transport.send(attempt).await;
+        result.map(|(response, ())| response).map_err(|failure| {
             let endpoint = url.to_string();
             OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
         })
     }
 }
 
-/// A refusal in the form that the `oauth2` crate reads, where it has one.
-fn refusal_answer(response: &Response, refused: &TokenError) -> Result<HttpResponse, OAuthError> {
-    // What else comes with another status, such as how long to wait, that crate would drop.
-    let is_usual = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
-    let Some(code) = refused.code().filter(|_| is_usual) else {
-        return Err(OAuthError::refused(refused.clone()));
+/// Returns an OAuth error response (RFC 6749 section 5.2) in the form that the `oauth2` crate
+/// requires. Any other error response is an [`OAuthError`], because that crate would drop its
+/// status and `Retry-After`.
+fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse, OAuthError> {
+    let is_standard = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
+    let Some(code) = error.code().filter(|_| is_standard) else {
+        return Err(OAuthError::refused(error));
     };
-    let json = json!({"error": code.as_str(), "error_description": refused.description()});
+    let json = json!({"error": code.as_str(), "error_description": error.description()});
     Ok(json_response(response.status.as_u16(), &json))
 }
 
-/// A success answer of the token endpoint in the form that the `oauth2` crate reads.
-fn token_answer(
+/// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
+fn token_response(
     response: &Response,
-    sent: &[u8],
-    headers: &HeaderMap,
+    request_body: &[u8],
+    request_headers: &HeaderMap,
 ) -> Result<HttpResponse, OAuthError> {
-    check_whole(response)?;
+    check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
         return Err(unreadable_error("it is no JSON object"));
     };
-    // Some servers refuse with 200.
-    let is_refusal = members.get("error").is_some_and(Value::is_string);
-    let Some(members) = token_members(members) else {
-        return Err(if is_refusal {
-            OAuthError::refused(refused(response, sent, headers))
+    // Some servers send an error with status 200.
+    let is_error = members.get("error").is_some_and(Value::is_string);
+    let Some(members) = normalize_token_members(members) else {
+        return Err(if is_error {
+            OAuthError::refused(read_error(response, request_body, request_headers))
         } else {
             unreadable_error("it has no access_token")
         });
     };
-    // RFC 6749 section 5.1 has 200; a server that says 201 has issued a token all the same.
+    // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
+    // responds with 201 has issued a token too.
     Ok(json_response(200, &Value::Object(members)))
 }
 
-/// The answer to another request than one for a token, such as a revocation.
-fn whole(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_whole(response)?;
-    let mut handed_on = HttpResponse::new(response.body.to_vec());
-    *handed_on.status_mut() = response.status;
+/// Returns the success response to a request that is not a token request, such as a revocation.
+fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(response)?;
+    let mut unchanged = HttpResponse::new(response.body.to_vec());
+    *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
-        handed_on.headers_mut().insert(CONTENT_TYPE, value.clone());
+        unchanged.headers_mut().insert(CONTENT_TYPE, value.clone());
     }
-    Ok(handed_on)
+    Ok(unchanged)
 }
 
-fn check_whole(response: &Response) -> Result<(), OAuthError> {
+fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
@@ -143,16 +149,16 @@ fn check_whole(response: &Response) -> Result<(), OAuthError> {
     Err(unreadable_error(&problem))
 }
 
-/// What the server says, without what it may quote of the request.
-fn refused(response: &Response, sent: &[u8], headers: &HeaderMap) -> TokenError {
-    let basic = basic_secret(headers);
-    let form: Vec<_> = form_urlencoded::parse(sent).collect();
+/// Reads an error response, and masks the secrets of the request, which the server may quote.
+fn read_error(response: &Response, request_body: &[u8], request_headers: &HeaderMap) -> TokenError {
+    let basic = basic_secret(request_headers);
+    let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::of(&ApiError::of(response, &Redactor::with_secrets(secrets)))
+    TokenError::from_api_error(&ApiError::of(response, &Redactor::with_secrets(secrets)))
 }
 
-/// What of a request may be shown; any other field may be a credential.
+/// The form fields of a request that may be shown. Any other field may be a credential.
 const PUBLIC_FIELDS: &[&str] = &[
     "audience",
     "client_id",
@@ -172,7 +178,7 @@ fn basic_secret(headers: &HeaderMap) -> Option<String> {
     let header = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let decoded = String::from_utf8(BASE64_STANDARD.decode(header).ok()?).ok()?;
     let (_, secret) = decoded.split_once(':')?;
-    // In front of a `=`, it is the name of a parameter.
+    // The secret is form-encoded. Parsed as a form, it is the name of a parameter without a value.
     let (secret, _) = form_urlencoded::parse(secret.as_bytes()).next()?;
     Some(secret.into_owned())
 }
@@ -182,9 +188,9 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// The members of a token response, read as leniently as a registration: what was issued must not
-/// be lost for a slip in another member. `None` without an access token.
-fn token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
+/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
+/// token. Returns `None` without an access token.
+fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {
         members.insert("token_type".to_owned(), "bearer".into());

@@ -1,4 +1,4 @@
-//! Using a registration that the server may no longer accept.
+//! [`Client::with_registered`], which replaces a client that the server no longer accepts.
 
 use super::error::OAuthError;
 use crate::{
@@ -6,17 +6,21 @@ use crate::{
 };
 
 impl Client {
-    /// Does `work` with the registered client; where the server answers `invalid_client`, registers
-    /// anew and does it once more.
+    /// Calls `work` with the registered client, and returns its result; if it fails with
+    /// `invalid_client`, registers another client and calls `work` once more.
     ///
-    /// The client comes from [`register_once`](Self::register_once). One that was registered in this
-    /// very call is not replaced, nor one whose predecessor was given up so within the last hour,
-    /// since the next would fare no better: a server that refuses every client would be given one
-    /// at each call. One that a person entered is never replaced.
+    /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
+    /// call registered it, or if another client for the same metadata was rejected within the last
+    /// hour: a server that rejects every client would otherwise get a new one at each call.
+    /// Imported credentials ([`RegistrationStoreExt::import`]) are never replaced.
     ///
     /// # Errors
     ///
-    /// That of `work`, or [`OAuthErrorKind::Registration`](super::OAuthErrorKind::Registration).
+    /// Returns the error of `work`, or [`OAuthErrorKind::Registration`] if no client could be
+    /// registered, read or saved; [`OAuthError::registration`] then has the outcome.
+    ///
+    /// [`RegistrationStoreExt::import`]: crate::RegistrationStoreExt::import
+    /// [`OAuthErrorKind::Registration`]: super::OAuthErrorKind::Registration
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Where an authorization server is.
+//! [`AuthorizationServer`]: the endpoints and the issuer of a server.
 
 use reqwest::Url;
 
@@ -19,19 +19,18 @@ use crate::url;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServer {
-    /// The name of the server, compared with the `iss` of its answers (RFC 9207); `None` where it
-    /// is not known.
+    /// The issuer identifier, which the `iss` parameter of a callback must match (RFC 9207); `None`
+    /// if it is not known, and then `iss` is not checked.
     pub issuer: Option<String>,
-    /// Where users log in and allow.
+    /// The URL at which users log in and allow access.
     pub authorization_endpoint: String,
-    /// Where codes and refresh tokens become access tokens.
+    /// The URL at which a client exchanges codes and refresh tokens for access tokens.
     pub token_endpoint: String,
-    /// Where clients register, for
-    /// [`ClientBuilder::registration_endpoint`](crate::ClientBuilder::registration_endpoint);
-    /// `None` where it is not known.
+    /// The URL at which clients register, or `None` if it is not known. Pass it to
+    /// [`ClientBuilder::registration_endpoint`](crate::ClientBuilder::registration_endpoint).
     pub registration_endpoint: Option<String>,
-    /// Whether each answer of the authorization endpoint has an `iss` (RFC 9207 section 3), so
-    /// that one without is refused.
+    /// Whether the server adds `iss` to every callback (RFC 9207 section 3). If so, a callback
+    /// without `iss` is refused.
     pub authorization_response_iss_parameter_supported: bool,
 }
 
@@ -39,14 +38,14 @@ impl AuthorizationServer {
     /// Returns Poggio's documented endpoints: `https://poggio.io/app/oauth/authorize` and
     /// `https://api.poggio.io/v1/oauth/token`.
     ///
-    /// Its issuer is not documented, and so the `iss` of its answers is not checked;
-    /// [`Client::discover`](crate::Client::discover) finds it.
+    /// The issuer is not documented, so the `iss` of a callback is not checked. Use
+    /// [`Client::discover`](crate::Client::discover) to find the issuer.
     #[must_use]
     pub fn poggio() -> Self {
         Self::new("https://poggio.io/app/oauth/authorize", "https://api.poggio.io/v1/oauth/token")
     }
 
-    /// Returns a server with these endpoints, of which nothing else is known.
+    /// Returns a server with these two endpoints and no issuer.
     pub fn new(
         authorization_endpoint: impl Into<String>,
         token_endpoint: impl Into<String>,
@@ -60,28 +59,28 @@ impl AuthorizationServer {
         }
     }
 
-    /// Sets where users log in.
+    /// Sets the URL at which users log in.
     #[must_use]
     pub fn with_authorization_endpoint(mut self, url: impl Into<String>) -> Self {
         self.authorization_endpoint = url.into();
         self
     }
 
-    /// Sets where tokens are to be had.
+    /// Sets the URL of the token endpoint.
     #[must_use]
     pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = url.into();
         self
     }
 
-    /// Sets the name that the server has in its answers.
+    /// Sets the issuer identifier, so that the `iss` of a callback is checked.
     #[must_use]
     pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// The authorization and token endpoints, which are https or on this machine.
+    /// Returns the authorization endpoint and the token endpoint as URLs.
     pub(super) fn endpoints(&self) -> Result<(Url, Url), OAuthError> {
         Ok((
             endpoint("authorization_endpoint", &self.authorization_endpoint)?,
@@ -90,7 +89,7 @@ impl AuthorizationServer {
     }
 }
 
-/// A URL that may be sent to, by the name of the setting or member that has it.
+/// Parses an endpoint, which must be https or on a loopback host; `name` is for the error.
 pub(super) fn endpoint(name: &str, url: &str) -> Result<Url, OAuthError> {
     url::endpoint(url)
         .map_err(|problem| OAuthError::new(OAuthErrorKind::Endpoint, format!("{name}: {problem}")))

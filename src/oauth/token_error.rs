@@ -1,4 +1,4 @@
-//! The refusal of an authorization or token endpoint.
+//! [`TokenError`], the error response of an authorization or token endpoint.
 
 use std::{error, fmt, time::Duration};
 
@@ -6,8 +6,8 @@ use reqwest::StatusCode;
 
 use crate::{error::ApiError, response::ErrorCode};
 
-/// The refusal of an authorization or token endpoint, whatever its form: RFC 6749 JSON, FastAPI's
-/// list of problems, a page.
+/// An error response of an authorization or token endpoint, in any form: RFC 6749 JSON, FastAPI's
+/// list of problems, or an HTML page.
 #[derive(Clone, Debug)]
 pub struct TokenError {
     code: Option<ErrorCode>,
@@ -21,7 +21,7 @@ impl TokenError {
         Self { code, description, status: None, retry_after: None }
     }
 
-    pub(super) fn of(error: &ApiError) -> Self {
+    pub(super) fn from_api_error(error: &ApiError) -> Self {
         Self {
             code: error.code(),
             description: error.description().map(str::to_owned),
@@ -30,26 +30,27 @@ impl TokenError {
         }
     }
 
-    /// Returns the OAuth error code, such as `invalid_grant` or `access_denied`.
+    /// Returns the OAuth error code, such as `invalid_grant` or `access_denied`, if the response
+    /// has one.
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
         self.code.as_ref()
     }
 
-    /// Returns what the server says of it, on one line, with what looks like a credential masked.
+    /// Returns the server's description on one line. Text that looks like a credential is masked.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// Returns the status of the answer; `None` for an OAuth error with 400 or 401, whose code says
-    /// all.
+    /// Returns the HTTP status, or `None` for an error in a callback and for an OAuth error with
+    /// status 400 or 401, whose code says everything.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// Returns how long the server asks to wait.
+    /// Returns how long the server asks to wait before the next request (`Retry-After`).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after

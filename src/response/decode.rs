@@ -17,6 +17,7 @@ use super::{
     additional::AdditionalMembers,
     client_information::{ClientInformation, SecretExpiry},
     field_warning::FieldWarning,
+    member::Member,
     received::{BYTE_ORDER_MARK, Truncated},
 };
 use crate::{
@@ -57,15 +58,15 @@ impl DecodeError {
 impl<'de> Deserialize<'de> for ClientInformation {
     /// Reads RFC 7591 JSON, as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members::default())
+        deserializer.deserialize_map(Object)
     }
 }
 
 /// The members of a client as they arrived.
 #[derive(Default)]
 struct Members {
-    /// Those of the contract, in its order; `null` if a member is missing.
-    known: [Value; CREDENTIALS.len() + MetadataField::ALL.len()],
+    /// Those of the contract, in its order.
+    known: [Member; CREDENTIALS.len() + MetadataField::ALL.len()],
     additional: Map<String, Value>,
     warnings: Vec<FieldWarning>,
 }
@@ -92,11 +93,10 @@ impl<'de> Deserialize<'de> for Name {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                let credential = || CREDENTIALS.iter().position(|known| *known == name);
                 let metadata = MetadataField::from_name(name).map(metadata_index);
-                Ok(metadata
-                    .or_else(credential)
-                    .map_or_else(|| Name::Other(name.into()), Name::Known))
+                let index =
+                    metadata.or_else(|| CREDENTIALS.iter().position(|known| *known == name));
+                Ok(index.map_or_else(|| Name::Other(name.into()), Name::Known))
             }
         }
 
@@ -108,32 +108,37 @@ fn metadata_index(field: MetadataField) -> usize {
     CREDENTIALS.len() + field as usize
 }
 
-impl<'de> Visitor<'de> for Members {
+struct Object;
+
+impl<'de> Visitor<'de> for Object {
     type Value = ClientInformation;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with a client_id")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
         while let Some(name) = map.next_key()? {
-            let value = map.next_value()?;
             match name {
                 Name::Known(index) => {
-                    self.known.get_mut(index).map(|known| *known = value);
+                    let member = map.next_value()?;
+                    if let Some(known) = members.known.get_mut(index) {
+                        *known = member;
+                    }
                 }
                 Name::Other(name) => {
-                    self.additional.insert(name, value);
+                    members.additional.insert(name, map.next_value()?);
                 }
             }
         }
-        self.client().ok_or_else(|| A::Error::custom("no client_id"))
+        members.client().ok_or_else(|| A::Error::custom("no client_id"))
     }
 }
 
 impl Members {
     /// The client, or `None` without a `client_id`.
-    fn client(mut self) -> Option<ClientInformation> {
+    fn client(&mut self) -> Option<ClientInformation> {
         let client_id = self.text("client_id", 0)?;
         let client_secret = self.text("client_secret", 1).map(ClientSecret::from);
         let client_id_issued_at = self.time("client_id_issued_at", 2);
@@ -152,8 +157,8 @@ impl Members {
             client_secret,
             auth_method_stated,
             metadata,
-            additional: AdditionalMembers(self.additional),
-            warnings: self.warnings,
+            additional: AdditionalMembers(mem::take(&mut self.additional)),
+            warnings: mem::take(&mut self.warnings),
             response: None,
         })
     }
@@ -184,7 +189,7 @@ impl Members {
         (metadata, is_stated)
     }
 
-    fn take(&mut self, index: usize) -> Value {
+    fn take(&mut self, index: usize) -> Member {
         self.known.get_mut(index).map(mem::take).unwrap_or_default()
     }
 
@@ -195,32 +200,33 @@ impl Members {
     /// A string that is not empty.
     fn text(&mut self, name: &str, index: usize) -> Option<String> {
         match self.take(index) {
-            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
-            Value::Null => None,
-            other => self.odd(name, "a string", other),
+            Member::Text(text) => Some(text).filter(|text| !text.is_empty()),
+            Member::Absent => None,
+            other => self.odd(name, "a string", other.into()),
         }
     }
 
     /// A time in seconds: an integer, a number with a fraction, or a string of either.
     fn time(&mut self, name: &str, index: usize) -> Option<DateTime<Utc>> {
-        let value = self.take(index);
-        let seconds = match &value {
-            Value::Null => return None,
-            Value::String(text) if text.trim().is_empty() => return None,
-            Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
-            Value::String(text) => {
+        let member = self.take(index);
+        let seconds = match &member {
+            Member::Absent => return None,
+            Member::Text(text) if text.trim().is_empty() => return None,
+            Member::Integer(seconds) => Some(*seconds),
+            Member::Text(text) => {
                 let text = text.trim();
                 text.parse().ok().or_else(|| whole(text.parse().ok()?))
             }
-            _ => None,
+            Member::Other(value) => value.as_f64().and_then(whole),
+            Member::Strings(_) => None,
         };
         let Some(seconds) = seconds else {
-            return self.odd(name, "a number of seconds", value);
+            return self.odd(name, "a number of seconds", member.into());
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
             self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
-            self.additional.insert(name.to_owned(), value);
+            self.additional.insert(name.to_owned(), member.into());
         }
         time
     }
@@ -229,35 +235,35 @@ impl Members {
     fn list(&mut self, field: MetadataField) -> Vec<String> {
         let name = field.as_str();
         match self.take(metadata_index(field)) {
-            Value::Null => Vec::new(),
-            Value::String(text) if text.is_empty() => Vec::new(),
-            Value::Array(entries) => self.strings(name, entries),
-            other => self.odd(name, "a list", other).unwrap_or_default(),
+            Member::Strings(mut strings) => {
+                strings.retain(|entry| !entry.is_empty());
+                strings
+            }
+            Member::Absent => Vec::new(),
+            Member::Text(text) if text.is_empty() => Vec::new(),
+            Member::Other(Value::Array(entries)) => self.strings(name, entries),
+            other => self.odd(name, "a list", other.into()).unwrap_or_default(),
         }
     }
 
     /// A scope as a string, or as a list of its parts.
     fn scope(&mut self) -> Option<String> {
-        let (name, index) = (MetadataField::Scope.as_str(), metadata_index(MetadataField::Scope));
-        match self.take(index) {
-            Value::Array(entries) => {
-                let scope = self.strings(name, entries).join(" ");
-                Some(scope).filter(|scope| !scope.is_empty())
-            }
-            other => {
-                self.known.get_mut(index).map(|known| *known = other);
-                self.text(name, index)
-            }
+        let index = metadata_index(MetadataField::Scope);
+        if let Some(Member::Strings(_) | Member::Other(Value::Array(_))) = self.known.get(index) {
+            let scope = self.list(MetadataField::Scope).join(" ");
+            return Some(scope).filter(|scope| !scope.is_empty());
         }
+        self.field(MetadataField::Scope)
     }
 
+    /// The strings of a list that has other entries. `null` entries are dropped without a warning.
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
         let is_odd = |entry: &Value| !entry.is_string() && !entry.is_null();
+        for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_odd(entry)) {
+            let message = format!("expected a string, found {}", kind(entry));
+            self.warnings.push(FieldWarning::new(format!("{name}[{i}]"), message));
+        }
         if entries.iter().any(is_odd) {
-            for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_odd(entry)) {
-                let message = format!("expected a string, found {}", kind(entry));
-                self.warnings.push(FieldWarning::new(format!("{name}[{i}]"), message));
-            }
             self.additional.insert(name.to_owned(), Value::Array(entries.clone()));
         }
         let strings = entries.into_iter().filter_map(|entry| match entry {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::{ResponseBuilderExt, StatusCode, Url, header::HeaderMap};
 
 use super::meta::ResponseMeta;
 use crate::redact::Redactor;
@@ -40,5 +40,15 @@ impl Response {
         ResponseMeta::new(self.status, &self.headers, redactor)
             .with_retry_after(self.retry_after)
             .with_attempts(self.attempts)
+    }
+
+    /// Returns the status and the body, which is shared, for the generated client to decode. The URL is
+    /// passed on, because reqwest parses a placeholder otherwise.
+    pub(crate) fn to_http(&self, url: Url) -> http::Response<Bytes> {
+        let response = http::Response::builder().url(url).body(self.body.clone());
+        // Not reached: nothing of this builder can be invalid.
+        let mut response = response.unwrap_or_default();
+        *response.status_mut() = self.status;
+        response
     }
 }

@@ -1,4 +1,4 @@
-//! What a store holds: a JSON document, with the version of its format.
+//! The JSON document of a store, and the claim of a caller that is registering.
 
 use std::time::Duration;
 
@@ -8,10 +8,14 @@ use serde_json::error::Category;
 use super::{record::Record, registration_store::Versioned};
 use crate::error::StoreError;
 
-/// The format that is written, and the only one that is read.
+/// The version of the document's format. Other versions are refused.
 const FORMAT: u64 = 1;
 
-/// The registrations of an application, oldest first, and who is registering.
+/// Larger documents are not read. No history of registrations comes near this size.
+pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
+
+/// The registrations of an application, oldest first, and the claim of the caller that is
+/// registering.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
@@ -21,43 +25,45 @@ pub(crate) struct Document {
     pub(super) registrations: Vec<Record>,
 }
 
-/// A caller's right to register, in a store without a lock.
+/// A caller's exclusive right to register, in a store without a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Claim {
-    /// Who: random, new for each claim, with the process in words.
-    pub(crate) owner: String,
-    /// For how long, counted by whoever waits, from when it first sees this claim.
-    pub(crate) term_seconds: u64,
+pub(super) struct Claim {
+    /// Unique for each claim. Starts with the process id, because error messages show it.
+    pub(super) owner: String,
+    /// How long the claim is valid. Each waiting caller counts from when it first sees the claim,
+    /// so that no clocks are compared.
+    pub(super) term_seconds: u64,
 }
 
 impl Claim {
-    /// What is left of a term when a request has taken as long as it may.
-    pub(crate) const CLAIM_SLACK: Duration = Duration::from_secs(10);
+    /// How much longer than the timeout of a call a claim is valid, so that the caller can save its
+    /// new client.
+    pub(super) const CLAIM_SLACK: Duration = Duration::from_secs(10);
 
-    /// Makes a claim for as long as a call may last, and what it takes to save its result.
-    pub(crate) fn new(timeout: Duration) -> Self {
-        let owner = format!("process {} ({})", std::process::id(), unique());
+    /// Creates a claim for a call with this timeout.
+    pub(super) fn new(timeout: Duration) -> Self {
+        let owner = format!("process {} ({})", std::process::id(), unique_id());
         Self { owner, term_seconds: timeout.saturating_add(Self::CLAIM_SLACK).as_secs() }
     }
 
-    pub(crate) fn term(&self) -> Duration {
+    pub(super) fn term(&self) -> Duration {
         Duration::from_secs(self.term_seconds)
     }
 }
 
-/// A name that no one else has made or will make, not even a copy of this machine.
-pub(crate) fn unique() -> String {
+/// Returns a random 128-bit identifier. It is unique even on two copies of one virtual machine.
+pub(super) fn unique_id() -> String {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
-        // No worse than nothing, where the system has no randomness to give.
+        // Not as unique, but better than failing if the system has no randomness.
         bytes = fastrand::u128(..).to_ne_bytes();
     }
     format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 #[derive(Deserialize)]
-struct Format {
+struct FormatVersion {
     format: u64,
 }
 
@@ -68,10 +74,10 @@ impl Default for Document {
 }
 
 impl Document {
-    /// Reads what a store holds; nothing is an empty document.
-    pub(crate) fn read(stored: Option<&Versioned>, place: &str) -> Result<Self, StoreError> {
+    /// Parses the content of a store. Returns an empty document for an empty store.
+    pub(crate) fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
-        // Messages of the JSON library are not shown: they can quote a value.
+        // Messages of serde_json are not shown, because they can quote a secret.
         let damaged = |error: serde_json::Error| {
             let (line, column) = (error.line(), error.column());
             let how = match error.classify() {
@@ -79,23 +85,23 @@ impl Document {
                 Category::Syntax | Category::Io => "it is no JSON",
                 Category::Data => "a member is not as it was written",
             };
-            StoreError::damaged(place, format!("{how}, at line {line}, column {column}"))
+            StoreError::damaged(store_name, format!("{how}, at line {line}, column {column}"))
         };
-        let Format { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
+        let FormatVersion { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
         if format != FORMAT {
-            return Err(StoreError::unknown_format(place, format, FORMAT));
+            return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
         let document: Self = serde_json::from_str(stored.expose()).map_err(damaged)?;
         if document.registrations.iter().any(Record::is_in_keyring) {
-            return Err(StoreError::in_keyring(place));
+            return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
     }
 
-    /// The document as text, with secrets in the clear.
-    pub(crate) fn write(&self, place: &str) -> Result<Versioned, StoreError> {
+    /// Returns the document as JSON, with its secrets in the clear.
+    pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
         let mut text = serde_json::to_string_pretty(self).map_err(|_| {
-            StoreError::new("its registrations cannot be written as JSON").at(place)
+            StoreError::new("its registrations cannot be written as JSON").at(store_name)
         })?;
         text.push('\n');
         Ok(Versioned::new(text, ""))

@@ -1,10 +1,12 @@
-//! A store in a file, for everything that runs on this machine.
+//! A store in a file, for the processes of one machine. Reading, locking and replacing the file are
+//! in the submodules.
 //!
-//! * Reading needs no lock: the file is replaced whole, by a rename.
-//! * Writing is under a lock of the operating system, on a file of its own beside it, which is
-//!   freed when its holder dies.
-//! * Before a registration, room on the disk is taken for what will be written after it.
-//! * What can be read by others, is no plain file, or cannot be read is refused and left alone.
+//! * A read needs no lock, because a write replaces the file by a rename.
+//! * A write holds a lock of the operating system on a separate file, which the system releases if
+//!   its holder dies.
+//! * Before a registration, disk space is reserved for the write that follows it.
+//! * A file that other users can use, that is not a regular file, or that cannot be read is refused
+//!   and not changed.
 
 mod access;
 mod lock;
@@ -25,16 +27,18 @@ use self::{
     paths::{FileError, Paths},
 };
 use super::registration_store::{
-    RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult,
+    RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult, is_valid_name,
 };
 use crate::error::{ConfigError, Error, StoreError};
 
-/// Keeps the registrations of an application in a file: for threads, processes and containers
-/// that share its folder.
+/// A store in a file, for the threads, processes and containers that share its folder.
 ///
-/// On Unix the file has mode 0600, its folder 0700 where this makes it, and a file that others can
-/// use is refused; elsewhere they have what their folder gives them, and nothing is checked. Beside
-/// the file lies its lock, `<file>.lock`, and while it is written `<file>.new`.
+/// On Unix, the file has mode 0600, and a folder that this store creates has mode 0700. A file that
+/// other users can use is refused. On other systems, file and folder have the permissions that they
+/// inherit, and nothing is checked.
+///
+/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. Its
+/// [siblings](RegistrationStore::sibling) are `<file stem>.<name>.json` in the same folder.
 ///
 /// # Examples
 ///
@@ -61,38 +65,38 @@ use crate::error::{ConfigError, Error, StoreError};
 #[derive(Clone)]
 pub struct FileStore {
     paths: Arc<Paths>,
-    /// The lock, while a caller of this store has it: a write that is under way keeps it, even
-    /// where its caller has gone.
-    held: Arc<Mutex<Weak<LockGuard>>>,
+    /// The lock, if a caller of this store holds it. A write keeps it alive until it is done, even
+    /// if its caller is dropped.
+    lock: Arc<Mutex<Weak<LockGuard>>>,
 }
 
 impl FileStore {
-    /// Returns the store in the file at `path`; neither the file nor its folder has to be there.
+    /// Returns the store in the file at `path`. Neither the file nor its folder has to exist.
     ///
-    /// A relative path is taken from the current folder as it is now.
+    /// A relative path is resolved against the current directory now.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where the path names no file.
+    /// [`Error::Config`] if the path has no file name.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::at(path.as_ref())
+        Self::from_path(path.as_ref())
             .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
     }
 
-    /// Returns the store of an application in the platform's configuration folder, such as
+    /// Returns the store of an application in the user's configuration folder:
     /// `~/.config/poggio/acme-sync.json` on Linux, `~/Library/Application Support/poggio/…` on
     /// macOS, `%APPDATA%\poggio\…` on Windows.
     ///
-    /// `name` is the application's own: letters, digits, `-`, `_` and `.`, not a dot first.
+    /// `name` identifies your application. It consists of ASCII letters, digits, `-`, `_` and `.`,
+    /// and does not start with a dot.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where the name has other characters, or where the platform names no such
+    /// [`Error::Config`] if the name contains other characters, or if the user has no configuration
     /// folder.
     pub fn for_app(name: &str) -> Result<Self, Error> {
         const SETTING: &str = "FileStore::for_app";
-        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_allowed) {
+        if !is_valid_name(name) {
             let problem = "the name has to be letters, digits, - _ and dots, not a dot first; name \
                  the application as in acme-sync";
             return Err(ConfigError::new(SETTING, problem).into());
@@ -102,41 +106,54 @@ impl FileStore {
                  FileStore::new";
             return Err(ConfigError::new(SETTING, problem).into());
         };
-        Self::at(&folder.join("poggio").join(format!("{name}.json")))
+        Self::from_path(&folder.join("poggio").join(format!("{name}.json")))
             .map_err(|problem| ConfigError::new(SETTING, problem).into())
     }
 
-    fn at(path: &Path) -> Result<Self, String> {
-        let ends_in_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-        let named = path.file_name().filter(|_| !ends_in_folder);
-        let Some(name) = named else {
+    fn from_path(path: &Path) -> Result<Self, String> {
+        let is_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        let Some(name) = path.file_name().filter(|_| !is_folder) else {
             return Err(format!("{:?} names no file; add a file's name to it", path.display()));
         };
         let file = std::path::absolute(path).map_err(|error| error.to_string())?;
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
-        let beside = |end: &str| {
+        let with_suffix = |suffix: &str| {
             let mut name = name.to_owned();
-            name.push(end);
+            name.push(suffix);
             folder.join(name)
         };
-        let paths = Paths { lock: beside(".lock"), new: beside(".new"), file, folder };
-        Ok(Self { paths: Arc::new(paths), held: Arc::default() })
+        let paths = Paths { lock: with_suffix(".lock"), temp: with_suffix(".new"), file, folder };
+        Ok(Self { paths: Arc::new(paths), lock: Arc::default() })
     }
 
-    /// Returns the file's path.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.paths.file
     }
 
-    /// Runs blocking work where it does not hold up the runtime.
-    async fn blocking<T: Send + 'static>(
+    /// Returns the store in `<file stem>.<name>.json` in the same folder.
+    pub(super) fn sibling_file(&self, name: &str) -> Option<Self> {
+        if !is_valid_name(name) {
+            return None;
+        }
+        let mut file_name = self.paths.file.file_stem()?.to_owned();
+        file_name.push(format!(".{name}.json"));
+        Self::from_path(&self.paths.folder.join(file_name)).ok()
+    }
+
+    /// Returns the lock, if a caller of this store holds it. A write keeps it until it is done.
+    pub(super) fn current_lock(&self) -> Option<Arc<LockGuard>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Paths) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let paths = Arc::clone(&self.paths);
         match tokio::task::spawn_blocking(move || work(&paths)).await {
-            Ok(done) => done.map_err(|failure| failure.at(&self.name())),
+            Ok(result) => result.map_err(|error| error.into_store_error(&self.name())),
             Err(_) => {
                 Err(StoreError::new("was interrupted: the runtime is shutting down")
                     .at(&self.name()))
@@ -144,35 +161,24 @@ impl FileStore {
         }
     }
 
-    /// The lock, where a caller of this store has it: for a write that goes on when its caller has
-    /// gone.
-    #[cfg(feature = "keyring")]
-    pub(super) fn held(&self) -> Option<StoreLock> {
-        self.held_lock().map(|held| Box::new(held) as StoreLock)
-    }
-
-    fn held_lock(&self) -> Option<Arc<LockGuard>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
-    }
-
-    async fn locked(&self, wait: Duration) -> Result<Arc<LockGuard>, StoreError> {
-        // What a clock cannot hold is no bound.
-        let end = Instant::now().checked_add(wait);
+    async fn acquire_lock(&self, wait: Duration) -> Result<Arc<LockGuard>, StoreError> {
+        // A value too large for `Instant` means no timeout.
+        let deadline = Instant::now().checked_add(wait);
         let mut pause = Duration::from_millis(1);
         loop {
-            if let Some(held) = self.blocking(lock::try_take).await? {
-                let held = Arc::new(held);
-                let mut known = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                *known = Arc::downgrade(&held);
-                return Ok(held);
+            if let Some(guard) = self.run_blocking(lock::try_lock).await? {
+                let guard = Arc::new(guard);
+                let mut current = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::downgrade(&guard);
+                return Ok(guard);
             }
-            if end.is_some_and(|end| Instant::now() >= end) {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 let who = format!("another process or task holds {}", self.paths.lock.display());
                 return Err(StoreError::busy(&self.name(), who, wait));
             }
             let jitter = fastrand::f64().mul_add(0.5, 0.75);
             let next = Instant::now() + pause.mul_f64(jitter);
-            tokio::time::sleep_until(end.map_or(next, |end| next.min(end))).await;
+            tokio::time::sleep_until(deadline.map_or(next, |deadline| next.min(deadline))).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
     }
@@ -180,7 +186,7 @@ impl FileStore {
 
 impl RegistrationStore for FileStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        Box::pin(self.blocking(access::read))
+        Box::pin(self.run_blocking(access::read))
     }
 
     fn write<'a>(
@@ -190,28 +196,28 @@ impl RegistrationStore for FileStore {
     ) -> StoreFuture<'a, WriteResult> {
         let text = Versioned::new(text.to_owned(), "");
         let expected = expected.cloned();
-        let held = self.held_lock();
-        Box::pin(self.blocking(move |paths| {
-            let reserve = held.as_ref().and_then(|held| {
-                held.reserve.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let guard = self.current_lock();
+        Box::pin(self.run_blocking(move |paths| {
+            let reserved = guard.as_ref().and_then(|guard| {
+                guard.reserved.lock().unwrap_or_else(PoisonError::into_inner).take()
             });
-            let written = replace::replace(paths, reserve, text.expose(), expected.as_ref());
-            // Not before: the lock is kept where the caller has gone.
-            drop(held);
-            written
+            let result = replace::replace(paths, reserved, text.expose(), expected.as_ref());
+            // Only now: the caller may have been dropped, and its lock with it.
+            drop(guard);
+            result
         }))
     }
 
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
-        Box::pin(async move { Ok(Some(Box::new(self.locked(wait).await?) as StoreLock)) })
+        Box::pin(async move { Ok(Some(Box::new(self.acquire_lock(wait).await?) as StoreLock)) })
     }
 
     fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
-        let held = self.held_lock();
-        Box::pin(self.blocking(move |paths| {
+        let guard = self.current_lock();
+        Box::pin(self.run_blocking(move |paths| {
             let file = replace::reserve(paths)?;
-            if let Some(held) = &held {
-                *held.reserve.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            if let Some(guard) = &guard {
+                *guard.reserved.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
             }
             Ok(())
         }))
@@ -219,6 +225,10 @@ impl RegistrationStore for FileStore {
 
     fn name(&self) -> String {
         self.paths.file.display().to_string()
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        Some(Arc::new(self.sibling_file(name)?))
     }
 }
 

@@ -1,25 +1,33 @@
-//! What was asked, in a form that two askings for the same client share.
+//! Decides whether two sets of metadata request the same client.
+
+use serde_json::{Map, Value};
 
 use crate::{
     metadata::{ClientMetadata, MetadataField},
     url,
 };
 
-/// The values of every field, where their order does not matter.
+/// The values of every metadata field. Equal if the metadata differ only in the order of lists, in
+/// unset versus empty fields, or in the port of a loopback redirect URI (RFC 8252 section 7.3).
+/// Additional members are compared as JSON.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<Vec<String>>);
+pub(super) struct Fingerprint {
+    fields: Vec<Vec<String>>,
+    additional: Map<String, Value>,
+}
 
 impl Fingerprint {
     pub(super) fn of(metadata: &ClientMetadata) -> Self {
-        Self(MetadataField::ALL.iter().map(|field| values(*field, metadata)).collect())
+        let fields = MetadataField::ALL.iter().map(|field| sorted_values(*field, metadata));
+        Self { fields: fields.collect(), additional: metadata.additional.clone() }
     }
 }
 
-fn values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
-    let given = metadata.values(field).into_iter().filter(|value| !value.is_empty());
+fn sorted_values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
+    let values = metadata.values(field).into_iter().filter(|value| !value.is_empty());
     let mut values: Vec<_> = match field {
-        MetadataField::RedirectUris => given.map(url::without_port).collect(),
-        _ => given.map(str::to_owned).collect(),
+        MetadataField::RedirectUris => values.map(url::without_port).collect(),
+        _ => values.map(str::to_owned).collect(),
     };
     values.sort_unstable();
     values
@@ -29,36 +37,36 @@ fn values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn asked(uris: &[&str]) -> ClientMetadata {
+    fn with_redirect_uris(uris: &[&str]) -> ClientMetadata {
         uris.iter().fold(ClientMetadata::new(), |metadata, uri| metadata.with_redirect_uri(*uri))
     }
 
-    fn same(a: &ClientMetadata, b: &ClientMetadata) -> bool {
+    fn is_same(a: &ClientMetadata, b: &ClientMetadata) -> bool {
         Fingerprint::of(a) == Fingerprint::of(b)
     }
 
     #[test]
-    fn the_order_of_lists_does_not_matter_and_their_entries_do() {
-        let one = asked(&["https://a.example/", "https://b.example/"])
+    fn fingerprint_ignores_the_order_of_lists_only() {
+        let one = with_redirect_uris(&["https://a.example/", "https://b.example/"])
             .with_scope("read write")
             .with_contacts(["a@a.example", "b@b.example"])
             .with_grant_types(["authorization_code", "refresh_token"]);
-        let other = asked(&["https://b.example/", "https://a.example/"])
+        let other = with_redirect_uris(&["https://b.example/", "https://a.example/"])
             .with_scope("write  read")
             .with_contacts(["b@b.example", "a@a.example"])
             .with_grant_types(["refresh_token", "authorization_code"]);
-        assert!(same(&one, &other));
+        assert!(is_same(&one, &other));
 
-        assert!(!same(&one, &one.clone().with_scope("read")));
-        assert!(!same(&one, &one.clone().with_contacts(["a@a.example"])));
-        assert!(!same(&one, &one.clone().with_redirect_uri("https://a.example/")));
-        assert!(!same(&one, &one.clone().with_client_name("Acme")));
-        assert!(!same(&one, &one.clone().with_token_endpoint_auth_method("none")));
+        assert!(!is_same(&one, &one.clone().with_scope("read")));
+        assert!(!is_same(&one, &one.clone().with_contacts(["a@a.example"])));
+        assert!(!is_same(&one, &one.clone().with_redirect_uri("https://a.example/")));
+        assert!(!is_same(&one, &one.clone().with_client_name("Acme")));
+        assert!(!is_same(&one, &one.clone().with_token_endpoint_auth_method("none")));
     }
 
     #[test]
-    fn every_field_counts() {
-        let plain = asked(&["https://a.example/"]);
+    fn fingerprint_depends_on_every_field() {
+        let plain = with_redirect_uris(&["https://a.example/"]);
         for field in MetadataField::ALL {
             let mut json = serde_json::to_value(&plain).unwrap();
             json[field.as_str()] = match json.get(field.as_str()) {
@@ -67,26 +75,26 @@ mod tests {
                 _ => "other".into(),
             };
             let other: ClientMetadata = serde_json::from_value(json).unwrap();
-            assert!(!same(&plain, &other), "{field}");
+            assert!(!is_same(&plain, &other), "{field}");
         }
     }
 
     #[test]
-    fn what_is_unset_and_what_is_blank_are_the_same() {
-        let plain = asked(&["https://a.example/"]);
-        assert!(same(&plain, &plain.clone().with_scope(" ")));
-        assert!(same(&plain, &plain.clone().with_client_name("")));
+    fn fingerprint_treats_empty_values_as_unset() {
+        let plain = with_redirect_uris(&["https://a.example/"]);
+        assert!(is_same(&plain, &plain.clone().with_scope(" ")));
+        assert!(is_same(&plain, &plain.clone().with_client_name("")));
     }
 
     #[test]
-    fn only_the_port_of_a_loopback_redirect_is_free() {
+    fn fingerprint_ignores_only_the_port_of_a_loopback_redirect_uri() {
         for (a, b) in [
             ("http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"),
             ("http://127.0.0.1/cb", "http://127.0.0.1:8910/cb"),
             ("http://[::1]:1/cb?x=1", "http://[::1]:2/cb?x=1"),
             ("http://localhost:1/", "HTTP://LocalHost:2/"),
         ] {
-            assert!(same(&asked(&[a]), &asked(&[b])), "{a} {b}");
+            assert!(is_same(&with_redirect_uris(&[a]), &with_redirect_uris(&[b])), "{a} {b}");
         }
         for (a, b) in [
             ("http://127.0.0.1:1/cb", "http://127.0.0.1:1/other"),
@@ -97,9 +105,18 @@ mod tests {
             ("http://user@127.0.0.1:1/cb", "http://user@127.0.0.1:2/cb"),
             ("not a uri:1", "not a uri:2"),
         ] {
-            assert!(!same(&asked(&[a]), &asked(&[b])), "{a} {b}");
+            assert!(!is_same(&with_redirect_uris(&[a]), &with_redirect_uris(&[b])), "{a} {b}");
         }
         let two = ["http://127.0.0.1:1/cb", "http://127.0.0.1:2/cb"];
-        assert!(!same(&asked(&two), &asked(&two[..1])));
+        assert!(!is_same(&with_redirect_uris(&two), &with_redirect_uris(&two[..1])));
+    }
+
+    #[test]
+    fn fingerprint_compares_additional_members() {
+        let plain = with_redirect_uris(&["https://a.example/"]);
+        let native = plain.clone().with_additional("application_type", "native");
+        assert!(!is_same(&plain, &native));
+        assert!(is_same(&native, &native.clone()));
+        assert!(!is_same(&native, &plain.with_additional("application_type", "web")));
     }
 }

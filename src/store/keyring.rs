@@ -1,11 +1,11 @@
 //! A file store whose secrets are in the system keyring.
 //!
-//! The file holds all but the secrets, and for each client that has some the name of the entry
-//! with them. A file and a keyring cannot be changed in one step, so an entry is never changed at
-//! all: a new client has a new one, of a name that no one else makes, and it is in the keyring
-//! before the file that names it. What happens in between, a crash or a write that fails, leaves
-//! the file as it was, with every entry that it names; at worst one entry stays that none names,
-//! and says for which client it was.
+//! The file holds everything but the secrets. For each client with secrets, it holds the name of a
+//! keyring entry. A file and a keyring cannot be changed in one atomic step, so entries never
+//! change: a new client gets an entry with a unique name, which is written before the file that
+//! refers to it. After a crash or a failed write, the file is unchanged and all its entries exist.
+//! At worst, the keyring has one entry that no file refers to; its name says which client it was
+//! for.
 
 mod entries;
 mod secrets;
@@ -16,7 +16,7 @@ use keyring_core::CredentialStore;
 
 use self::{
     entries::Keyring,
-    secrets::{Entry, Filled, TakenOut},
+    secrets::{Entry, Extracted, Restored},
 };
 use super::{
     file::FileStore,
@@ -24,25 +24,29 @@ use super::{
 };
 use crate::error::StoreError;
 
-/// Keeps registrations in a file and their secrets in the system keyring: macOS's keychain,
-/// Windows' credential manager, elsewhere the Secret Service (GNOME Keyring, `KWallet`).
+/// A [`FileStore`] whose secrets are in the system keyring: the keychain of macOS, the Credential
+/// Manager of Windows, and elsewhere the Secret Service (GNOME Keyring, `KWallet`).
 ///
-/// All is as with [`FileStore`], but that `client_secret` and `registration_access_token` are not
-/// in the file. Each client's are an entry of the service `poggio`, named by its `client_id` and
-/// endpoint; the entry is RFC 7591 JSON that [`import`](RegistrationStore::import) takes. Whoever
-/// uses the file has to use the same keyring. A file of a [`FileStore`] can be opened, too: with
-/// the next change its secrets go into the keyring. The other way leads through
-/// [`export`](RegistrationStore::export); a [`FileStore`] refuses a file whose secrets are in a
-/// keyring.
+/// `client_secret` and `registration_access_token` are in the keyring, everything else is in the
+/// file. Each client has an entry of the service `poggio`, named after its `client_id` and
+/// endpoint. The entry is RFC 7591 JSON that [`import`](crate::RegistrationStoreExt::import)
+/// accepts. All users of the file must use the same keyring.
 ///
-/// That the keyring can be written is proven before a registration, by an entry that is put there
-/// and removed again. Where a person has to unlock it first, a call waits for that as long as its timeout, a minute at most; a
-/// machine without a keyring, such as a server without a D-Bus session, is an error. An
-/// entry that the keyring has lost is an error of the kind
-/// [`SecretLost`](crate::StoreErrorKind::SecretLost) where the client is in use;
-/// [`remove`](RegistrationStore::remove) it to register anew.
+/// You can open the file of a [`FileStore`]: the next change moves its secrets into the keyring.
+/// The reverse is not possible, because a [`FileStore`] refuses a file whose secrets are in a
+/// keyring; use [`export`](crate::RegistrationStoreExt::export).
 ///
-/// What was removed or replaced stays as history, in the keyring, too.
+/// Before a registration, the store writes and deletes a test entry, to be sure that the keyring
+/// can be written. If a person has to unlock it, the call waits for its timeout, but at most a
+/// minute. A machine without a keyring, such as a server without a D-Bus session, is an error.
+///
+/// If the keyring no longer has the entry of a client in use, calls fail with
+/// [`SecretLost`](crate::StoreErrorKind::SecretLost). To register a new client,
+/// [`remove`](crate::RegistrationStoreExt::remove) the old one.
+///
+/// Clients that were removed or replaced stay as history, and their entries stay in the keyring.
+///
+/// A [sibling](RegistrationStore::sibling) is a sibling of the file, with the same keyring.
 ///
 /// # Examples
 ///
@@ -73,60 +77,62 @@ pub struct KeyringStore {
 }
 
 impl KeyringStore {
-    /// Returns the store of this file and the system keyring, which is not opened yet.
+    /// Returns the store of this file and the system keyring. Does not open the keyring yet.
     ///
-    /// Where the program has set a default store of [`keyring_core`], it is that.
+    /// If the program has set a default store of [`keyring_core`], this uses it.
     #[must_use]
     pub fn new(file: FileStore) -> Self {
-        Self { file, keyring: Keyring::of_the_system() }
+        Self { file, keyring: Keyring::system() }
     }
 
-    /// Returns the store of this file and a keyring of the caller's, one that keeps its entries
-    /// until they are deleted.
+    /// Returns the store of this file and the given keyring, whose entries must persist until they
+    /// are deleted.
     #[must_use]
     pub fn with_keyring(file: FileStore, keyring: Arc<CredentialStore>) -> Self {
-        Self { file, keyring: Keyring::of(keyring) }
+        Self { file, keyring: Keyring::new(keyring) }
     }
 
-    /// What the file holds, with its secrets put back.
-    async fn filled(&self) -> Result<Option<Filled>, StoreError> {
-        let Some(raw) = self.file.read().await? else { return Ok(None) };
-        let entries = self.keyring.get(secrets::named_in(raw.expose())).await?;
-        Ok(Some(secrets::fill(raw, &entries)))
+    /// Reads the file, and restores its secrets from the keyring.
+    async fn read_with_secrets(&self) -> Result<Option<Restored>, StoreError> {
+        let Some(file) = self.file.read().await? else { return Ok(None) };
+        let entries = self.keyring.get(secrets::entry_names(file.expose())).await?;
+        Ok(Some(secrets::restore(file, &entries)))
     }
 
-    /// Puts `text` in the place of what was read. Under the lock.
+    /// Replaces the document with `text` if the store still holds `expected`. The caller holds the
+    /// lock.
     async fn replace(
         &self,
         text: &Versioned,
         expected: Option<&Versioned>,
     ) -> Result<WriteResult, StoreError> {
-        let now = self.filled().await?;
-        if now.as_ref().map(|now| now.text.expose()) != expected.map(Versioned::expose) {
+        let current = self.read_with_secrets().await?;
+        if current.as_ref().map(|current| current.text.expose()) != expected.map(Versioned::expose)
+        {
             return Ok(WriteResult::Conflict);
         }
-        let (raw, known) = now.map(|now| (now.raw, now.entries)).unzip();
-        let TakenOut { text, fresh } = secrets::take_out(text, &known.unwrap_or_default());
-        self.keyring.put(fresh.clone()).await?;
-        let written = self.file.write(text.expose(), raw.as_ref()).await;
-        let is_named = match &written {
+        let (file, entries) = current.map(|current| (current.file, current.entries)).unzip();
+        let Extracted { text, new_entries } = secrets::extract(text, &entries.unwrap_or_default());
+        self.keyring.put(new_entries.clone()).await?;
+        let result = self.file.write(text.expose(), file.as_ref()).await;
+        let is_in_use = match &result {
             Ok(WriteResult::Written) => true,
             Ok(WriteResult::Conflict) => false,
-            Err(_) => self.may_name(&fresh).await,
+            Err(_) => self.may_refer_to(&new_entries).await,
         };
-        if !is_named {
-            self.keyring.remove(fresh).await;
+        if !is_in_use {
+            self.keyring.remove(new_entries).await;
         }
-        written
+        result
     }
 
-    /// Whether the file names one of these entries, as far as can be told.
-    async fn may_name(&self, entries: &[Entry]) -> bool {
+    /// Returns whether the file refers to any of these entries. True if the file cannot be read.
+    async fn may_refer_to(&self, entries: &[Entry]) -> bool {
         match self.file.read().await {
             Ok(None) => false,
-            Ok(Some(raw)) => {
-                let named = secrets::named_in(raw.expose());
-                entries.iter().any(|entry| named.contains(&entry.name))
+            Ok(Some(file)) => {
+                let names = secrets::entry_names(file.expose());
+                entries.iter().any(|entry| names.contains(&entry.name))
             }
             Err(_) => true,
         }
@@ -136,8 +142,9 @@ impl KeyringStore {
 impl RegistrationStore for KeyringStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
         Box::pin(async {
-            let filled = self.filled().await.map_err(|error| error.at(&self.name()))?;
-            Ok(filled.map(|filled| filled.text))
+            let restored =
+                self.read_with_secrets().await.map_err(|error| error.at(&self.name()))?;
+            Ok(restored.map(|restored| restored.text))
         })
     }
 
@@ -147,18 +154,18 @@ impl RegistrationStore for KeyringStore {
         expected: Option<&'a Versioned>,
     ) -> StoreFuture<'a, WriteResult> {
         let (text, expected) = (Versioned::new(text.to_owned(), ""), expected.cloned());
-        let (store, held) = (self.clone(), self.file.held());
-        // What has begun is done to its end, under the lock, even where its caller has gone.
+        let (store, guard) = (self.clone(), self.file.current_lock());
+        // A task that holds the lock, so that the write completes even if the caller is dropped.
         let work = async move {
-            let written = store.replace(&text, expected.as_ref()).await;
-            drop(held);
-            written
+            let result = store.replace(&text, expected.as_ref()).await;
+            drop(guard);
+            result
         };
         Box::pin(async {
-            let written = tokio::spawn(work).await.unwrap_or_else(|_| {
+            let result = tokio::spawn(work).await.unwrap_or_else(|_| {
                 Err(StoreError::new("was interrupted: the runtime is shutting down"))
             });
-            written.map_err(|error| error.at(&self.name()))
+            result.map_err(|error| error.at(&self.name()))
         })
     }
 
@@ -169,12 +176,17 @@ impl RegistrationStore for KeyringStore {
     fn preflight(&self, wait: Duration) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             self.file.preflight(wait).await?;
-            self.keyring.prove(wait).await.map_err(|error| error.at(&self.name()))
+            self.keyring.check_writable(wait).await.map_err(|error| error.at(&self.name()))
         })
     }
 
     fn name(&self) -> String {
         self.file.name()
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let file = self.file.sibling_file(name)?;
+        Some(Arc::new(Self { file, keyring: self.keyring.clone() }))
     }
 }
 

@@ -1,31 +1,35 @@
-//! How any number of callers of one store come to one registration.
+//! The protocol by which any number of callers of one store make one registration.
 //!
-//! A store holds one document, which is replaced only from the state it was read in. A caller is
-//! in one of three states:
+//! This is the state machine only. `register_once::caller` runs it against a store, with timeouts.
+//!
+//! A store holds one document. A write succeeds only if the document is still the version that was
+//! read. A caller is in one of three states:
 //!
 //! ```text
-//!          usable ─────────────────────────────────────────────► Leaving
-//! Looking ─ claimed by another ─► wait, look                       ▲
-//!          free ─► write a claim ─► look again ─► one request ─────┤ not acted on
-//!                                                     └─► Saving ──┘ registered
+//!              usable ──────────────────────────────────────────► Releasing
+//! LookingUp ─ claimed by another ─► wait, read                        ▲
+//!              free ─► write claim ─► read again ─► one request ──────┤ not registered
+//!                                                       └─► Saving ───┘ registered
 //! ```
 //!
-//! * **Looking.** Where a usable client is kept, it is the answer. Where another has claimed the
-//!   store, wait and look again. A claim that stays the same for its whole term, by the clock of
-//!   the one who waits, counts as free: its owner has died, or is very slow. Else write a claim;
-//!   where a look finds it there, the store can be written, and the one request is sent.
-//! * **Saving.** Put the new client in, drop the own claim, write. Where another was faster (the
-//!   claim had run out, and its new owner has saved), the new client goes into the history and the
-//!   other's is the answer: the first to save wins, and no secret is lost.
-//! * **Leaving.** The own claim, if it is there, is dropped, so that the next need not wait for it.
+//! * **`LookingUp`.** If the document has a usable client, return it. If another caller has claimed
+//!   the store, wait and read again. A claim that stays unchanged for its whole term, by the clock
+//!   of the waiting caller, counts as expired: its owner has died or is very slow. Otherwise write
+//!   a claim. If the next read finds the claim, the store can be written, so send the one request.
+//! * **`Saving`.** Add the new client, remove this caller's claim, and write. If another caller was
+//!   faster (the claim expired, and its next owner has saved a client), add the new client to the
+//!   history and return the client of the other: the first to save wins, and no secret is lost.
+//! * **`Releasing`.** Remove this caller's claim if it is in the document, so that others need not
+//!   wait for it to expire.
 //!
-//! A conflict leads back to a read. So does a write that took effect though its answer was lost:
-//! the read finds the own claim, or the own client.
+//! After a conflict, the caller reads again. A write that took effect although its response was
+//! lost leads to a conflict or an error too: the next read then finds the caller's claim or client.
 //!
-//! With a lock that dies with its holder no claim is needed, and one that is found is dead.
+//! With a lock that is released when its holder dies, no claim is needed, and a claim in the
+//! document counts as expired.
 //!
-//! What holds is checked in `model`, through every interleaving of three hosts with crashes,
-//! claims that run out under a host that was only slow, and lost answers.
+//! The tests in `model` check this for every interleaving of three hosts, with crashes, slow hosts
+//! whose claims expire, and lost responses.
 
 #[cfg(test)]
 mod model;
@@ -34,149 +38,143 @@ use chrono::{DateTime, Utc};
 
 use super::{
     document::{Claim, Document},
-    lookup::{Lookup, Query, RegisterReason, Unusable},
+    lookup::{Lookup, Query, RegisterReason},
+    unusable::Unusable,
 };
 use crate::response::ClientInformation;
 
-/// One caller's part.
+/// The state of one caller.
 #[derive(Clone, Debug)]
-pub(crate) struct Protocol {
-    asked: Query,
+pub(super) struct Protocol {
+    query: Query,
     claim: Claim,
-    /// A claim that has outlived its term.
-    dead: Option<Claim>,
+    /// A claim that has expired.
+    expired_claim: Option<Claim>,
     has_lock: bool,
-    /// What the store held when it was last read.
-    held: Document,
-    /// How many registrations there were at first: later ones are new since this call began.
-    known: Option<usize>,
+    /// The document as last read.
+    document: Document,
+    /// The number of registrations at the first read. Later ones were made during this call.
+    initial_len: Option<usize>,
     state: State,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    Looking,
+    LookingUp,
     Saving {
         registered: Box<ClientInformation>,
-        /// Known once a write was tried.
-        answer: Option<Box<ClientInformation>>,
+        /// The client to return if the write succeeds. `None` before the first write.
+        result: Option<Box<ClientInformation>>,
     },
-    Leaving(End),
+    Releasing(CallResult),
 }
 
-/// What a call comes to.
+/// The result of a call.
 #[derive(Clone, Debug)]
-pub(crate) enum End {
-    Done(Box<ClientInformation>),
-    /// A client is kept that cannot be used and is not replaced.
-    Refused(Unusable),
-    /// No client came of the request.
+pub(super) enum CallResult {
+    Client(Box<ClientInformation>),
+    /// The store has a client that cannot be used and is not replaced.
+    Unusable(Unusable),
+    /// The request failed.
     NotRegistered,
 }
 
-/// What to do next.
+/// What the caller has to do next.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(super) enum Step {
     Read,
     Write(Document),
     /// Wait for the owner of this claim, then read.
     Wait(Claim),
     Register(RegisterReason),
-    End(End),
+    Return(CallResult),
 }
 
 impl Protocol {
-    pub(crate) fn new(asked: Query, claim: Claim) -> Self {
+    pub(super) fn new(query: Query, claim: Claim) -> Self {
         Self {
-            asked,
+            query,
             claim,
-            dead: None,
+            expired_claim: None,
             has_lock: false,
-            held: Document::default(),
-            known: None,
-            state: State::Looking,
+            document: Document::default(),
+            initial_len: None,
+            state: State::LookingUp,
         }
     }
 
-    /// The store is this caller's alone, until the lock is dropped.
-    pub(crate) fn has_lock(&mut self) {
+    /// Call this once the caller holds the lock of the store.
+    pub(super) fn on_lock(&mut self) {
         self.has_lock = true;
     }
 
-    /// This claim has outlived its term.
-    pub(crate) fn is_dead(&mut self, claim: Claim) {
-        self.dead = Some(claim);
+    pub(super) fn on_claim_expired(&mut self, claim: Claim) {
+        self.expired_claim = Some(claim);
     }
 
-    /// The own claim may have outlived its term; it is to be replaced by this one.
-    pub(crate) fn claim_again(&mut self, claim: Claim) {
-        self.dead = Some(std::mem::replace(&mut self.claim, claim));
+    /// Replaces this caller's claim, which may have expired, with a new one.
+    pub(super) fn renew_claim(&mut self, claim: Claim) {
+        self.expired_claim = Some(std::mem::replace(&mut self.claim, claim));
     }
 
-    /// The client that was registered, until it is saved.
-    pub(crate) fn unsaved(&self) -> Option<&ClientInformation> {
+    /// Returns the client that was registered and is not saved yet.
+    pub(super) fn unsaved(&self) -> Option<&ClientInformation> {
         match &self.state {
             State::Saving { registered, .. } => Some(registered),
-            State::Looking | State::Leaving(_) => None,
+            State::LookingUp | State::Releasing(_) => None,
         }
     }
 
-    /// What the call comes to, where only the own claim was left to be dropped.
-    pub(crate) fn end(&self) -> Option<&End> {
+    /// Returns the result if only the claim is left to be removed.
+    pub(super) fn result(&self) -> Option<&CallResult> {
         match &self.state {
-            State::Leaving(end) => Some(end),
-            State::Looking | State::Saving { .. } => None,
+            State::Releasing(result) => Some(result),
+            State::LookingUp | State::Saving { .. } => None,
         }
     }
 
-    /// Goes on from what the store holds.
-    pub(crate) fn read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
-        self.known.get_or_insert(document.registrations.len());
-        self.held = document;
-        self.go_on(now)
+    pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
+        self.initial_len.get_or_insert(document.registrations.len());
+        self.document = document;
+        match std::mem::replace(&mut self.state, State::LookingUp) {
+            State::LookingUp => self.look_up(now),
+            State::Saving { registered, result } => self.save(registered, result.is_some(), now),
+            State::Releasing(result) => self.release(result),
+        }
     }
 
-    /// Goes on after the write took effect.
-    pub(crate) fn written(&mut self) -> Step {
+    pub(super) fn on_written(&mut self) -> Step {
         match &self.state {
-            // The claim.
-            State::Looking | State::Saving { answer: None, .. } => Step::Read,
-            State::Saving { answer: Some(answer), .. } => Step::End(End::Done(answer.clone())),
-            State::Leaving(end) => Step::End(end.clone()),
+            // The claim was written.
+            State::LookingUp | State::Saving { result: None, .. } => Step::Read,
+            State::Saving { result: Some(client), .. } => {
+                Step::Return(CallResult::Client(client.clone()))
+            }
+            State::Releasing(result) => Step::Return(result.clone()),
         }
     }
 
-    /// Goes on after the request was answered with a client, at once: it is not safe yet.
-    pub(crate) fn registered(&mut self, client: ClientInformation, now: DateTime<Utc>) -> Step {
-        self.state = State::Saving { registered: Box::new(client), answer: None };
-        self.go_on(now)
+    /// Call this immediately after the response, because the new client is not saved yet.
+    pub(super) fn on_registered(&mut self, client: ClientInformation, now: DateTime<Utc>) -> Step {
+        self.save(Box::new(client), false, now)
     }
 
-    /// Goes on after no client came of the request.
-    pub(crate) fn not_registered(&mut self) -> Step {
-        self.leave(End::NotRegistered)
+    pub(super) fn on_not_registered(&mut self) -> Step {
+        self.release(CallResult::NotRegistered)
     }
 
-    fn go_on(&mut self, now: DateTime<Utc>) -> Step {
-        match std::mem::replace(&mut self.state, State::Looking) {
-            State::Looking => self.look(now),
-            State::Saving { registered, answer } => self.save(registered, answer.is_some(), now),
-            State::Leaving(end) => self.leave(end),
-        }
-    }
-
-    fn look(&mut self, now: DateTime<Utc>) -> Step {
-        let need = match self.find(now) {
-            Lookup::Usable(client) => return self.leave(End::Done(client)),
-            Lookup::Refused(problem) => return self.leave(End::Refused(problem)),
-            Lookup::Nothing(need) => need,
+    fn look_up(&mut self, now: DateTime<Utc>) -> Step {
+        let reason = match self.find(now) {
+            Lookup::Usable(client) => return self.release(CallResult::Client(client)),
+            Lookup::Unusable(unusable) => return self.release(CallResult::Unusable(unusable)),
+            Lookup::Register(reason) => reason,
         };
-        match &self.held.claim {
-            _ if self.has_lock => Step::Register(need),
-            Some(claim) if *claim == self.claim => Step::Register(need),
-            Some(claim) if self.dead.as_ref() != Some(claim) => Step::Wait(claim.clone()),
+        match &self.document.claim {
+            _ if self.has_lock => Step::Register(reason),
+            Some(claim) if *claim == self.claim => Step::Register(reason),
+            Some(claim) if self.expired_claim.as_ref() != Some(claim) => Step::Wait(claim.clone()),
             _ => {
-                let mut document = self.held.clone();
+                let mut document = self.document.clone();
                 document.claim = Some(self.claim.clone());
                 Step::Write(document)
             }
@@ -186,45 +184,46 @@ impl Protocol {
     fn save(
         &mut self,
         registered: Box<ClientInformation>,
-        was_tried: bool,
+        has_tried_to_write: bool,
         now: DateTime<Utc>,
     ) -> Step {
-        let others = match self.find(now) {
-            Lookup::Usable(kept) => Some(kept),
-            Lookup::Nothing(_) | Lookup::Refused(_) => None,
+        let existing = match self.find(now) {
+            Lookup::Usable(client) => Some(client),
+            Lookup::Register(_) | Lookup::Unusable(_) => None,
         };
-        if was_tried && self.asked.has(&self.held, &registered) {
-            // An earlier write took effect after all.
-            return self.leave(End::Done(others.unwrap_or(registered)));
+        if has_tried_to_write && self.query.contains(&self.document, &registered) {
+            // An earlier write took effect, although it seemed to fail.
+            return self.release(CallResult::Client(existing.unwrap_or(registered)));
         }
-        let mut document = self.held.clone();
-        let answer = if let Some(kept) = others {
-            self.asked.put_lost_race(&mut document, (*registered).clone());
-            kept
+        let mut document = self.document.clone();
+        let result = if let Some(client) = existing {
+            self.query.insert_lost_race(&mut document, (*registered).clone());
+            client
         } else {
-            self.asked.put(&mut document, (*registered).clone());
+            self.query.insert(&mut document, (*registered).clone());
             registered.clone()
         };
-        self.drop_claim(&mut document);
-        self.state = State::Saving { registered, answer: Some(answer) };
+        self.remove_claim(&mut document);
+        self.state = State::Saving { registered, result: Some(result) };
         Step::Write(document)
     }
 
-    fn leave(&mut self, end: End) -> Step {
-        let mut document = self.held.clone();
-        // With a lock, a claim stands in no one's way.
-        if self.has_lock || !self.drop_claim(&mut document) {
-            return Step::End(end);
+    fn release(&mut self, result: CallResult) -> Step {
+        let mut document = self.document.clone();
+        // With a lock, a leftover claim delays no caller, so it is not worth a write.
+        if self.has_lock || !self.remove_claim(&mut document) {
+            return Step::Return(result);
         }
-        self.state = State::Leaving(end);
+        self.state = State::Releasing(result);
         Step::Write(document)
     }
 
     fn find(&self, now: DateTime<Utc>) -> Lookup {
-        self.asked.find(&self.held, now, self.known.unwrap_or(usize::MAX))
+        self.query.find(&self.document, now, self.initial_len.unwrap_or(usize::MAX))
     }
 
-    fn drop_claim(&self, document: &mut Document) -> bool {
+    /// Removes this caller's claim, or any claim if this caller holds the lock.
+    fn remove_claim(&self, document: &mut Document) -> bool {
         document.claim.take_if(|claim| *claim == self.claim || self.has_lock).is_some()
     }
 }

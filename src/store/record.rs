@@ -1,4 +1,5 @@
-//! A registration as a document holds it, its secrets in the clear.
+//! A registration in a document, with its secrets in the clear. Callers see it as a
+//! `StoredRegistration`.
 
 use std::time::SystemTime;
 
@@ -13,31 +14,33 @@ use crate::{metadata::ClientMetadata, response::ClientInformation};
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
     pub(super) endpoint: String,
+    /// `None` for imported credentials.
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retired: Option<Retired>,
-    /// Where its secrets are, when they are not in `client`.
+    /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
-    #[serde(serialize_with = "exposed")]
+    #[serde(serialize_with = "serialize_with_secrets")]
     pub(super) client: ClientInformation,
 }
 
-/// Where the secrets of a client are that are not in the document; `KeyringStore` writes it.
+/// Where the secrets of a client are, if they are not in the document. Only `KeyringStore` writes
+/// this.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SecretLocation {
-    /// In this entry of the system keyring. Only a file says so; what was read from there is put
-    /// in before the document is.
+    /// In this entry of the system keyring. This is in the file only: `KeyringStore` puts the
+    /// secrets back into the document that it returns.
     Keyring(String),
-    /// They were in this entry, and are not any more.
+    /// They were in this entry, which no longer exists.
     Lost(String),
 }
 
 impl Record {
-    /// Makes the record of a client, in use from now on.
+    /// Creates the record of a client that is in use from now on.
     pub(super) fn new(
         endpoint: &str,
         requested: Option<&ClientMetadata>,
@@ -68,7 +71,7 @@ impl Record {
         matches!(self.secrets, Some(SecretLocation::Keyring(_)))
     }
 
-    pub(super) fn is_live(&self) -> bool {
+    pub(super) fn is_active(&self) -> bool {
         self.retired.is_none()
     }
 
@@ -77,12 +80,15 @@ impl Record {
     }
 }
 
-/// This machine's time, to the second.
-pub(crate) fn now() -> DateTime<Utc> {
+/// Returns the current time in whole seconds, the precision of the document.
+pub(super) fn now() -> DateTime<Utc> {
     let now = DateTime::<Utc>::from(SystemTime::now());
     DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
 }
 
-fn exposed<S: Serializer>(client: &ClientInformation, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_with_secrets<S: Serializer>(
+    client: &ClientInformation,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     client.expose_json().serialize(serializer)
 }

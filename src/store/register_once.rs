@@ -1,4 +1,5 @@
-//! A registration that happens once: the store, the protocol and the one request.
+//! `Client::register_once` and its companions. The protocol among callers is in `protocol`, and a
+//! call's side of it in `caller`.
 
 mod caller;
 
@@ -6,15 +7,15 @@ use serde_json::json;
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
-#[cfg(feature = "oauth2")]
-use super::retired::RetiredReason;
 use super::{
     lookup::{Lookup, Query},
     protocol::Step,
     record::now,
     registration_store::RegistrationStore,
-    update,
+    update::{read_document, update},
 };
+#[cfg(feature = "oauth2")]
+use super::{retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
     error::Error,
@@ -23,48 +24,57 @@ use crate::{
 };
 
 impl Client {
-    /// Returns the client that `store` keeps for this endpoint and `metadata`; registers one, once,
-    /// where there is none.
+    /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
+    /// none, registers one, and saves it durably before returning it.
     ///
-    /// Any number of callers of one store (tasks, threads, processes, with a shared store hosts)
-    /// send one request between them, and all get the same client. It is durable before it is
-    /// returned. A new client is registered where
+    /// Any number of callers of one store send one request between them, and all get the same
+    /// client: tasks, threads and processes, and hosts if they share the store.
     ///
-    /// * there is none, or `metadata` asks for something else than what was registered. The order
-    ///   of lists does not matter, and neither does the port of a loopback redirect URI (RFC 8252
-    ///   section 7.3): listen on the port that the returned
-    ///   [`metadata`](ClientInformation::metadata) has. Leave `software_version` out where a new
-    ///   version shall not register anew;
-    /// * its secret has expired, or will within a minute
-    ///   ([`renewal_margin`](crate::ClientBuilder::renewal_margin));
-    /// * the server no longer accepts it, and a caller has said so to
+    /// # When a new client is registered
+    ///
+    /// * The store has no client for this endpoint, or `metadata` differs from what was requested
+    ///   then, [additional members](ClientMetadata::additional) included. The order of lists does
+    ///   not matter, and neither does the port of a loopback redirect URI (RFC 8252 section 7.3):
+    ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
+    ///   version of your application must not register again.
+    /// * Its secret has expired, or expires within the
+    ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default.
+    /// * The server no longer accepts it, and a caller has reported that with
     ///   [`mark_rejected`](crate::RegistrationStoreExt::mark_rejected).
     ///
-    /// What is no longer used stays in the store as history. Credentials that a person
-    /// [imported](crate::RegistrationStoreExt::import) are returned whatever is asked and are never replaced.
+    /// The replaced client stays in the store as history. Credentials that a person
+    /// [imported](crate::RegistrationStoreExt::import) are returned for any metadata, and are never
+    /// replaced.
     ///
-    /// An answer that cannot be read, but whose id and secret arrived whole, is kept and returned
-    /// all the same: its [`warnings`](ClientInformation::warnings) say so, and what it did not state
-    /// counts as asked.
+    /// # The returned client
     ///
-    /// [`response`](ClientInformation::response) is `None` for a client that was kept, else what the
-    /// server sent with it.
+    /// [`response`](ClientInformation::response) is `None` for a client from the store. For a
+    /// client that this call registered, it describes the server's response.
     ///
-    /// To wait for others takes [`timeout`](crate::ClientBuilder::timeout) at most, or where a
-    /// claim has to run out, twice that and ten seconds; to make sure of the store, and to register,
-    /// as long again each; and there is what the store itself takes. Where a request fails, its
-    /// caller gets the error, and the next caller sends one of its own. Where a store without a lock
-    /// fails to save a client, it is tried thrice more, for a second or so.
+    /// If the response cannot be read, but its client id and secret can, the client is saved and
+    /// returned. Its [`warnings`](ClientInformation::warnings) say so, and the members that could
+    /// not be read count as requested.
     ///
-    /// A future that is dropped before it is done leaves the outcome
-    /// [`Unknown`](crate::Outcome::Unknown). Others need not wait for it where the store has a lock;
-    /// else for the term of its claim.
+    /// # How long it takes
+    ///
+    /// Waiting for other callers takes at most the [`timeout`](crate::ClientBuilder::timeout), or
+    /// twice the timeout plus 10 seconds if a claim has to expire, because a host crashed
+    /// mid-registration. Then the check of the store and the request take at most the timeout
+    /// each. The store's own reads and writes are not limited.
+    ///
+    /// If a request fails, its caller gets the error, and the next caller sends its own request. If
+    /// a store without a lock fails to save a new client, the call retries three times within about
+    /// a second.
+    ///
+    /// If you drop the future before it resolves, the outcome is
+    /// [`Unknown`](crate::Outcome::Unknown). With a store that has a lock, other callers do not
+    /// have to wait for this one; without a lock, they wait until its claim expires.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be used; nothing was registered then, unless it
+    /// [`Error::Store`] if the store cannot be used. No client was registered, unless the error
     /// holds the [client](crate::StoreError::client) that could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)). Else as
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)). All other errors are those of
     /// [`register`](Self::register).
     ///
     /// # Examples
@@ -84,7 +94,7 @@ impl Client {
             client_id = field::Empty,
             registered = field::Empty,
         );
-        let result = self.once(metadata, store).instrument(span.clone()).await;
+        let result = self.find_or_register(metadata, store).instrument(span.clone()).await;
         if let Ok(client) = &result {
             span.record("client_id", field::debug(&client.client_id));
             span.record("registered", client.response().is_some());
@@ -93,35 +103,35 @@ impl Client {
     }
 
     /// Returns the client that [`register_once`](Self::register_once) would return without a
-    /// request; `None` where it would register one.
+    /// request, or `None` if it would register one.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read, or holds credentials that a person entered
-    /// and that cannot be used.
+    /// [`Error::Store`] if the store cannot be read, or if `register_once` would fail because the
+    /// client in the store cannot be used.
     pub async fn find_registration(
         &self,
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
-        let (document, _) = update::read(store).await?;
+        let (document, _) = read_document(store).await?;
         match self.query(metadata).find(&document, now(), usize::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
-            Lookup::Nothing(_) => Ok(None),
-            Lookup::Refused(problem) => Err(problem.at(&store.name()).into()),
+            Lookup::Register(_) => Ok(None),
+            Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
         }
     }
 
-    /// Puts a client into the store that [`register_once`](Self::register_once) has registered and
-    /// could not save, so that it is used from now on; where another has been registered since, it
-    /// becomes history.
+    /// Saves a client that [`register_once`](Self::register_once) registered but could not save, so
+    /// that later calls return it. If another client has been registered since, this one becomes
+    /// history.
     ///
-    /// Unlike credentials that a person [imported](crate::RegistrationStoreExt::import), it is renewed like any
-    /// other.
+    /// The saved client is renewed like any other. To save credentials that must never be replaced,
+    /// [import](crate::RegistrationStoreExt::import) them.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read or written; the client is in it again.
+    /// [`Error::Store`] if the store cannot be read or written. The error holds the client again.
     ///
     /// # Examples
     ///
@@ -137,7 +147,7 @@ impl Client {
     ///         // The disk filled up after the registration.
     ///         Err(Error::Store(error)) if error.client().is_some() => {
     ///             eprintln!("{error}");
-    ///             let client = error.into_client().expect("it is there");
+    ///             let client = error.into_client().expect("checked above");
     ///             // Once there is room again:
     ///             poggio.save_registration(metadata, store, &client).await?;
     ///             Ok(client)
@@ -153,14 +163,14 @@ impl Client {
         client: &ClientInformation,
     ) -> Result<(), Error> {
         let query = self.query(metadata);
-        match update::change(store, |document| query.keep(document, client, now())).await {
+        match update(store, |document| query.save(document, client, now())).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
     }
 
-    /// Marks a client as rejected, unless another one for this metadata was rejected less than an hour
-    /// ago: then its successor would fare no better. Returns whether it was marked.
+    /// Marks a client as rejected and returns true, unless another client for this metadata was
+    /// rejected in the last hour: the server would then reject the next one too.
     #[cfg(feature = "oauth2")]
     pub(crate) async fn reject_registration(
         &self,
@@ -168,12 +178,12 @@ impl Client {
         store: &dyn RegistrationStore,
         client_id: &str,
     ) -> Result<bool, Error> {
-        let (document, _) = update::read(store).await?;
-        if self.query(metadata).was_rejected_lately(&document, client_id, now()) {
+        let (document, _) = read_document(store).await?;
+        if self.query(metadata).was_recently_rejected(&document, client_id, now()) {
             return Ok(false);
         }
         let endpoint = Some(self.registration_endpoint());
-        update::retire(store, endpoint, client_id, RetiredReason::Rejected).await?;
+        retire(store, endpoint, client_id, RetiredReason::Rejected).await?;
         Ok(true)
     }
 
@@ -181,60 +191,61 @@ impl Client {
         Query {
             endpoint: self.registration_endpoint().to_owned(),
             metadata: metadata.clone(),
-            margin: self.renewal_margin(),
+            renewal_margin: self.renewal_margin(),
         }
     }
 
-    async fn once(
+    async fn find_or_register(
         &self,
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
     ) -> Result<ClientInformation, Error> {
         let timeout = self.transport().timeout;
-        let mut once = RegisterOnce::new(store, self.query(metadata), timeout);
-        // Why no client came of the request.
-        let mut refusal = None;
+        let mut call = RegisterOnce::new(store, self.query(metadata), timeout);
+        // Why no client was registered.
+        let mut failure = None;
         let mut step = Step::Read;
         loop {
             step = match step {
-                Step::End(end) => return once.result(end, refusal),
-                Step::Register(need) => match store.preflight(timeout).await {
-                    Ok(()) if once.is_claim_old() => once.claim_again()?,
-                    prepared => {
-                        tracing::debug!(reason = need.as_str(), "registering");
-                        let result = match prepared {
+                Step::Return(result) => return call.result(result, failure),
+                Step::Register(reason) => match store.preflight(timeout).await {
+                    Ok(()) if call.may_claim_expire() => call.renew_claim()?,
+                    preflight => {
+                        tracing::debug!(reason = reason.as_str(), "registering");
+                        let result = match preflight {
                             Ok(()) => self.register(metadata).await,
                             Err(error) => Err(error.at(&store.name()).into()),
                         };
+                        // Do not suspend before the write of the new client has started: a future
+                        // that is dropped in between would lose the secret.
                         match result.or_else(|error| recovered_client(&error).ok_or(error)) {
-                            // Nothing is waited for between the answer and its write.
-                            Ok(client) => once.protocol.registered(client, now()),
+                            Ok(client) => call.protocol.on_registered(client, now()),
                             Err(error) => {
-                                refusal = Some(error);
-                                once.protocol.not_registered()
+                                failure = Some(error);
+                                call.protocol.on_not_registered()
                             }
                         }
                     }
                 },
-                step => match once.store_step(step).await {
+                step => match call.run(step).await {
                     Ok(step) => step,
-                    // A write may have taken effect all the same.
-                    Err(_) if once.tries_again().await => Step::Read,
-                    Err(error) => return once.failed(error, refusal),
+                    // The failed write may have taken effect, so read again.
+                    Err(_) if call.wait_before_retry().await => Step::Read,
+                    Err(error) => return call.result_after_store_error(error, failure),
                 },
             };
         }
     }
 }
 
-/// The client of an answer that cannot be read, where both its id and its secret arrived whole.
+/// Returns the client of an unreadable response, if its client id and secret could be read.
 fn recovered_client(error: &Error) -> Option<ClientInformation> {
-    let Error::Unreadable(answer) = error else { return None };
-    let (id, secret) = (answer.client_id()?, answer.client_secret()?);
+    let Error::Unreadable(response) = error else { return None };
+    let (id, secret) = (response.client_id()?, response.client_secret()?);
     let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
     client.client_secret = Some(secret.clone());
-    client.response = answer.response().cloned();
-    let message = format!("{answer}; its client_id and client_secret are whole, and are used");
+    client.response = response.response().cloned();
+    let message = format!("{response}; its client_id and client_secret are whole, and are used");
     client.warnings.push(FieldWarning::new("body", message));
     Some(client)
 }

@@ -1,21 +1,22 @@
-//! What a store implements. What callers do with one is in `registration_store_ext`.
+//! The trait that a store implements, and its types. Methods for callers are in
+//! `registration_store_ext`.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{error::StoreError, secret};
 
-/// What a store's methods return: a boxed future, since the trait is used as an object.
+/// The future that a store's method returns, boxed so that the trait can be used as an object.
 pub type StoreFuture<'a, T, E = StoreError> =
     Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
-/// Exclusive use of a store, given up when dropped.
+/// An exclusive lock on a store. Dropping it releases the lock.
 pub type StoreLock = Box<dyn Send>;
 
-/// A text as a store held it.
+/// A document as read from a store, with its version.
 ///
-/// It holds secrets: `Debug` prints none of it, and the memory is wiped on drop.
+/// The text contains secrets. `Debug` does not print it, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Versioned {
     text: SecretString,
@@ -23,19 +24,19 @@ pub struct Versioned {
 }
 
 impl Versioned {
-    /// Takes the text as it was read, and the store's name for this very state of it: a row's
-    /// version, an object's tag; empty where the text itself is what is compared.
+    /// Creates a document from its text and the store's version of it, such as a row version or an
+    /// `ETag`. Pass an empty version if the store compares the text itself.
     pub fn new(text: String, version: impl Into<String>) -> Self {
         Self { text: secret::wiped(text), version: version.into() }
     }
 
-    /// Returns the text, **with secrets in the clear**.
+    /// Returns the text, **with its secrets in the clear**.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
     }
 
-    /// Returns the store's name for this state of the text.
+    /// Returns the store's version of this text.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -48,78 +49,121 @@ impl fmt::Debug for Versioned {
     }
 }
 
-/// The result of a write.
+/// The result of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteResult {
-    /// The new text is there, and will be after a power failure.
+    /// The new text is stored, and survives a power failure.
     Written,
-    /// Nothing was changed: the store does not hold what was expected.
+    /// The store does not hold the expected version. Nothing was changed.
     Conflict,
 }
 
 /// Storage for one document, with atomic compare-and-swap.
 ///
-/// To keep registrations in a place of your own, write [`read`](Self::read) and
-/// [`write`](Self::write). Where several hosts use it, that is enough: this crate claims the
-/// store, for a time, by what it writes there (see [`write`](Self::write)). Where the place has
-/// locks that are freed when their holder dies, give [`lock`](Self::lock) too, and no one ever
-/// waits for a claim to run out. What callers do with a store is in [`RegistrationStoreExt`](super::RegistrationStoreExt).
+/// Implement [`read`](Self::read) and [`write`](Self::write) to save registrations in a place of
+/// your choice. These two are enough, even for several hosts: a caller that is about to register
+/// writes a claim into the document, and the others wait for it. If a host crashes
+/// mid-registration, the others wait until its claim expires. Implement [`lock`](Self::lock) too if
+/// your storage has locks that are released when their holder dies: callers then never wait for a
+/// claim to expire.
 ///
-/// `poggio::testing::check_store` puts an implementation through its paces; `examples/own_store`
-/// is one for `SQLite`.
+/// Callers use the methods of [`RegistrationStoreExt`](super::RegistrationStoreExt).
+///
+/// Test an implementation with `poggio::testing::check_store` (feature `testing`). See
+/// `examples/own_store` for an implementation with `SQLite`.
 pub trait RegistrationStore: Send + Sync {
-    /// Returns the text, or `None` where there is none yet.
+    /// Returns the current document, or `None` if nothing has been written yet.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] where that cannot be told, or where the text is not as safe as it has to
-    /// be, such as a file that others can read.
+    /// A [`StoreError`] if the document cannot be read, or if it is not protected as its secrets
+    /// require, such as a file that other users can read.
     fn read(&self) -> StoreFuture<'_, Option<Versioned>>;
 
-    /// Puts `text` in the place of what was read: of nothing, where `expected` is `None`.
+    /// Replaces the document with `text` if the store still holds `expected`. `None` expects a
+    /// store without a document.
     ///
-    /// Compares and writes in one step, as `UPDATE … WHERE version = …` does; the new text is
-    /// durable before this returns. Called under the [`lock`](Self::lock), where there is one.
+    /// The comparison and the write are one atomic step, as in `UPDATE … WHERE version = …`. The
+    /// new text is durable when the future resolves. If the store has a [`lock`](Self::lock), the
+    /// caller holds it.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] where the write failed, or may have; a store that holds something else
-    /// than was expected is no error, but [`WriteResult::Conflict`].
+    /// A [`StoreError`] if the write failed, or may have failed. A store that holds another version
+    /// is not an error, but [`WriteResult::Conflict`].
     fn write<'a>(
         &'a self,
         text: &'a str,
         expected: Option<&'a Versioned>,
     ) -> StoreFuture<'a, WriteResult>;
 
-    /// Takes the store for this caller alone, waiting at most `wait`; `None` where the store has no
-    /// such lock, which is what this returns by itself.
+    /// Acquires the exclusive lock of the store, waiting at most `wait`. Returns `None` if the
+    /// store has no lock, which is the default.
     ///
-    /// The lock is to be freed by the system when its holder dies.
+    /// The system must release the lock when its holder dies.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] of the kind [`Busy`](crate::StoreErrorKind::Busy) where it was not to be
-    /// had in time.
+    /// A [`StoreError`] of kind [`Busy`](crate::StoreErrorKind::Busy) if others held the lock for
+    /// the whole of `wait`.
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
         let _ = wait;
         Box::pin(std::future::ready(Ok(None)))
     }
 
-    /// Makes as sure as can be that the next write will succeed, and fails where it would not; called
-    /// under the lock, before a client is registered. A person who has to allow it is waited for at
-    /// most `wait`. By itself this does nothing: where there is no lock, the claim that is written
-    /// has proven as much.
+    /// Checks, as far as possible, that the next write will succeed.
+    ///
+    /// [`register_once`](crate::Client::register_once) calls this under the lock, before it sends a
+    /// request. If a person has to unlock the store, wait for them at most `wait`. The default does
+    /// nothing: in a store without a lock, the claim that was just written is the check.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] where nothing could be saved now, as on a full disk.
+    /// A [`StoreError`] if nothing could be saved now, for example because the disk is full. The
+    /// client is then not registered.
     fn preflight(&self, wait: Duration) -> StoreFuture<'_, ()> {
         let _ = wait;
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Returns the name of the store for errors: a path, a URL without credentials.
+    /// Returns the name of the store for error messages, such as a path or a URL without
+    /// credentials.
     fn name(&self) -> String {
         "the store".to_owned()
     }
+
+    /// Returns the store of another document beside this one, or `None` if this store has no
+    /// siblings, which is the default.
+    ///
+    /// The same name always refers to the same document, and no name refers to the document of this
+    /// store itself. A name consists of ASCII letters, digits, `-`, `_` and `.`, and does not start
+    /// with a dot; any other name returns `None`. Use lowercase names: on some file systems `A` and
+    /// `a` are the same file.
+    ///
+    /// Nothing is read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{FileStore, RegistrationStore};
+    ///
+    /// # fn main() -> Result<(), poggio::Error> {
+    /// let store = FileStore::new("/var/lib/acme/client.json")?;
+    ///
+    /// let tokens = store.sibling("tokens").expect("a file has siblings");
+    /// assert!(tokens.name().ends_with("client.tokens.json"));
+    /// assert!(store.sibling("../tokens").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let _ = name;
+        None
+    }
+}
+
+/// Returns whether `name` is safe as a part of a file name: no separators, no `..`, not hidden.
+pub(super) fn is_valid_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(is_allowed)
 }

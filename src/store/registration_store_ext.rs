@@ -1,44 +1,54 @@
-//! What callers do with a store, whoever implements it.
+//! What callers do with a store, independent of its implementation.
 
 use serde_json::Value;
 
 use super::{
+    record::Record,
     registration_store::{RegistrationStore, StoreFuture},
     retired::RetiredReason,
     stored_registration::StoredRegistration,
-    update,
+    unusable::Unusable,
+    update::{read_document, retire, update},
 };
-use crate::{error::Error, response::ClientInformation};
+use crate::{
+    error::{ConfigError, Error},
+    response::ClientInformation,
+    url,
+};
 
-/// What callers do with a [`RegistrationStore`]: look, import, export, take out of use.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
 ///
-/// Every store has it. Bring it into scope to call its methods.
+/// Every store implements this trait. Bring it into scope to call its methods.
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns every registration, the oldest first, history included.
+    /// Returns all registrations, oldest first, including history.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read.
+    /// [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
-        Box::pin(update::list(self))
+        Box::pin(async move {
+            let records = read_document(self).await?.0.registrations;
+            Ok(records.into_iter().map(StoredRegistration::new).collect())
+        })
     }
 
-    /// Takes note that the server no longer accepts this client: the next
-    /// [`register_once`](crate::Client::register_once) registers anew. Call it when a token
-    /// endpoint has answered `invalid_client`.
+    /// Marks a client as rejected by the server, so that the next
+    /// [`register_once`](crate::Client::register_once) registers a new one. Call it if a token
+    /// endpoint responds with `invalid_client`.
     ///
-    /// Returns whether this client was in use; `false` is fine, it means that another caller was
-    /// first. The registration becomes history. Of a client that was
-    /// [imported](Self::import) it is noted as well, but nothing will come in its place by itself.
+    /// Returns whether the client was in use until now. `false` is not a problem: another caller
+    /// has marked it already. The registration becomes history. An [imported](Self::import) client
+    /// is not replaced: `register_once` then fails with
+    /// [`ImportedUnusable`](crate::StoreErrorKind::ImportedUnusable).
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read or written.
+    /// [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
     /// ```
-    /// use poggio::{ClientMetadata, FileStore, RegistrationStore, testing::Server};
+    /// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), poggio::Error> {
@@ -50,7 +60,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// let store = FileStore::new(path)?;
     /// let client = poggio.register_once(&metadata, &store).await?;
     ///
-    /// // The token endpoint says invalid_client.
+    /// // The token endpoint responds with invalid_client.
     /// assert!(store.mark_rejected(&client.client_id).await?);
     /// let next = poggio.register_once(&metadata, &store).await?;
     /// assert_ne!(next.client_id, client.client_id);
@@ -58,37 +68,40 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// # }
     /// ```
     fn mark_rejected<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        Box::pin(update::retire(self, None, client_id, RetiredReason::Rejected))
+        Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
 
-    /// Takes a client out of use at a person's word, an imported one too; it becomes history.
+    /// Removes a client from use at the request of a person. It becomes history. Imported clients
+    /// can be removed too.
     ///
-    /// Its secret stays in the store. To destroy it, delete the store, with all that is in it.
+    /// Its secret stays in the store. To destroy the secret, delete the store.
     ///
-    /// Returns whether there was such a client that had not been removed.
+    /// Returns whether the store had such a client that was not removed yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read or written.
+    /// [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
-        Box::pin(update::retire(self, None, client_id, RetiredReason::Removed))
+        Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }
 
-    /// Takes credentials that a person entered, for a registration endpoint
+    /// Imports credentials that a person entered, for a registration endpoint
     /// ([`Client::registration_endpoint`](crate::Client::registration_endpoint)).
     ///
-    /// They are used there from now on whatever is asked, before what was registered, and are never
-    /// replaced by themselves. Those of an earlier import become history.
+    /// From now on, [`register_once`](crate::Client::register_once) returns them for this endpoint
+    /// and any metadata, and never replaces them. Credentials of an earlier import become history.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for an endpoint that is neither https nor on this machine; [`Error::Store`]
-    /// where the store cannot be read or written.
+    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
+    /// [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
     /// ```
-    /// use poggio::{ClientInformation, ClientMetadata, FileStore, RegistrationStore, testing::Server};
+    /// use poggio::{
+    ///     ClientInformation, ClientMetadata, FileStore, RegistrationStoreExt, testing::Server,
+    /// };
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), poggio::Error> {
@@ -112,17 +125,42 @@ pub trait RegistrationStoreExt: RegistrationStore {
         endpoint: &'a str,
         client: &'a ClientInformation,
     ) -> StoreFuture<'a, (), Error> {
-        Box::pin(update::import(self, endpoint, client))
+        Box::pin(async move {
+            let endpoint = url::endpoint(endpoint).map_err(|problem| {
+                let problem = format!("the endpoint is no registration endpoint: {problem}");
+                ConfigError::new("RegistrationStore::import", problem)
+            })?;
+            let endpoint = endpoint.as_str();
+            update(self, |document| {
+                for record in &mut document.registrations {
+                    if record.is_imported() && record.is_active() && record.endpoint == endpoint {
+                        record.retire(RetiredReason::Replaced);
+                    }
+                }
+                document.registrations.push(Record::new(endpoint, None, client.clone()));
+                true
+            })
+            .await?;
+            Ok(())
+        })
     }
 
-    /// Returns a client of this store as RFC 7591 JSON, **with its secret in the clear**; `None`
-    /// where there is no such client. History is exported, too.
+    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
+    /// has no such client. Clients in the history are exported too.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the store cannot be read.
+    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
+    /// client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
-        Box::pin(update::export(self, client_id))
+        Box::pin(async move {
+            let records = read_document(self).await?.0.registrations;
+            let newest = records.iter().rfind(|record| record.client.client_id == client_id);
+            if let Some(lost) = newest.and_then(Unusable::secret_lost) {
+                return Err(lost.into_error(&self.name()).into());
+            }
+            Ok(newest.map(|record| record.client.expose_json()))
+        })
     }
 }
 

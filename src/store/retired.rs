@@ -1,4 +1,4 @@
-//! Why and when a registration was taken out of use.
+//! Why and when a registration became history.
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use serde::{Deserialize, Serialize};
@@ -8,28 +8,28 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Retired {
-    /// Why it is not used any more.
+    /// Why the client is no longer used.
     pub reason: RetiredReason,
-    /// Since when, by the clock of the machine that noted it, to the second.
+    /// When it was retired, in whole seconds, by the clock of the machine that did so.
     #[serde(with = "ts_seconds")]
     pub at: DateTime<Utc>,
 }
 
-/// Why a registration is not used any more.
+/// Why a registration is no longer used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RetiredReason {
-    /// Its secret had expired, or was about to, when another took its place.
+    /// Its secret had expired or was about to expire, and a new client replaced it.
     Expired,
-    /// The server no longer accepted it, said
-    /// [`mark_rejected`](crate::RegistrationStore::mark_rejected).
+    /// The server no longer accepts it; see
+    /// [`mark_rejected`](crate::RegistrationStoreExt::mark_rejected).
     Rejected,
-    /// A person [removed](crate::RegistrationStore::remove) it.
+    /// A person [removed](crate::RegistrationStoreExt::remove) it.
     Removed,
-    /// Another was [imported](crate::RegistrationStore::import) in its place, or the server gave the
-    /// same client a new secret.
+    /// Other credentials were [imported](crate::RegistrationStoreExt::import) in its place, or the
+    /// server gave the same client a new secret.
     Replaced,
-    /// Another host had registered in the meantime, and that client is used.
+    /// Another host registered at the same time, and its client is used.
     LostRace,
 }

@@ -1,9 +1,9 @@
-//! A store in an object of S3, Google Cloud Storage, Azure or what speaks their protocols.
+//! A store in an object of S3, Google Cloud Storage, Azure or a compatible service.
 //!
-//! Every host reads the object and replaces it only where it is still what was read (`If-Match`,
-//! `If-None-Match: *`). That is all the service has to do: which host registers, how long the
-//! others wait, and what becomes of one that died, is settled by what is written there (the claim,
-//! see `protocol.rs` beside this file).
+//! Every host reads the object, and replaces it only if it still is the version that was read
+//! (`If-Match`, `If-None-Match: *`). The service needs nothing else. Which host registers, how long
+//! the others wait and what happens if a host crashes is decided by the claim in the document; see
+//! `protocol`.
 
 use std::{fmt, sync::Arc};
 
@@ -13,41 +13,41 @@ use object_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult};
+use super::{
+    document::MAX_SIZE,
+    registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult, is_valid_name},
+};
 use crate::{
     error::{ConfigError, Error, StoreError},
     redact::Redactor,
 };
 
-/// What is larger is not read: far more than any history of registrations.
-const CAP: u64 = 64 * 1024 * 1024;
-
-/// Keeps the registrations of an application in an object of a cloud's store, for many hosts
-/// (feature `object-store`).
+/// A store in an object of a cloud's object storage, for many hosts (feature `object-store`).
 ///
-/// Any number of hosts that start at once send one request between them, and all get the same
-/// client. One of them claims the object for the time that a call may take
-/// ([`timeout`](crate::ClientBuilder::timeout) and 10 seconds more); a host that died in between
-/// holds up the others for no longer than that. No host's clock matters.
+/// Any number of hosts that start at the same time send one request between them, and all get the
+/// same client. One of them claims the object for the [`timeout`](crate::ClientBuilder::timeout)
+/// plus 10 seconds. If that host crashes mid-registration, the others wait no longer than that. The
+/// clocks of the hosts do not matter.
 ///
-/// The object holds secrets: let nobody but these hosts read it, in a bucket that encrypts. To keep
-/// versions of it is wise; what is in it is nowhere else.
+/// The object contains secrets. Use a bucket that encrypts and that only these hosts can read, and
+/// turn on versioning: the object is the only copy. Its [siblings](RegistrationStore::sibling) are
+/// objects beside it: `poggio/acme.tokens.json` is a sibling of `poggio/acme.json`.
 ///
 /// # The service
 ///
-/// It has to compare and replace in one step. These do: S3, Google Cloud Storage, Azure Blob
-/// Storage, R2, `MinIO`. Where it does not, [`register_once`](crate::Client::register_once) is an
-/// error before anything is registered; nothing is ever written without a condition.
+/// The service must support conditional writes. S3, Google Cloud Storage, Azure Blob Storage, R2
+/// and `MinIO` do. With a service that does not, [`register_once`](crate::Client::register_once)
+/// fails before it sends a request. Every write of this store is conditional.
 ///
-/// The crate [`object_store`] talks to it, and its settings are the caller's:
+/// You configure the service with the crate [`object_store`]:
 ///
-/// * S3's conditional writes, `S3ConditionalPut::ETagMatch`, are its default; leave them on.
-/// * It tries again by itself, for up to 3 minutes: what cannot connect, and what is answered with
-///   408, 429 or 5xx, but no write whose connection breaks. That is safe here: a write that took effect
-///   though its answer was lost is found by the next read. It is long for a claim, though. With
-///   `RetryConfig { retry_timeout: Duration::from_secs(10), .. }` a host knows in time whether its
-///   client was saved. One that was too slow loses nothing: its client goes into the history, and
-///   it returns that of the host which was faster.
+/// * Leave S3's conditional writes on (`S3ConditionalPut::ETagMatch`, the default).
+/// * Shorten its retries. By default, `object_store` retries for up to 3 minutes if it cannot
+///   connect or if the status is 408, 429 or 5xx; it does not retry a write whose connection
+///   breaks. That is safe, because the next read detects a write that took effect although its
+///   response was lost. But it is longer than a claim lasts. With a `retry_timeout` of 10 seconds, a
+///   host knows in time whether its client was saved. If a host is too slow, no secret is lost: its
+///   client becomes history, and the host returns the client of the faster one.
 ///
 /// # Examples
 ///
@@ -65,7 +65,7 @@ const CAP: u64 = 64 * 1024 * 1024;
 /// use poggio::{Client, ClientMetadata, store::SharedStore};
 ///
 /// # async fn start(metadata: ClientMetadata) -> Result<(), Box<dyn std::error::Error>> {
-/// // Region and credentials from the environment, or from what the machine is allowed.
+/// // Region and credentials come from the environment or from the instance's role.
 /// let s3 = AmazonS3Builder::from_env()
 ///     .with_bucket_name("acme-secrets")
 ///     .with_retry(RetryConfig { retry_timeout: Duration::from_secs(10), ..Default::default() })
@@ -76,7 +76,7 @@ const CAP: u64 = 64 * 1024 * 1024;
 /// # }
 /// ```
 ///
-/// The same with a store in memory, as tests use it:
+/// With an object in memory, for tests:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -89,15 +89,15 @@ const CAP: u64 = 64 * 1024 * 1024;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), poggio::Error> {
 /// # let server = Server::start().await;
-/// # let (one_host, another) = (server.client(), server.client());
+/// # let (one_host, other_host) = (server.client(), server.client());
 /// # let metadata = ClientMetadata::new().with_redirect_uri("https://acme.example/callback");
 /// let bucket = Arc::new(InMemory::new());
-/// let here = SharedStore::new(bucket.clone(), "poggio/acme-sync.json")?;
-/// let there = SharedStore::new(bucket, "poggio/acme-sync.json")?;
+/// let one_store = SharedStore::new(bucket.clone(), "poggio/acme-sync.json")?;
+/// let other_store = SharedStore::new(bucket, "poggio/acme-sync.json")?;
 ///
 /// let (first, second) = tokio::join!(
-///     one_host.register_once(&metadata, &here),
-///     another.register_once(&metadata, &there),
+///     one_host.register_once(&metadata, &one_store),
+///     other_host.register_once(&metadata, &other_store),
 /// );
 /// assert_eq!(first?.client_id, second?.client_id);
 /// assert_eq!(server.registrations().len(), 1);
@@ -110,7 +110,8 @@ pub struct SharedStore {
     path: Path,
 }
 
-/// The service's name for a state of the object; which of the two it gives is its own business.
+/// The version of the object, stored as JSON in [`Versioned`]. Services return an `ETag`, a
+/// version, or both.
 #[derive(Serialize, Deserialize)]
 struct Version {
     e_tag: Option<String>,
@@ -118,15 +119,12 @@ struct Version {
 }
 
 impl SharedStore {
-    /// Returns the store in the object at `path`, such as `poggio/acme-sync.json`, which does not
-    /// have to be there; its bucket does.
-    ///
-    /// Nothing is sent yet.
+    /// Returns the store in the object at `path`, such as `poggio/acme-sync.json`. The bucket has
+    /// to exist, the object does not. Sends no request.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where the path names no object: it is empty, or has an empty part, `.` or
-    /// `..`.
+    /// [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
     pub fn new(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self, Error> {
         match Path::parse(path) {
             Ok(path) if !path.as_ref().is_empty() => Ok(Self { objects, path }),
@@ -140,28 +138,28 @@ impl SharedStore {
         }
     }
 
-    /// Returns the object's path.
+    /// Returns the path of the object.
     #[must_use]
     pub fn path(&self) -> &str {
         self.path.as_ref()
     }
 
     async fn get(&self) -> Result<Option<Versioned>, StoreError> {
-        let answer = match self.objects.get_opts(&self.path, GetOptions::default()).await {
-            Ok(answer) => answer,
+        let response = match self.objects.get_opts(&self.path, GetOptions::default()).await {
+            Ok(response) => response,
             Err(ObjectError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(self.failed("read", &error)),
+            Err(error) => return Err(self.store_error("read", &error)),
         };
         let damaged = |how: &str| Err(StoreError::damaged(&self.name(), how));
-        if answer.meta.size >= CAP {
+        if response.meta.size >= MAX_SIZE {
             return damaged("it is larger than 64 MiB");
         }
         let version =
-            Version { e_tag: answer.meta.e_tag.clone(), version: answer.meta.version.clone() };
+            Version { e_tag: response.meta.e_tag.clone(), version: response.meta.version.clone() };
         if version.e_tag.is_none() && version.version.is_none() {
-            return Err(self.cannot_compare("gives neither an ETag nor a version to compare"));
+            return Err(self.not_conditional("gives neither an ETag nor a version to compare"));
         }
-        let bytes = answer.bytes().await.map_err(|error| self.failed("read", &error))?;
+        let bytes = response.bytes().await.map_err(|error| self.store_error("read", &error))?;
         let Ok(text) = String::from_utf8(Vec::from(bytes)) else {
             return damaged("it is not UTF-8");
         };
@@ -175,18 +173,18 @@ impl SharedStore {
         expected: Option<&Versioned>,
     ) -> Result<WriteResult, StoreError> {
         let Some(expected) = expected else {
-            self.try_conditions().await?;
-            return self.put_where(text, PutMode::Create).await;
+            self.check_conditional_writes().await?;
+            return self.put_if(text, PutMode::Create).await;
         };
         let Ok(version) = serde_json::from_str::<Version>(expected.version()) else {
             let problem = "was not what was read: write what `read` of this store returned";
             return Err(StoreError::new(problem).at(&self.name()));
         };
         let Version { e_tag, version } = version;
-        self.put_where(text, PutMode::Update(UpdateVersion { e_tag, version })).await
+        self.put_if(text, PutMode::Update(UpdateVersion { e_tag, version })).await
     }
 
-    async fn put_where(&self, text: &str, mode: PutMode) -> Result<WriteResult, StoreError> {
+    async fn put_if(&self, text: &str, mode: PutMode) -> Result<WriteResult, StoreError> {
         let is_update = matches!(mode, PutMode::Update(_));
         let payload = PutPayload::from(text.to_owned());
         match self.objects.put_opts(&self.path, payload, PutOptions::from(mode)).await {
@@ -196,26 +194,26 @@ impl SharedStore {
                 | ObjectError::Precondition { .. }
                 | ObjectError::NotModified { .. },
             ) => Ok(WriteResult::Conflict),
-            // Removed in between; of a missing bucket the next read and write tell.
+            // Removed since the read. If the bucket is missing, the next read or write fails.
             Err(ObjectError::NotFound { .. }) if is_update => Ok(WriteResult::Conflict),
-            Err(error) => Err(self.failed("write", &error)),
+            Err(error) => Err(self.store_error("write", &error)),
         }
     }
 
-    /// Makes sure that the service minds conditions before anything depends on it: to replace what
-    /// is not there, and never had this version, has to be refused.
-    async fn try_conditions(&self) -> Result<(), StoreError> {
+    /// Checks that the service evaluates conditions, before the object is created. It has to refuse
+    /// an update of an object that does not exist, from a version that never existed.
+    async fn check_conditional_writes(&self) -> Result<(), StoreError> {
         let (e_tag, version) = (format!("\"{}\"", "0".repeat(32)), "1".to_owned());
         let mode = PutMode::Update(UpdateVersion { e_tag: Some(e_tag), version: Some(version) });
-        if self.put_where("", mode).await? == WriteResult::Conflict {
+        if self.put_if("", mode).await? == WriteResult::Conflict {
             return Ok(());
         }
-        // Not to be taken for a store. If it stays, it is refused as damaged.
+        // Remove the empty object. If that fails, the next read refuses it as damaged.
         let _ = self.objects.delete(&self.path).await;
-        Err(self.cannot_compare("writes whatever the condition is"))
+        Err(self.not_conditional("writes whatever the condition is"))
     }
 
-    fn cannot_compare(&self, what: &str) -> StoreError {
+    fn not_conditional(&self, what: &str) -> StoreError {
         let problem = format!(
             "cannot be used: its service {what}, and two hosts could overwrite each other; use one \
              with conditional writes, and leave them on"
@@ -223,24 +221,25 @@ impl SharedStore {
         StoreError::new(problem).at(&self.name())
     }
 
-    fn failed(&self, what: &str, error: &ObjectError) -> StoreError {
-        let why = match error {
+    fn store_error(&self, operation: &str, error: &ObjectError) -> StoreError {
+        let hint = match error {
             ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
-                return self.cannot_compare("does not write on a condition");
+                return self.not_conditional("does not write on a condition");
             }
             ObjectError::NotFound { .. } => " (is there such a bucket?)",
             ObjectError::PermissionDenied { .. } => " (these credentials are not allowed to)",
             ObjectError::Unauthenticated { .. } => " (these credentials are not accepted)",
             _ => "",
         };
-        let problem = format!("cannot be used: to {what} it failed: {}{why}", cause(error));
+        let problem =
+            format!("cannot be used: to {operation} it failed: {}{hint}", safe_cause(error));
         StoreError::new(problem).at(&self.name())
     }
 }
 
-/// The innermost cause, which has no URL; of a service's answer its status and code alone: its
-/// body can repeat what was sent.
-fn cause(error: &ObjectError) -> String {
+/// Returns the innermost cause of an error, because the outer ones contain the URL. For an error
+/// response, returns only the status and the error code, because the body can repeat the request.
+fn safe_cause(error: &ObjectError) -> String {
     const STATUS: &str = "Server returned non-2xx status code: ";
     const BODY: &str = "Server returned error response: ";
     let mut cause: &dyn std::error::Error = error;
@@ -248,8 +247,8 @@ fn cause(error: &ObjectError) -> String {
         cause = source;
     }
     let text = cause.to_string();
-    let (status, body) = if let Some((_, answer)) = text.split_once(STATUS) {
-        answer.split_once(": ").unwrap_or((answer, ""))
+    let (status, body) = if let Some((_, response)) = text.split_once(STATUS) {
+        response.split_once(": ").unwrap_or((response, ""))
     } else if let Some((_, body)) = text.split_once(BODY) {
         ("an error in the answer", body)
     } else {
@@ -274,18 +273,30 @@ impl RegistrationStore for SharedStore {
         text: &'a str,
         expected: Option<&'a Versioned>,
     ) -> StoreFuture<'a, WriteResult> {
-        // What has begun is done to its end, even where its caller has gone: it may be the one
-        // place that a secret is in.
+        // Spawned, so that the write completes even if the caller is dropped: it may contain the
+        // only copy of a new secret.
         let (store, text, expected) = (self.clone(), text.to_owned(), expected.cloned());
-        let work = tokio::spawn(async move { store.put(&text, expected.as_ref()).await });
+        let task = tokio::spawn(async move { store.put(&text, expected.as_ref()).await });
         Box::pin(async {
-            let stopped = |_| Err(StoreError::new("was interrupted: the runtime is shutting down"));
-            work.await.unwrap_or_else(stopped)
+            let interrupted =
+                |_| Err(StoreError::new("was interrupted: the runtime is shutting down"));
+            task.await.unwrap_or_else(interrupted)
         })
     }
 
     fn name(&self) -> String {
         format!("{} in {}", self.path, self.objects)
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        let file_name = self.path.filename().filter(|_| is_valid_name(name))?;
+        let stem = match file_name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => file_name,
+        };
+        let folder = self.path.as_ref().strip_suffix(file_name)?;
+        let path = Path::parse(format!("{folder}{stem}.{name}.json")).ok()?;
+        Some(Arc::new(Self { objects: Arc::clone(&self.objects), path }))
     }
 }
 

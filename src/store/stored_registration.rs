@@ -1,4 +1,4 @@
-//! A registration as a caller sees it.
+//! A registration in a store, as callers see it.
 
 use chrono::{DateTime, Utc};
 
@@ -7,8 +7,8 @@ use crate::{metadata::ClientMetadata, response::ClientInformation};
 
 /// A client in a store, in use or history.
 ///
-/// `Debug` shows no secret, and there is no `Serialize`, which would: see
-/// [`export`](crate::RegistrationStore::export).
+/// `Debug` prints no secret. There is no `Serialize`, which would; see
+/// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration(Record);
 
@@ -17,45 +17,47 @@ impl StoredRegistration {
         Self(record)
     }
 
-    /// Returns the registration endpoint it belongs to, a URL.
+    /// Returns the URL of the registration endpoint that the client belongs to.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.0.endpoint
     }
 
-    /// Returns the client, read as leniently as an answer is.
+    /// Returns the client.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
         &self.0.client
     }
 
-    /// Returns what was asked for; `None` for what a person entered.
+    /// Returns the metadata of the registration request, or `None` for imported credentials.
     #[must_use]
     pub fn requested(&self) -> Option<&ClientMetadata> {
         self.0.requested.as_ref()
     }
 
-    /// Returns whether a person entered it: see
-    /// [`import`](crate::RegistrationStore::import).
+    /// Returns whether a person entered the credentials, with
+    /// [`import`](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.0.is_imported()
     }
 
-    /// Returns when it was put here, by the clock of the machine that did so, to the second.
+    /// Returns when the client was saved, in whole seconds, by the clock of the machine that saved
+    /// it.
     #[must_use]
     pub fn saved_at(&self) -> DateTime<Utc> {
         self.0.saved_at
     }
 
-    /// Returns why it became history; `None` while it is in use.
+    /// Returns why and when the client became history, or `None` if it is in use.
     #[must_use]
     pub fn retired(&self) -> Option<Retired> {
         self.0.retired
     }
 
-    /// Returns the entry of the system keyring that had this client's secrets and does not have
-    /// them any more; `None` where they are in [`client`](Self::client), or where it has none.
+    /// Returns the name of the system keyring entry that had the client's secrets, if the entry no
+    /// longer exists. Returns `None` if the secrets are in [`client`](Self::client), or if the
+    /// client has none.
     #[must_use]
     pub fn lost_secrets(&self) -> Option<&str> {
         self.0.lost_secrets()

@@ -1,161 +1,119 @@
-//! The authorization endpoint: who may be sent where with a code (RFC 6749 section 4.1, RFC 7636,
-//! RFC 8707, RFC 9207).
-//!
-//! An error goes to the program only where it is certain that it is the program's own address;
-//! else it is shown, and nobody is sent anywhere.
+//! The authorization endpoint (RFC 6749 section 4.1, RFC 7636, RFC 9207): a page with two buttons,
+//! and the redirect to the client. If the client or its redirect URI is unknown, there is no redirect.
 
-use fluent_uri::Uri;
-use wiremock::{Request, ResponseTemplate};
+use wiremock::Request;
 
 use super::{
-    ledger::{self, Asked, Grant},
-    page::{self, Question},
-    params::{Params, with_params},
-    state::State,
+    params::Params,
+    reply::Reply,
+    state::{self, CODE, Grant, State},
 };
-use crate::{ClientInformation, GrantType, ResponseType, url};
+use crate::{
+    metadata::GrantType, redact::sanitize, response::ClientInformation, url::without_port,
+};
 
 pub(super) const PATH: &str = "/app/oauth/authorize";
 
-pub(super) fn answer(request: &Request, state: &mut State) -> ResponseTemplate {
-    match request.method.as_str() {
-        "GET" => ask(&Params::parse(request.url.query().unwrap_or_default().as_bytes()), state),
-        "POST" => decide(&Params::parse(&request.body), state),
-        _ => page::problem(405, "This page is opened, or answered with its buttons.")
-            .append_header("allow", "GET, POST"),
-    }
-}
-
-fn ask(params: &Params, state: &mut State) -> ResponseTemplate {
-    let (client, redirect_uri) = match addressee(params, state) {
-        Ok(addressee) => addressee,
-        Err(problem) => return page::problem(400, problem),
+/// Shows the page for a GET request, and takes the decision of a POST request.
+pub(super) fn respond(request: &Request, state: &mut State) -> Reply {
+    let params = Params::parse(request.url.query().unwrap_or_default().as_bytes());
+    let decision = Params::parse(&request.body).take("decision");
+    let client = params.get("client_id").and_then(|id| state.clients.get(id));
+    let Some(client) = client else {
+        return Reply::text(400, "The client (client_id) is not registered here.");
     };
-    let (client, redirect_uri) = (client.clone(), redirect_uri.to_owned());
-    match asked(params, &client, &redirect_uri) {
-        Ok(asked) => {
-            let ticket = state.ledger.show(asked.clone());
-            page::question(&Question { ticket: &ticket, client: &client, asked: &asked })
-        }
+    let Some(redirect_uri) = redirect_uri(&params, client) else {
+        return Reply::text(400, "The redirect_uri is not registered for this client.");
+    };
+    let result = match (authorize(&params, client, &redirect_uri), decision.as_deref()) {
+        (Ok(grant), Some("allow")) => Ok(state.issue(CODE, grant)),
+        (Ok(_), Some(_)) => Err(("access_denied", "Denied by the user")),
+        (Ok(grant), None) => return page(client, &grant),
+        (Err(error), _) => Err(error),
+    };
+
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    match result {
+        Ok(code) => query.append_pair("code", &code),
         Err((error, description)) => {
-            let error = [("error", error), ("error_description", description)];
-            send(302, &redirect_uri, &error, params.get("state"), &state.base_url)
-        }
-    }
-}
-
-/// The client and its address, or what is wrong with either.
-fn addressee<'a>(
-    params: &'a Params,
-    state: &'a State,
-) -> Result<(&'a ClientInformation, &'a str), &'static str> {
-    if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
-        return Err("The request names the program, or the address to send you to, twice.");
-    }
-    let id = params.get("client_id").ok_or("The request does not name a program (client_id).")?;
-    let client =
-        state.ledger.client(id).ok_or("The program (client_id) is not registered here.")?;
-    let registered = &client.metadata.redirect_uris;
-    let same = |a, b| url::without_port(a) == url::without_port(b);
-    let uri = match (params.get("redirect_uri"), registered.as_slice()) {
-        // The port of a loopback address is free (RFC 8252 section 7.3).
-        (Some(asked), _) if registered.iter().any(|own| same(own, asked)) => asked,
-        (Some(_), _) => {
-            return Err("The address to send you to (redirect_uri) is not one that the program \
-                 registered.");
-        }
-        (None, [only]) => only,
-        (None, _) => {
-            return Err("The request does not say where to send you (redirect_uri), and the \
-                 program did not register exactly one address.");
+            query.append_pair("error", error).append_pair("error_description", description)
         }
     };
-    match Uri::parse(uri) {
-        Ok(parsed) if !parsed.has_fragment() => Ok((client, uri)),
-        _ => Err("The address to send you to (redirect_uri) is not an absolute URI without a \
-             fragment."),
-    }
+    query.extend_pairs(params.get("state").map(|state| ("state", state)));
+    let query = query.append_pair("iss", &state.base_url).finish();
+    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
+    Reply::status(303).with_header("location", format!("{redirect_uri}{separator}{query}"))
 }
 
-/// The request as it may be allowed, or an error and its description.
-fn asked(
+/// Returns the requested redirect URI if it is registered, by default the only registered one. The
+/// port of a loopback URI may be any (RFC 8252 section 7.3).
+fn redirect_uri(params: &Params, client: &ClientInformation) -> Option<String> {
+    let registered = &client.metadata.redirect_uris;
+    let only = registered.first().filter(|_| registered.len() == 1);
+    let uri = params.take("redirect_uri").or_else(|| only.cloned())?;
+    let mut registered = registered.iter().map(|own| without_port(own));
+    let is_registered = registered.any(|own| own == without_port(&uri));
+    (is_registered && !uri.contains('#')).then_some(uri)
+}
+
+/// Returns what the user may grant, or an error and its description.
+fn authorize(
     params: &Params,
     client: &ClientInformation,
     redirect_uri: &str,
-) -> Result<Asked, (&'static str, &'static str)> {
-    if params.any_is_repeated() {
-        return Err(("invalid_request", "A parameter is given more than once"));
+) -> Result<Grant, (&'static str, &'static str)> {
+    if params.get("response_type") != Some("code") {
+        return Err(("unsupported_response_type", "response_type must be code"));
     }
-    match params.get("response_type") {
-        Some("code") => {}
-        Some(_) => return Err(("unsupported_response_type", "response_type can only be code")),
-        None => return Err(("invalid_request", "response_type is missing")),
+    if !state::allows(client, &GrantType::AuthorizationCode) {
+        return Err(("unauthorized_client", "The client is not registered for this grant"));
     }
-    let response_types = &client.metadata.response_types;
-    let has_code = response_types.is_empty() || response_types.contains(&ResponseType::Code);
-    if !has_code || !ledger::may_use(client, &GrantType::AuthorizationCode) {
-        return Err(("unauthorized_client", "The client is not registered for codes"));
-    }
-    let Some(challenge) = params.get("code_challenge") else {
-        return Err(("invalid_request", "code_challenge is missing: PKCE is required"));
+    let (Some(code_challenge), Some("S256")) =
+        (params.take("code_challenge"), params.get("code_challenge_method"))
+    else {
+        return Err(("invalid_request", "PKCE with S256 is required"));
     };
-    if params.get("code_challenge_method") != Some("S256") {
-        let description = "code_challenge_method must be S256; left out, it is plain";
-        return Err(("invalid_request", description));
-    }
-    let is_base64url = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if challenge.len() != 43 || !challenge.chars().all(is_base64url) {
-        let description = "code_challenge must be 43 characters: a SHA-256 in base64url";
-        return Err(("invalid_request", description));
-    }
-    let scope = ledger::scope(params.get("scope"), client.metadata.scope.as_deref())
-        .ok_or(("invalid_scope", "scope is malformed, or more than the client registered"))?;
-    let resources = ledger::resources(params, &[])
-        .ok_or(("invalid_target", "resource must be an absolute URI without a fragment"))?;
-    Ok(Asked {
-        grant: Grant { client_id: client.client_id.clone(), scope, resources, ..Grant::default() },
+    let scope = state::scope(params, client.metadata.scope.as_deref())
+        .map_err(|()| ("invalid_scope", "The scope is not registered for this client"))?;
+    Ok(Grant {
+        client_id: client.client_id.clone(),
+        scope,
+        resource: params.take("resource"),
         redirect_uri: redirect_uri.to_owned(),
-        redirect_is_stated: params.get("redirect_uri").is_some(),
-        state: params.get("state").map(str::to_owned),
-        challenge: challenge.to_owned(),
+        code_challenge,
+        ..Grant::default()
     })
 }
 
-fn decide(params: &Params, state: &mut State) -> ResponseTemplate {
-    let Some(decision @ (page::ALLOW | page::DENY)) = params.get("decision") else {
-        return page::problem(400, "Nothing was decided: neither Allow nor Deny was pressed.");
-    };
-    let asked = params.get("ticket").and_then(|ticket| state.ledger.answered(ticket));
-    let Some(asked) = asked else {
-        return page::problem(
-            400,
-            "This question was answered already, or too long ago, or was never asked.",
-        );
-    };
-    let (redirect_uri, to_state) = (asked.redirect_uri.clone(), asked.state.clone());
-    let code;
-    let answer = if decision == page::ALLOW {
-        code = state.ledger.new_code(asked, &mut state.credentials);
-        [("code", code.as_str())].to_vec()
-    } else {
-        [("error", "access_denied"), ("error_description", "Denied by the user")].to_vec()
-    };
-    // A browser asks with GET after a 303.
-    send(303, &redirect_uri, &answer, to_state.as_deref(), &state.base_url)
+/// Asks the user. The form has no `action`, so the browser sends it to the same URL.
+fn page(client: &ClientInformation, grant: &Grant) -> Reply {
+    let name = escape(client.metadata.client_name.as_ref().unwrap_or(&client.client_id));
+    let scope = escape(grant.scope.as_deref().unwrap_or("none"));
+    let redirect_uri = escape(&grant.redirect_uri);
+    let html = format!(
+        r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Allow {name}?</title>
+<h1>Allow “<bdi>{name}</bdi>” to act for you?</h1>
+<p>Scope: {scope}</p>
+<p>Redirect URI: {redirect_uri}</p>
+<p>This is a test server. It gives access to nothing.</p>
+<form method="post">
+<button name="decision" value="allow">Allow</button>
+<button name="decision" value="deny">Deny</button>
+</form>
+</html>
+"#
+    );
+    Reply::html(200, html)
+        .with_header("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-fn send(
-    status: u16,
-    redirect_uri: &str,
-    answer: &[(&str, &str)],
-    state: Option<&str>,
-    issuer: &str,
-) -> ResponseTemplate {
-    let mut params = answer.to_vec();
-    params.extend(state.map(|state| ("state", state)));
-    params.push(("iss", issuer));
-    ResponseTemplate::new(status)
-        .append_header("location", with_params(redirect_uri, &params))
-        .append_header("cache-control", "no-store")
-        .append_header("referrer-policy", "no-referrer")
+fn escape(text: impl AsRef<str>) -> String {
+    sanitize(text.as_ref())
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

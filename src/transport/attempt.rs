@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use reqwest::{Request, ResponseBuilderExt};
+use bytes::Bytes;
+use reqwest::{Request, Url, header::AUTHORIZATION};
 use tokio::time::Instant;
 
 use super::send::Transport;
@@ -23,6 +24,11 @@ impl Attempt {
         Self { transport, deadline, recorded: Mutex::default() }
     }
 
+    /// Returns the URL that the generated client sends to.
+    pub(crate) fn endpoint(&self) -> Url {
+        self.transport.endpoint.clone()
+    }
+
     /// Sends the request to the endpoint and records what came of it. Returns the response to be
     /// decoded, which shares its body with the record; without a response, a placeholder, because the
     /// generated client expects an error of reqwest's that nobody can make.
@@ -32,19 +38,17 @@ impl Attempt {
         mut request: Request,
     ) -> reqwest::Response {
         let transport = &self.transport;
-        transport.address(&mut request);
+        if let Some(authorization) = &transport.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         let endpoint = &transport.endpoint;
         let result = transport.attempt(http, request, endpoint, self.deadline).await;
-        let mut response = http::Response::builder();
-        let mut body = bytes::Bytes::new();
-        if let Ok(received) = &result {
-            // The URL is passed on, because reqwest parses a placeholder otherwise.
-            response = response.status(received.status).url(endpoint.clone());
-            body = received.body.clone();
-        }
+        let response = result.as_ref().map_or_else(
+            |_| http::Response::new(Bytes::new()),
+            |received| received.to_http(endpoint.clone()),
+        );
         *self.lock() = Some(result);
-        // A status that was received is a valid one.
-        response.body(body).map(Into::into).unwrap_or_else(|_| http::Response::new("").into())
+        response.into()
     }
 
     /// Whether a response was recorded.

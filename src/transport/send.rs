@@ -7,7 +7,7 @@ use std::{mem, pin::pin, time::Duration};
 
 use reqwest::{
     Request, Url,
-    header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT},
+    header::{HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -22,9 +22,6 @@ use crate::{
     error::{FailureKind, TransportFailure},
     response::Response,
 };
-
-/// Of the contract, which the generator adds; the API knows no such header.
-const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 
 /// The settings of a client that bear on how it sends.
 #[derive(Debug)]
@@ -71,18 +68,6 @@ impl Transport {
                 "sending again: the server did not act on the request"
             );
             sleep(wait).await;
-        }
-    }
-
-    /// Makes the generated client's request one for this endpoint, with this caller's token.
-    pub(super) fn address(&self, request: &mut Request) {
-        if *request.url() != self.endpoint {
-            request.url_mut().clone_from(&self.endpoint);
-        }
-        let headers = request.headers_mut();
-        headers.remove(API_VERSION);
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
         }
     }
 

@@ -1,4 +1,4 @@
-//! The client, its contract and its configuration.
+//! The client, its contract, its configuration and its spans.
 
 mod configuration;
 mod contract;

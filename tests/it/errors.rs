@@ -1,3 +1,3 @@
-//! What an error shows.
+//! The errors of rejected registrations.
 
 mod display;

@@ -10,6 +10,7 @@
 mod client;
 mod errors;
 mod examples;
+mod layout;
 mod metadata;
 mod oauth;
 mod response;

@@ -1,4 +1,5 @@
-//! Client metadata and the local rules.
+//! Client metadata, the local rules, and a server's errors by field.
 
 mod client_metadata;
-mod validation;
+mod local_rules;
+mod server_errors;

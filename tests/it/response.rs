@@ -1,6 +1,8 @@
-//! What a response means.
+//! Decoding of success responses, and the secrecy of what they hold.
 
 mod changes;
 mod damage;
-mod reading;
+mod decoding;
+mod decoding_property;
 mod secrets;
+mod unreadable;

@@ -14,3 +14,4 @@ mod once_unreadable;
 pub(crate) mod register_once;
 mod s3;
 mod shared_store;
+mod sibling;

@@ -1,4 +1,9 @@
 //! The loopback server for tests of programs.
 
-mod oauth;
+mod authorize;
+mod discovery;
+mod registration;
+mod reply;
+mod requests;
 mod server;
+mod token;

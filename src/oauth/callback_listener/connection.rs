@@ -1,5 +1,5 @@
-//! One connection: one request and its response, within limits of time and memory. What the
-//! response is, the caller decides.
+//! One connection: one request and its response, within limits of time and memory. The caller
+//! chooses the response.
 
 use std::{io, time::Duration};
 
@@ -9,14 +9,14 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{page::Page, request::Request};
 
-/// For the whole head of a request to arrive.
+/// The time for the request line and all headers to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the whole connection, including a client that reads slowly.
+/// The time for the whole connection, including a client that reads slowly.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest head of a request; a query with a long code fits well.
-const MAX_HEAD: usize = 16 * 1024;
+/// The size of the request line and headers. A query with a long code is much smaller.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Serves one request with the page of `respond`; closes the connection if that fails.
+/// Responds to one request with the page from `respond`; closes the connection if `respond` fails.
 pub(super) async fn serve<F>(stream: TcpStream, respond: impl Fn(Request) -> F)
 where
     F: Future<Output = io::Result<Page>>,
@@ -27,12 +27,12 @@ where
     });
     let mut http = http1::Builder::new();
     http.keep_alive(false)
-        // A client that closes its sending side still gets the page.
+        // A client that has closed its sending side still gets the page.
         .half_close(true)
-        .max_buf_size(MAX_HEAD)
+        .max_buf_size(MAX_HEAD_BYTES)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
     let connection = http.serve_connection(TokioIo::new(stream), service);
-    // If the connection fails, only its own page is lost.
+    // If a connection fails, only its page is lost; the listener continues.
     let _ = timeout(CONNECTION_TIMEOUT, connection).await;
 }

@@ -1,5 +1,5 @@
-//! A loopback redirect URI: reading it, and binding the sockets of its host. What is received on
-//! them is not here.
+//! Parses a loopback redirect URI and binds the sockets of its host. `connection` serves what they
+//! accept.
 
 use std::{
     future::poll_fn,
@@ -21,29 +21,29 @@ use crate::{
     url::is_loopback,
 };
 
-/// How often another port is tried if the system's choice for IPv4 is in use on IPv6.
-const ATTEMPTS: usize = 8;
+/// How many ports to try if the system's choice for IPv4 is in use on IPv6.
+const BIND_ATTEMPTS: usize = 8;
 
-/// A redirect URI whose host is a loopback one.
+/// A redirect URI with a loopback host.
 #[derive(Clone, Debug)]
 pub(super) struct LoopbackUri {
     uri: String,
     host: String,
     port: u16,
-    /// The path and query as given.
+    /// The path and query, as the caller wrote them.
     target: String,
-    /// The path that a browser requests.
+    /// The path as a browser requests it, normalized.
     path: String,
 }
 
-/// The sockets of one redirect URI: one, or for `localhost` one of each IP version.
+/// The sockets of one redirect URI: one, or two for `localhost` (IPv4 and IPv6).
 #[derive(Debug)]
 pub(super) struct Sockets(Vec<TcpListener>);
 
 impl LoopbackUri {
     pub(super) fn parse(uri: &str) -> Result<Self, OAuthError> {
         let invalid = |problem: &str| {
-            listen_error(format!(
+            listener_error(format!(
                 "{uri:?}: the redirect URI {problem}; use one such as http://127.0.0.1:0/callback"
             ))
         };
@@ -64,19 +64,19 @@ impl LoopbackUri {
             return Err(invalid("has a fragment (RFC 6749 section 3.1.2)"));
         }
         let port = authority.port_to_u16().map_err(|_| invalid("has a port above 65535"))?;
-        let path = Url::parse(uri).map_err(|error| invalid(&format!("is malformed ({error})")))?;
+        let url = Url::parse(uri).map_err(|error| invalid(&format!("is malformed ({error})")))?;
         let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Self {
             uri: uri.to_owned(),
             host: host.to_owned(),
             port: port.unwrap_or(0),
             target: format!("{}{query}", parsed.path()),
-            path: path.path().to_owned(),
+            path: url.path().to_owned(),
         })
     }
 
-    /// Returns this URI with another port; unchanged if it has that port already, because servers
-    /// compare redirect URIs as strings.
+    /// Returns this URI with another port. A URI that has the port already stays as it is written,
+    /// because servers compare redirect URIs as strings.
     pub(super) fn with_port(mut self, port: u16) -> Self {
         if self.port != port {
             self.uri = format!("http://{}:{port}{}", self.host, self.target);
@@ -103,12 +103,12 @@ impl LoopbackUri {
         &self.path
     }
 
-    /// Binds every address of the host, and returns the port that was bound.
+    /// Binds every address of the host; returns the sockets and their port.
     pub(super) async fn bind(&self) -> io::Result<(Sockets, u16)> {
         let mut attempts = 1;
         loop {
             match self.bind_once().await {
-                Err(error) if is_in_use(&error) && self.port == 0 && attempts < ATTEMPTS => {
+                Err(error) if is_in_use(&error) && self.port == 0 && attempts < BIND_ATTEMPTS => {
                     attempts += 1;
                 }
                 result => return result,
@@ -119,7 +119,7 @@ impl LoopbackUri {
     async fn bind_once(&self) -> io::Result<(Sockets, u16)> {
         let mut port = self.port;
         let mut sockets = Vec::new();
-        let mut missing = io::Error::from(ErrorKind::AddrNotAvailable);
+        let mut unavailable = io::Error::from(ErrorKind::AddrNotAvailable);
         for address in self.addresses() {
             match TcpListener::bind((address, port)).await {
                 Ok(socket) => {
@@ -128,15 +128,14 @@ impl LoopbackUri {
                 }
                 // A browser may resolve `localhost` to the address that another program listens on.
                 Err(error) if is_in_use(&error) || is_denied(&error) => return Err(error),
-                Err(error) => missing = error,
+                Err(error) => unavailable = error,
             }
         }
-        if sockets.is_empty() { Err(missing) } else { Ok((Sockets(sockets), port)) }
+        if sockets.is_empty() { Err(unavailable) } else { Ok((Sockets(sockets), port)) }
     }
 
     fn addresses(&self) -> Vec<IpAddr> {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        match bare.parse() {
+        match self.host.trim_matches(['[', ']']).parse() {
             Ok(address) => vec![address],
             Err(_) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         }
@@ -152,7 +151,7 @@ impl Sockets {
             });
             match accepted.await {
                 Ok((stream, _)) => return stream,
-                // The peer has gone, or this process has too many files open.
+                // The peer is gone, or this process has too many open files.
                 Err(_) => sleep(Duration::from_millis(50)).await,
             }
         }
@@ -160,7 +159,7 @@ impl Sockets {
 }
 
 pub(super) fn is_in_use(error: &io::Error) -> bool {
-    // Windows reserves ranges of ports.
+    // Windows denies permission for the ranges of ports that it reserves.
     error.kind() == ErrorKind::AddrInUse || (cfg!(windows) && is_denied(error))
 }
 
@@ -170,7 +169,7 @@ fn is_denied(error: &io::Error) -> bool {
 
 pub(super) fn bind_error(uri: &LoopbackUri, error: &io::Error) -> OAuthError {
     let uri = uri.as_str();
-    listen_error(if is_in_use(error) {
+    listener_error(if is_in_use(error) {
         format!("{uri}: the port is in use; end the other program or use port 0")
     } else if is_denied(error) {
         format!("{uri}: permission to use the port was denied; use a port above 1023 or port 0")
@@ -181,7 +180,6 @@ pub(super) fn bind_error(uri: &LoopbackUri, error: &io::Error) -> OAuthError {
     })
 }
 
-/// The one constructor of this module's errors.
-pub(super) fn listen_error(problem: String) -> OAuthError {
+pub(super) fn listener_error(problem: String) -> OAuthError {
     OAuthError::new(OAuthErrorKind::Listener, problem)
 }

@@ -1,5 +1,5 @@
-//! The pages that a browser shows. They contain nothing from the request, and their policy allows
-//! no scripts, no resources and no framing.
+//! The HTML pages of the listener. They contain nothing from the request, and their content
+//! security policy allows no scripts, no resources and no framing.
 
 use hyper::{
     Response, StatusCode,
@@ -30,9 +30,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
     form-action 'none'; frame-ancestors 'none'";
 
 impl Page {
-    /// The page of the callback, which says what the user does next.
-    pub(super) fn last<T>(response: &Result<T, OAuthError>) -> Self {
-        let (title, text) = match response {
+    /// The response to the callback, which says what the user does next.
+    pub(super) fn for_callback<T>(code: &Result<T, OAuthError>) -> Self {
+        let (title, text) = match code {
             Ok(_) => (
                 "Return to the application",
                 "The application received the response and continues the login. You can close \
@@ -61,8 +61,7 @@ impl Page {
         Self { status, title: "Request not accepted", text }
     }
 
-    /// Whether this is the page of the callback.
-    pub(super) fn is_last(&self) -> bool {
+    pub(super) fn is_for_callback(&self) -> bool {
         self.status == StatusCode::OK
     }
 

@@ -1,5 +1,5 @@
-//! Which requests may be the callback: a browser's navigation to the redirect URI, by a name of
-//! this machine. Whether the state is right is not decided here.
+//! Checks whether a request may be the callback: a browser's navigation to the redirect URI, under
+//! a loopback host name. The caller checks the state.
 
 use http::uri::Authority;
 use hyper::{
@@ -16,9 +16,9 @@ pub(super) type Request = hyper::Request<Incoming>;
 /// Returns the query of a request that may be the callback, or the page for any other request.
 pub(super) fn query<'a>(request: &'a Request, uri: &LoopbackUri) -> Result<&'a str, Page> {
     let target = request.uri();
-    // After DNS rebinding, a page of another host reaches this port under its own name.
-    let is_own_target = target.authority().is_none_or(|authority| is_own(authority, uri.port()));
-    if !is_own_target || !has_own_host(request.headers(), uri.port()) {
+    // After DNS rebinding, a web page reaches this port under the name of the attacker's host.
+    let target_matches = target.authority().is_none_or(|host| is_this_listener(host, uri.port()));
+    if !target_matches || !host_header_matches(request.headers(), uri.port()) {
         return Err(Page::refusal(
             StatusCode::MISDIRECTED_REQUEST,
             "This address does not belong to that host.",
@@ -33,7 +33,7 @@ pub(super) fn query<'a>(request: &'a Request, uri: &LoopbackUri) -> Result<&'a s
             "This page accepts only GET requests.",
         ));
     }
-    // Browsers name what a request is for: an image, a frame, a script's request of another page.
+    // A browser says in this header what it requests: a page, an image, a frame, a script's fetch.
     if request.headers().get("sec-fetch-dest").is_some_and(|dest| dest != "document") {
         return Err(Page::refusal(
             StatusCode::FORBIDDEN,
@@ -43,14 +43,14 @@ pub(super) fn query<'a>(request: &'a Request, uri: &LoopbackUri) -> Result<&'a s
     Ok(target.query().unwrap_or_default())
 }
 
-fn has_own_host(headers: &HeaderMap, port: u16) -> bool {
+fn host_header_matches(headers: &HeaderMap, port: u16) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().map(HeaderValue::as_bytes).map(Authority::try_from);
-    matches!(host, Some(Ok(host)) if is_own(&host, port)) && hosts.next().is_none()
+    matches!(host, Some(Ok(host)) if is_this_listener(&host, port)) && hosts.next().is_none()
 }
 
-fn is_own(authority: &Authority, port: u16) -> bool {
-    // Without a port, it is the port of http.
-    let has_port = authority.port_u16().unwrap_or(80) == port;
-    is_loopback(authority.host()) && has_port && !authority.as_str().contains('@')
+fn is_this_listener(authority: &Authority, port: u16) -> bool {
+    // An authority without a port has the default port of http.
+    let port_matches = authority.port_u16().unwrap_or(80) == port;
+    is_loopback(authority.host()) && port_matches && !authority.as_str().contains('@')
 }

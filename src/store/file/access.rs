@@ -1,4 +1,5 @@
-//! Reading the file, and what is refused.
+//! Reads, opens and creates the files of a store, and refuses those that are not safe. Replacing
+//! the file is in `replace`.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -9,29 +10,26 @@ use std::{
 use super::paths::{FileError, Paths};
 use crate::{
     error::{StoreError, StoreErrorKind},
-    store::registration_store::Versioned,
+    store::{document::MAX_SIZE, registration_store::Versioned},
 };
 
-/// What is larger is not read: far more than any history of registrations.
-pub(super) const CAP: u64 = 64 * 1024 * 1024;
-
-/// Reads the file; one that is not there is none.
+/// Reads the file. Returns `None` if it does not exist.
 pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let path = &paths.file;
-    if !is_plain(path)? {
+    if !is_regular_file(path)? {
         return Ok(None);
     }
     let file = match File::open(path) {
         Ok(file) => file,
-        // Removed in between.
+        // Removed since the check.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(FileError::io("open", path)(error)),
     };
     let metadata = file.metadata().map_err(FileError::io("look at", path))?;
-    private(path, &metadata)?;
+    check_permissions(path, &metadata)?;
     let mut text = String::new();
-    match file.take(CAP).read_to_string(&mut text) {
-        Ok(length) if length as u64 == CAP => Err(damaged(path, "it is larger than 64 MiB")),
+    match file.take(MAX_SIZE).read_to_string(&mut text) {
+        Ok(length) if length as u64 == MAX_SIZE => Err(damaged(path, "it is larger than 64 MiB")),
         Ok(_) => Ok(Some(Versioned::new(text, ""))),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(damaged(path, "it is not UTF-8"))
@@ -40,10 +38,9 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     }
 }
 
-/// Whether there is a plain file; anything else of that name is refused.
-///
-/// A symbolic link is, too: a rename would replace it, not what it points to.
-pub(super) fn is_plain(path: &Path) -> Result<bool, FileError> {
+/// Returns whether there is a regular file at `path`. Refuses anything else at that path, including
+/// a symbolic link, because a rename would replace the link and not its target.
+pub(super) fn is_regular_file(path: &Path) -> Result<bool, FileError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -59,15 +56,15 @@ pub(super) fn is_plain(path: &Path) -> Result<bool, FileError> {
     Err(FileError::Refused(StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions)))
 }
 
-/// Refuses a file that others can read.
-pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+/// Refuses a file that other users can use. Checks nothing if the system is not Unix.
+pub(super) fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     #[cfg(unix)]
     {
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
         if mode & 0o077 != 0 {
             let problem = format!(
                 "holds secrets, and others can use it (mode {mode:04o}); run: chmod 600 {}",
-                quoted(path)
+                shell_quoted(path)
             );
             let error = StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions);
             return Err(FileError::Refused(error));
@@ -78,14 +75,13 @@ pub(super) fn private(path: &Path, metadata: &Metadata) -> Result<(), FileError>
     Ok(())
 }
 
-/// A path as a shell takes it.
 #[cfg(unix)]
-fn quoted(path: &Path) -> String {
+fn shell_quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// Opens for writing what only its owner can use from its first moment.
-pub(super) fn options() -> OpenOptions {
+/// Returns options that create a file with mode 0600, so that other users can never open it.
+pub(super) fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -93,7 +89,8 @@ pub(super) fn options() -> OpenOptions {
     options
 }
 
-/// Opens it, its owner's own rights included, which a umask may have taken from a new file.
+/// Opens a file, and restores its owner's permissions, which a strict umask removes from a new
+/// file.
 pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let file = options.open(path)?;
     #[cfg(unix)]
@@ -106,15 +103,15 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether this file is what the path leads to.
-pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+/// Returns whether `path` refers to this open file.
+pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let (held, there) = (file.metadata()?, fs::symlink_metadata(path)?);
-        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+        let (opened, current) = (file.metadata()?, fs::symlink_metadata(path)?);
+        Ok((opened.dev(), opened.ino()) == (current.dev(), current.ino()))
     }
-    // There, what is written is still compared with what was read.
+    // std has no stable file id for Windows. Writes still compare the content.
     #[cfg(not(unix))]
     {
         let _ = (file, path);
@@ -122,8 +119,8 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes the folder, and those above it, where they are missing.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+/// Creates the folder and its parents with mode 0700, if they do not exist.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! The lock: on a file of its own, by the operating system, freed when its holder dies.
+//! The lock of a file store: an operating system lock on a separate file.
 
 use std::{
     fs::{File, TryLockError},
@@ -12,39 +12,41 @@ use super::{
     replace,
 };
 
-/// The lock of a store; freed when dropped.
-pub(super) struct LockGuard {
-    /// Open as long as the lock is held.
+/// Holds the lock of a store until it is dropped.
+pub(in crate::store) struct LockGuard {
+    /// The locked file. Closing it would release the lock.
     file: File,
-    new: PathBuf,
-    /// The new file with the room that was taken for it, open since it was made.
-    pub(super) reserve: Mutex<Option<File>>,
+    temp: PathBuf,
+    /// The temporary file with the reserved disk space.
+    pub(super) reserved: Mutex<Option<File>>,
 }
 
-/// Takes the lock; `None` where another has it.
-pub(super) fn try_take(paths: &Paths) -> Result<Option<LockGuard>, FileError> {
+/// Acquires the lock, or returns `None` if another caller holds it.
+pub(super) fn try_lock(paths: &Paths) -> Result<Option<LockGuard>, FileError> {
     let path = &paths.lock;
-    access::make_folder(&paths.folder).map_err(FileError::io("make the folder", &paths.folder))?;
-    access::is_plain(path)?;
-    let file =
-        access::open(path, access::options().create(true)).map_err(FileError::io("open", path))?;
+    access::create_folder(&paths.folder)
+        .map_err(FileError::io("make the folder", &paths.folder))?;
+    access::is_regular_file(path)?;
+    let file = access::open(path, access::private_options().create(true))
+        .map_err(FileError::io("open", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(FileError::io("lock", path)(error)),
     }
-    // Someone may have removed or replaced it, and another may have locked what is there now.
-    if !access::is_at(&file, path).unwrap_or(false) {
+    // The lock file may have been removed or replaced in the meantime, and another caller may have
+    // locked the new one.
+    if !access::is_file_at(&file, path).unwrap_or(false) {
         return Ok(None);
     }
-    Ok(Some(LockGuard { file, new: paths.new.clone(), reserve: Mutex::default() }))
+    Ok(Some(LockGuard { file, temp: paths.temp.clone(), reserved: Mutex::default() }))
 }
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        // Before the lock is freed: the next holder may make its own. Freed by name, since a child
-        // of this process may hold the file as well.
-        replace::remove_temp_file(&self.new);
+        // Before the unlock, because the next holder may create its own.
+        replace::remove_temp_file(&self.temp);
+        // Explicitly, because a child process may have inherited the open file.
         let _ = self.file.unlock();
     }
 }

@@ -1,4 +1,4 @@
-//! The files of a store, and why one of them could not be used.
+//! The paths of a file store, and its errors.
 
 use std::{
     io,
@@ -7,35 +7,34 @@ use std::{
 
 use crate::error::StoreError;
 
-/// The files of a store.
 #[derive(Debug)]
 pub(super) struct Paths {
     pub(super) folder: PathBuf,
     pub(super) file: PathBuf,
     pub(super) lock: PathBuf,
-    pub(super) new: PathBuf,
+    pub(super) temp: PathBuf,
 }
 
 /// Why a file could not be used.
 pub(super) enum FileError {
-    Io { what: &'static str, path: PathBuf, error: io::Error },
+    Io { operation: &'static str, path: PathBuf, error: io::Error },
     Refused(StoreError),
 }
 
 impl FileError {
-    /// For `map_err`: what was tried with which file.
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::Io { what, path: path.to_owned(), error }
+    /// Returns a function for `map_err` that adds the operation and the path.
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::Io { operation, path: path.to_owned(), error }
     }
 
-    pub(super) fn at(self, place: &str) -> StoreError {
+    pub(super) fn into_store_error(self, store_name: &str) -> StoreError {
         match self {
-            Self::Refused(error) => error.at(place),
-            // The system's message is short, and what one has to know at once.
-            Self::Io { what, path, error } => {
+            Self::Refused(error) => error.at(store_name),
+            // Part of the message, not a source: it is short, and says what to do.
+            Self::Io { operation, path, error } => {
                 let problem =
-                    format!("cannot be used: to {what} {} failed: {error}", path.display());
-                StoreError::new(problem).at(place)
+                    format!("cannot be used: to {operation} {} failed: {error}", path.display());
+                StoreError::new(problem).at(store_name)
             }
         }
     }

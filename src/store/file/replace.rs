@@ -1,4 +1,5 @@
-//! Replacing the file whole: written beside it, flushed, renamed, the folder flushed.
+//! Replaces the file atomically: writes a temporary file next to it, flushes, renames, and flushes
+//! the folder.
 
 use std::{
     fs::{self, File},
@@ -12,46 +13,49 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    store::registration_store::{Versioned, WriteResult},
+    store::{
+        document::MAX_SIZE,
+        registration_store::{Versioned, WriteResult},
+    },
 };
 
-/// More than one more registration needs, of an answer of the size that is read by default.
-const ROOM: usize = 512 * 1024;
+/// Disk space to reserve for one registration. Exceeds what a response of the default maximum size
+/// needs.
+const RESERVED_BYTES: usize = 512 * 1024;
 
-/// Proves that the file can be replaced, and takes room on the disk for the next write, in a new
-/// file beside it: where either fails, nothing has been registered yet.
+/// Checks that the file can be replaced, and returns a temporary file with disk space reserved for
+/// the next write. If either fails, nothing has been registered yet.
 pub(super) fn reserve(paths: &Paths) -> Result<File, FileError> {
     let current = access::read(paths)?;
     let length = current.as_ref().map_or(0, |stored| stored.expose().len());
-    if length.saturating_add(ROOM) as u64 >= access::CAP {
-        return Err(full());
+    if length.saturating_add(RESERVED_BYTES) as u64 >= MAX_SIZE {
+        return Err(too_large());
     }
     if let Some(stored) = &current {
-        // What some mounts refuse is the rename alone.
-        put(paths, make_private(paths)?, stored.expose())?;
+        // Some mounts allow writes, but refuse a rename over an existing file.
+        write_and_rename(paths, create_temp_file(paths)?, stored.expose())?;
     }
-    let mut file = make_private(paths)?;
-    let blanks = vec![b' '; length.saturating_add(ROOM)];
-    let taken = file.write_all(&blanks).and_then(|()| file.sync_all());
-    let taken = taken.and_then(|()| flush_folder(&paths.folder));
-    if let Err(error) = taken {
-        remove_temp_file(&paths.new);
-        return Err(FileError::io("write", &paths.new)(error));
+    let mut file = create_temp_file(paths)?;
+    let blanks = vec![b' '; length.saturating_add(RESERVED_BYTES)];
+    let written = file.write_all(&blanks).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| sync_folder(&paths.folder)) {
+        remove_temp_file(&paths.temp);
+        return Err(FileError::io("write", &paths.temp)(error));
     }
     Ok(file)
 }
 
-/// Removes what was reserved or half written.
-pub(super) fn remove_temp_file(new: &Path) {
-    // Not there where it was renamed; if it stays, the next to write replaces it.
-    let _ = fs::remove_file(new);
+/// Removes the temporary file, if there is one.
+pub(super) fn remove_temp_file(temp: &Path) {
+    // After a rename there is none. If the removal fails, the next write replaces the file.
+    let _ = fs::remove_file(temp);
 }
 
-/// Puts `text` in the place of what was read, by way of the reserve where there is one. Under the
-/// lock.
+/// Replaces the file with `text` if it still holds `expected`. Uses the reserved file, if there is
+/// one. The caller holds the lock.
 pub(super) fn replace(
     paths: &Paths,
-    reserve: Option<File>,
+    reserved: Option<File>,
     text: &str,
     expected: Option<&Versioned>,
 ) -> Result<WriteResult, FileError> {
@@ -59,60 +63,61 @@ pub(super) fn replace(
     if current.as_ref().map(Versioned::expose) != expected.map(Versioned::expose) {
         return Ok(WriteResult::Conflict);
     }
-    if text.len() as u64 >= access::CAP {
-        return Err(full());
+    if text.len() as u64 >= MAX_SIZE {
+        return Err(too_large());
     }
-    // Where someone removed the lock or the folder, another may have put its own in that place.
-    let reserve = reserve.filter(|file| access::is_at(file, &paths.new).unwrap_or(false));
-    let file = reserve.map_or_else(|| make_private(paths), Ok)?;
-    put(paths, file, text)?;
+    // If the lock file or the folder was removed, another process may have put its own file there.
+    let reserved = reserved.filter(|file| access::is_file_at(file, &paths.temp).unwrap_or(false));
+    let file = reserved.map_or_else(|| create_temp_file(paths), Ok)?;
+    write_and_rename(paths, file, text)?;
     Ok(WriteResult::Written)
 }
 
-/// Larger, it could not be read again.
-fn full() -> FileError {
+/// A larger file could not be read again.
+fn too_large() -> FileError {
     let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
     FileError::Refused(StoreError::new(problem))
 }
 
-/// Fills the new file and renames it.
-fn put(paths: &Paths, mut file: File, text: &str) -> Result<(), FileError> {
-    write(&mut file, text).map_err(FileError::io("write", &paths.new))?;
-    fs::rename(&paths.new, &paths.file).map_err(FileError::io("rename to", &paths.file))?;
-    if !access::is_at(&file, &paths.file).map_err(FileError::io("look at", &paths.file))? {
+fn write_and_rename(paths: &Paths, mut file: File, text: &str) -> Result<(), FileError> {
+    write(&mut file, text).map_err(FileError::io("write", &paths.temp))?;
+    fs::rename(&paths.temp, &paths.file).map_err(FileError::io("rename to", &paths.file))?;
+    if !access::is_file_at(&file, &paths.file).map_err(FileError::io("look at", &paths.file))? {
         let problem = "was written by another at the same time: was its lock file removed?";
         return Err(FileError::Refused(StoreError::new(problem)));
     }
-    flush_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
+    sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
 }
 
 fn write(file: &mut File, text: &str) -> io::Result<()> {
     file.rewind()?;
     file.write_all(text.as_bytes())?;
+    // Cuts off the rest of the reserved space.
     file.set_len(text.len() as u64)?;
     file.sync_all()
 }
 
-/// A new file that its owner alone can use; some mounts know no such thing.
-fn make_private(paths: &Paths) -> Result<File, FileError> {
-    let file = make(&paths.new).map_err(FileError::io("make", &paths.new))?;
-    let metadata = file.metadata().map_err(FileError::io("look at", &paths.new))?;
-    access::private(&paths.new, &metadata).inspect_err(|_| remove_temp_file(&paths.new))?;
+/// Creates the temporary file for its owner only. Fails on mounts without file permissions.
+fn create_temp_file(paths: &Paths) -> Result<File, FileError> {
+    let file = create_new(&paths.temp).map_err(FileError::io("make", &paths.temp))?;
+    let metadata = file.metadata().map_err(FileError::io("look at", &paths.temp))?;
+    access::check_permissions(&paths.temp, &metadata)
+        .inspect_err(|_| remove_temp_file(&paths.temp))?;
     Ok(file)
 }
 
-/// A new file, in the place of one that a killed process left.
-fn make(path: &Path) -> io::Result<File> {
+/// Creates a new file, in place of one that a killed process left behind.
+fn create_new(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    access::open(path, access::options().create_new(true))
+    access::open(path, access::private_options().create_new(true))
 }
 
-/// Makes the rename itself durable.
-fn flush_folder(folder: &Path) -> io::Result<()> {
+/// Makes the rename durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
     #[cfg(not(unix))]

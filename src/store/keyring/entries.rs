@@ -1,4 +1,5 @@
-//! Entries of a keyring, and its errors, which can hold what was in an entry.
+//! Reads, writes and deletes entries of a keyring, and converts its errors, which can contain
+//! secrets.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,44 +14,45 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::secrets::Entry;
-use crate::{error::StoreError, redact::sanitize, store::document::unique};
+use crate::{error::StoreError, redact::sanitize, store::document::unique_id};
 
 const SERVICE: &str = "poggio";
 
 /// How long a person has to unlock the keyring.
 const UNLOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The system's keyring, or a caller's.
+/// The keyring of the caller, or `None` for the system keyring.
 #[derive(Clone)]
 pub(super) struct Keyring(Option<Arc<CredentialStore>>);
 
 impl Keyring {
-    pub(super) fn of_the_system() -> Self {
+    pub(super) fn system() -> Self {
         Self(None)
     }
 
-    pub(super) fn of(keyring: Arc<CredentialStore>) -> Self {
+    pub(super) fn new(keyring: Arc<CredentialStore>) -> Self {
         Self(Some(keyring))
     }
 
-    /// Makes sure that an entry can be written, and that it is kept.
-    pub(super) async fn prove(&self, wait: Duration) -> Result<(), StoreError> {
-        let proof = self.call_within(wait.min(UNLOCK_TIMEOUT), |keyring| {
-            let name = format!("can this be written ({})", unique());
+    /// Checks that the keyring can be written, by a test entry.
+    pub(super) async fn check_writable(&self, wait: Duration) -> Result<(), StoreError> {
+        let check = self.call_within(wait.min(UNLOCK_TIMEOUT), |keyring| {
+            let name = format!("can this be written ({})", unique_id());
             let content = name.as_bytes();
             keyring.build(SERVICE, &name, None)?.set_secret(content)?;
             let entry = keyring.build(SERVICE, &name, None)?;
-            let kept = entry.get_secret();
-            let removed = entry.delete_credential();
-            let is_kept = kept? == content;
-            removed?;
-            Ok(is_kept)
+            let stored = entry.get_secret();
+            // Delete the entry even if it could not be read.
+            let deleted = entry.delete_credential();
+            let is_stored = stored? == content;
+            deleted?;
+            Ok(is_stored)
         });
-        if proof.await? { Ok(()) } else { Err(unusable("does not keep what is put there")) }
+        if check.await? { Ok(()) } else { Err(unusable("does not keep what is put there")) }
     }
 
-    /// Returns what is in these entries; those that are not there, or hold something else than
-    /// was put there, are left out.
+    /// Returns the members of these entries by name. Omits entries that do not exist, or whose
+    /// content this store did not write.
     pub(super) async fn get(
         &self,
         names: Vec<String>,
@@ -78,32 +80,31 @@ impl Keyring {
         .await
     }
 
-    /// Puts all of these there, or none.
+    /// Writes all entries, or none.
     pub(super) async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
         self.call(move |keyring| {
-            let put = entries.iter().try_for_each(|entry| {
+            let result = entries.iter().try_for_each(|entry| {
                 let content = Zeroizing::new(Value::Object(entry.members.clone()).to_string());
                 keyring.build(SERVICE, &entry.name, None)?.set_secret(content.as_bytes())
             });
-            if put.is_err() {
+            if result.is_err() {
                 remove(keyring, &entries);
             }
-            put
+            result
         })
         .await
     }
 
-    /// Removes these, as far as that can be done.
+    /// Deletes entries. Ignores errors, because no file refers to these entries.
     pub(super) async fn remove(&self, entries: Vec<Entry>) {
-        let removed = self.call(move |keyring| {
+        let removal = self.call(move |keyring| {
             remove(keyring, &entries);
             Ok(())
         });
-        // What stays is named by no file.
-        let _ = removed.await;
+        let _ = removal.await;
     }
 
     async fn call<T: Send + 'static>(
@@ -113,23 +114,24 @@ impl Keyring {
         self.call_within(UNLOCK_TIMEOUT, work).await
     }
 
-    /// Does this with the keyring, where it does not hold up the runtime.
+    /// Runs blocking `work` with the keyring, waiting at most `wait` for its result.
     async fn call_within<T: Send + 'static>(
         &self,
         wait: Duration,
         work: impl FnOnce(&CredentialStore) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let chosen = self.0.clone();
-        let (done, result) = oneshot::channel();
-        // Not one of the runtime's threads, for which it would wait when it shuts down: this one
-        // may be waiting for a person.
+        let keyring = self.0.clone();
+        let (sender, receiver) = oneshot::channel();
+        // Not a thread of the runtime: the shutdown of the runtime would wait for it, and it may be
+        // waiting for a person.
         let spawned = thread::Builder::new().name("poggio-keyring".into()).spawn(move || {
-            let keyring = chosen.map_or_else(of_the_system, Ok);
-            let _ = done
-                .send(keyring.and_then(|keyring| work(&*keyring).map_err(|error| failed(&error))));
+            let keyring = keyring.map_or_else(system_keyring, Ok);
+            let result =
+                keyring.and_then(|keyring| work(&*keyring).map_err(|error| store_error(&error)));
+            let _ = sender.send(result);
         });
         spawned.map_err(|error| unusable(format!("cannot be asked: {error}")))?;
-        match timeout(wait, result).await {
+        match timeout(wait, receiver).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(unusable("cannot be asked: its library failed")),
             Err(_) => Err(unusable(format!("has not answered within {wait:?}; unlock it"))),
@@ -137,20 +139,20 @@ impl Keyring {
     }
 }
 
-/// The one that the program has chosen for itself, else the platform's.
-fn of_the_system() -> Result<Arc<CredentialStore>, StoreError> {
-    if let Some(chosen) = keyring_core::get_default_store() {
-        return Ok(chosen);
+/// Returns the default keyring of the program, or the platform's if the program has set none.
+fn system_keyring() -> Result<Arc<CredentialStore>, StoreError> {
+    if let Some(keyring) = keyring_core::get_default_store() {
+        return Ok(keyring);
     }
-    let reason = match keyring::Entry::store_status() {
+    let problem = match keyring::Entry::store_status() {
         Ok(()) => match keyring_core::get_default_store() {
             Some(keyring) => return Ok(keyring),
             None => "the program has unset it".to_owned(),
         },
-        Err(error) => reason(error),
+        Err(error) => safe_message(error),
     };
     Err(unusable(format!(
-        "is not there: {reason}; run this in a session that has one (on Linux, D-Bus with GNOME \
+        "is not there: {problem}; run this in a session that has one (on Linux, D-Bus with GNOME \
          Keyring or KWallet), or use FileStore alone"
     )))
 }
@@ -158,7 +160,6 @@ fn of_the_system() -> Result<Arc<CredentialStore>, StoreError> {
 fn remove(keyring: &CredentialStore, entries: &[Entry]) {
     for entry in entries {
         let entry = keyring.build(SERVICE, &entry.name, None);
-        // What stays is named by no file.
         let _ = entry.and_then(|entry| entry.delete_credential());
     }
 }
@@ -167,18 +168,19 @@ fn unusable(problem: impl AsRef<str>) -> StoreError {
     StoreError::new(format!("cannot be used: the system keyring {}", problem.as_ref()))
 }
 
-fn failed(error: &Error) -> StoreError {
-    let reason = reason(error);
+fn store_error(error: &Error) -> StoreError {
+    let message = safe_message(error);
     match error {
         Error::NoStorageAccess(_) => {
-            unusable(format!("is locked, or refuses: {reason}; unlock it"))
+            unusable(format!("is locked, or refuses: {message}; unlock it"))
         }
-        _ => unusable(format!("failed: {reason}")),
+        _ => unusable(format!("failed: {message}")),
     }
 }
 
-/// Why, without what was in an entry: neither the error itself nor its `Debug` may be kept.
-fn reason(error: &Error) -> String {
+/// Returns the message of an error without the content of an entry. The error itself must not be
+/// stored as a source, because its `Debug` prints that content.
+fn safe_message(error: &Error) -> String {
     match error {
         Error::NoStorageAccess(cause) | Error::PlatformFailure(cause) => {
             sanitize(&cause.to_string())

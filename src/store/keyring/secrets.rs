@@ -1,6 +1,7 @@
-//! The secrets of a document: taken out of its text, and put back.
+//! Moves the secrets of a document to keyring entries and back. Reading and writing the entries is
+//! in `entries`.
 //!
-//! What is no document is left as it is, for whoever reads it to refuse.
+//! Text that is not a document is returned unchanged. Its reader refuses it.
 
 use std::collections::HashMap;
 
@@ -8,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     redact::sanitize,
-    store::{document::unique, registration_store::Versioned},
+    store::{document::unique_id, registration_store::Versioned},
 };
 
-/// The members of a client that are kept in the keyring: a registration access token (RFC 7592)
-/// gets its bearer the secret.
+/// The members of a client that go to the keyring. A registration access token (RFC 7592) is a
+/// secret too, because it gives access to the client secret.
 const SECRETS: [&str; 2] = ["client_secret", "registration_access_token"];
 
-/// What an entry has besides, so that it says whose it is and can be imported.
+/// Members that are copied to the entry, so that it identifies its client and can be imported.
 const METADATA_FIELDS: [&str; 2] = ["client_id", "client_secret_expires_at"];
 
 /// An entry of the keyring.
@@ -25,86 +26,92 @@ pub(super) struct Entry {
     pub(super) members: Map<String, Value>,
 }
 
-/// A document with its secrets.
-pub(super) struct Filled {
-    /// As the file has it.
-    pub(super) raw: Versioned,
+/// The result of [`restore`].
+pub(super) struct Restored {
+    /// The text of the file, unchanged.
+    pub(super) file: Versioned,
+    /// The document with its secrets.
     pub(super) text: Versioned,
-    /// The entries that were put back.
+    /// The entries of the restored secrets.
     pub(super) entries: Vec<Entry>,
 }
 
-/// A document without its secrets.
-pub(super) struct TakenOut {
+/// The result of [`extract`].
+pub(super) struct Extracted {
+    /// The document without its secrets.
     pub(super) text: Versioned,
-    /// Those that no entry has yet.
-    pub(super) fresh: Vec<Entry>,
+    /// The entries that do not exist yet.
+    pub(super) new_entries: Vec<Entry>,
 }
 
-/// The names of the entries that a document needs.
-pub(super) fn named_in(text: &str) -> Vec<String> {
+/// Returns the names of the entries that a file refers to.
+pub(super) fn entry_names(text: &str) -> Vec<String> {
     let mut document = serde_json::from_str(text).unwrap_or(Value::Null);
-    registrations(&mut document).filter_map(|kept| name(kept, "keyring")).collect()
+    records(&mut document).filter_map(|record| entry_name(record, "keyring")).collect()
 }
 
-/// Puts back what was found in the keyring, and notes what was not.
-pub(super) fn fill(raw: Versioned, found: &HashMap<String, Map<String, Value>>) -> Filled {
-    let mut document = serde_json::from_str(raw.expose()).unwrap_or(Value::Null);
-    let mut entries = Vec::new();
+/// Restores the secrets of a file from the keyring entries, and marks those without an entry as
+/// lost.
+pub(super) fn restore(file: Versioned, entries: &HashMap<String, Map<String, Value>>) -> Restored {
+    let mut document = serde_json::from_str(file.expose()).unwrap_or(Value::Null);
+    let mut restored = Vec::new();
     let mut is_changed = false;
-    for kept in registrations(&mut document) {
-        let Some(name) = name(kept, "keyring") else { continue };
+    for record in records(&mut document) {
+        let Some(name) = entry_name(record, "keyring") else { continue };
         is_changed = true;
-        let client = kept.get_mut("client").and_then(Value::as_object_mut);
-        match (client, found.get(&name)) {
+        let client = record.get_mut("client").and_then(Value::as_object_mut);
+        match (client, entries.get(&name)) {
             (Some(client), Some(members))
                 if members.get("client_id") == client.get("client_id") =>
             {
                 client.extend(members.clone());
-                kept.remove("secrets");
-                entries.push(Entry { name, members: members.clone() });
+                record.remove("secrets");
+                restored.push(Entry { name, members: members.clone() });
             }
             _ => {
-                kept.insert("secrets".into(), json!({ "lost": name }));
+                record.insert("secrets".into(), json!({ "lost": name }));
             }
         }
     }
-    let text = if is_changed { written(&document) } else { raw.clone() };
-    Filled { raw, text, entries }
+    let text = if is_changed { to_text(&document) } else { file.clone() };
+    Restored { file, text, entries: restored }
 }
 
-/// Takes the secrets out, and names the entries they are in: those that are `known`, or new ones.
-pub(super) fn take_out(text: &Versioned, known: &[Entry]) -> TakenOut {
+/// Extracts the secrets of a document, and refers to `existing` or new entries in their place.
+pub(super) fn extract(text: &Versioned, existing: &[Entry]) -> Extracted {
     let mut document = serde_json::from_str(text.expose()).unwrap_or(Value::Null);
-    let mut fresh: Vec<Entry> = Vec::new();
+    let mut new_entries: Vec<Entry> = Vec::new();
     let mut is_changed = false;
-    for kept in registrations(&mut document) {
-        let lost = name(kept, "lost");
-        let endpoint = kept.get("endpoint").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let client = kept.get_mut("client").and_then(Value::as_object_mut);
-        let name = match (client.and_then(take), lost) {
+    for record in records(&mut document) {
+        let lost = entry_name(record, "lost");
+        let endpoint =
+            record.get("endpoint").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let client = record.get_mut("client").and_then(Value::as_object_mut);
+        let name = match (client.and_then(extract_members), lost) {
             (None, None) => continue,
-            // As the file had it: the entry may come back.
+            // Refer to the lost entry again, because it may be restored.
             (None, Some(lost)) => lost,
             (Some(members), _) => {
-                let same = known.iter().chain(&fresh).find(|entry| entry.members == members);
-                if let Some(entry) = same {
+                let mut entries = existing.iter().chain(&new_entries);
+                if let Some(entry) = entries.find(|entry| entry.members == members) {
                     entry.name.clone()
                 } else {
-                    let name = new_name(&members, &endpoint);
-                    fresh.push(Entry { name: name.clone(), members });
+                    let name = new_entry_name(&members, &endpoint);
+                    new_entries.push(Entry { name: name.clone(), members });
                     name
                 }
             }
         };
         is_changed = true;
-        kept.insert("secrets".into(), json!({ "keyring": name }));
+        record.insert("secrets".into(), json!({ "keyring": name }));
     }
-    TakenOut { text: if is_changed { written(&document) } else { text.clone() }, fresh }
+    let text = if is_changed { to_text(&document) } else { text.clone() };
+    Extracted { text, new_entries }
 }
 
-/// Takes the secrets out of a client; `None` where it has none.
-fn take(client: &mut Map<String, Value>) -> Option<Map<String, Value>> {
+/// Removes the secrets from a client, and returns the members of its entry, or `None` if the client
+/// has no secrets.
+fn extract_members(client: &mut Map<String, Value>) -> Option<Map<String, Value>> {
     let mut members = Map::new();
     for name in SECRETS {
         members.extend(client.remove_entry(name));
@@ -118,25 +125,25 @@ fn take(client: &mut Map<String, Value>) -> Option<Map<String, Value>> {
     Some(members)
 }
 
-/// A name that no one else makes, for whoever looks through the keyring.
-fn new_name(members: &Map<String, Value>, endpoint: &str) -> String {
-    let short = |text: &str, length| sanitize(text).chars().take(length).collect::<String>();
+/// Returns a unique name that a person who looks at the keyring understands.
+fn new_entry_name(members: &Map<String, Value>, endpoint: &str) -> String {
+    let shorten = |text: &str, length| sanitize(text).chars().take(length).collect::<String>();
     let client_id = members.get("client_id").and_then(Value::as_str).unwrap_or_default();
-    // Windows takes 513 characters.
-    let (client_id, endpoint) = (short(client_id, 120), short(endpoint, 240));
-    format!("{client_id} at {endpoint} ({})", unique())
+    // The limit of Windows is 513 characters.
+    let (client_id, endpoint) = (shorten(client_id, 120), shorten(endpoint, 240));
+    format!("{client_id} at {endpoint} ({})", unique_id())
 }
 
-fn registrations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+fn records(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
     let registrations = document.get_mut("registrations").and_then(Value::as_array_mut);
     registrations.into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
-/// The entry that a registration names, as `keyring` or as `lost`.
-fn name(kept: &Map<String, Value>, which: &str) -> Option<String> {
-    kept.get("secrets")?.get(which)?.as_str().map(str::to_owned)
+/// Returns the entry that a record refers to, as `keyring` or as `lost`.
+fn entry_name(record: &Map<String, Value>, state: &str) -> Option<String> {
+    record.get("secrets")?.get(state)?.as_str().map(str::to_owned)
 }
 
-fn written(document: &Value) -> Versioned {
+fn to_text(document: &Value) -> Versioned {
     Versioned::new(format!("{document:#}\n"), "")
 }

@@ -1,9 +1,9 @@
-//! Every way that three hosts can go through the protocol, one step at a time.
+//! Explores every way that three hosts can run the protocol, one step at a time.
 //!
-//! A step is one access to the store or one request. Between any two steps of a host the others
-//! may do any number of theirs; a host may crash before or after any step; an answer of the store
-//! may be lost, or be an error though the write took effect; a claim may run out under a host that
-//! is only slow. States that were seen are not gone through again.
+//! A step is one access to the store or one request. Between two steps of a host, the others may
+//! take any number of steps. A host may crash before or after any step. A response of the store may
+//! be lost, or be an error although the write took effect. A claim may expire although its owner is
+//! only slow. Each state is explored once.
 
 mod world;
 
@@ -11,99 +11,101 @@ use std::collections::{HashMap, HashSet};
 
 use self::world::{Faults, Next, World};
 
-/// Goes through all states; returns those where everything is over.
+/// Explores all states, checks each, and returns the final ones.
 fn explore(faults: Faults) -> Vec<World> {
     let start = World::new(faults);
     let mut indices = HashMap::from([(start.key(), 0_usize)]);
-    let mut before: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut predecessors: Vec<Vec<usize>> = vec![Vec::new()];
     let mut queue = vec![(0, start)];
-    let (mut over, mut ends) = (Vec::new(), Vec::new());
+    let (mut finals, mut final_indices) = (Vec::new(), Vec::new());
     while let Some((index, world)) = queue.pop() {
         world.check(faults.store == 0);
-        if world.is_over() {
-            ends.push(index);
-            over.push(world);
+        if world.is_final() {
+            final_indices.push(index);
+            finals.push(world);
             continue;
         }
         for next in world.successors() {
-            let known = indices.len();
-            let next_index = *indices.entry(next.key()).or_insert(known);
-            if next_index == known {
-                before.push(Vec::new());
-                queue.push((known, next));
+            let new_index = indices.len();
+            let next_index = *indices.entry(next.key()).or_insert(new_index);
+            if next_index == new_index {
+                predecessors.push(Vec::new());
+                queue.push((new_index, next));
             }
-            before[next_index].push(index);
+            predecessors[next_index].push(index);
         }
     }
-    // From every state there is a way to the end: no one waits for ever.
-    let mut reached: HashSet<_> = ends.iter().copied().collect();
-    while let Some(index) = ends.pop() {
-        ends.extend(before[index].iter().filter(|index| reached.insert(**index)));
+    // Every state can reach a final state, so no host waits without end.
+    let mut reached: HashSet<_> = final_indices.iter().copied().collect();
+    while let Some(index) = final_indices.pop() {
+        final_indices.extend(predecessors[index].iter().filter(|index| reached.insert(**index)));
     }
-    assert_eq!(reached.len(), indices.len(), "states without a way out");
-    over
+    assert_eq!(reached.len(), indices.len(), "states that cannot reach a final state");
+    finals
 }
 
-fn posts(world: &World) -> usize {
-    world.hosts.iter().filter(|host| host.has_posted).count()
+fn request_count(world: &World) -> usize {
+    world.hosts.iter().filter(|host| host.has_sent_request).count()
 }
 
-fn crashed(world: &World) -> usize {
+fn crash_count(world: &World) -> usize {
     world.hosts.iter().filter(|host| matches!(host.next, Next::Crashed)).count()
 }
 
-const NONE: Faults = Faults { crashes: 0, store: 0, refusals: 0, slow: false };
+const NO_FAULTS: Faults = Faults { crashes: 0, store: 0, refusals: 0, expiring_claims: false };
 
 #[test]
-fn without_faults_there_is_one_request_and_one_answer() {
-    let over = explore(NONE);
-    assert!(!over.is_empty());
-    for world in over {
-        assert_eq!(posts(&world), 1);
+fn protocol_sends_one_request_without_faults() {
+    let finals = explore(NO_FAULTS);
+    assert!(!finals.is_empty());
+    for world in finals {
+        assert_eq!(request_count(&world), 1);
         assert!(world.hosts.iter().all(|host| matches!(host.next, Next::Done(_))));
         assert!(world.document.claim.is_none());
     }
 }
 
 #[test]
-fn crashes_cost_a_request_each_at_most_and_block_no_one() {
-    let mut most = 0;
-    for world in explore(Faults { crashes: 2, ..NONE }) {
-        most = most.max(posts(&world));
-        assert!(posts(&world) <= 1 + crashed(&world));
-        let alive = world.hosts.iter().filter(|host| !matches!(host.next, Next::Crashed));
-        assert!(alive.clone().all(|host| matches!(host.next, Next::Done(_))));
+fn protocol_sends_at_most_one_more_request_for_each_crash() {
+    let mut max = 0;
+    for world in explore(Faults { crashes: 2, ..NO_FAULTS }) {
+        max = max.max(request_count(&world));
+        assert!(request_count(&world) <= 1 + crash_count(&world));
+        let mut alive = world.hosts.iter().filter(|host| !matches!(host.next, Next::Crashed));
+        assert!(alive.all(|host| matches!(host.next, Next::Done(_))));
     }
-    assert_eq!(most, 3, "the worst case was gone through");
+    assert_eq!(max, 3, "the worst case was explored");
 }
 
 #[test]
-fn a_slow_host_overwrites_no_one() {
-    let mut lost_race = 0;
-    for world in explore(Faults { slow: true, crashes: 1, ..NONE }) {
-        assert!(world.document.registrations.len() >= posts(&world) - crashed(&world));
-        lost_race = lost_race.max(world.document.registrations.len());
+fn protocol_keeps_the_clients_of_all_hosts_if_one_is_slow() {
+    let mut max = 0;
+    for world in explore(Faults { expiring_claims: true, crashes: 1, ..NO_FAULTS }) {
+        let saved = world.document.registrations.len();
+        assert!(saved >= request_count(&world) - crash_count(&world));
+        max = max.max(saved);
     }
-    assert_eq!(lost_race, 3, "the worst case was gone through");
+    assert_eq!(max, 3, "the worst case was explored");
 }
 
 #[test]
-fn a_refused_request_lets_the_next_try_at_once() {
-    for world in explore(Faults { refusals: 2, ..NONE }) {
-        assert_eq!(posts(&world), 1);
+fn protocol_releases_the_claim_after_a_refused_request() {
+    for world in explore(Faults { refusals: 2, ..NO_FAULTS }) {
+        assert_eq!(request_count(&world), 1);
         assert!(world.document.claim.is_none());
-        assert!(world.hosts.iter().all(|host| host.protocol.dead.is_none()), "none had to wait");
+        let has_waited = world.hosts.iter().any(|host| host.protocol.expired_claim.is_some());
+        assert!(!has_waited, "no host waited for a claim to expire");
     }
 }
 
 #[test]
-fn lost_answers_and_errors_of_the_store_lose_no_secret() {
-    let mut held = 0;
-    let slow = explore(Faults { store: 1, slow: true, ..NONE });
-    let crashing = explore(Faults { store: 1, crashes: 1, ..NONE });
+fn protocol_loses_no_secret_to_store_faults() {
+    let mut unsaved = 0;
+    let slow = explore(Faults { store: 1, expiring_claims: true, ..NO_FAULTS });
+    let crashing = explore(Faults { store: 1, crashes: 1, ..NO_FAULTS });
     for world in slow.iter().chain(&crashing) {
-        held +=
-            world.hosts.iter().filter(|host| matches!(host.next, Next::Failed(Some(_)))).count();
+        let has_unsaved = |host: &&world::Host| matches!(host.next, Next::Failed(Some(_)));
+        unsaved += world.hosts.iter().filter(has_unsaved).count();
     }
-    assert!(held > 0, "errors that hold a client were gone through");
+    assert!(unsaved > 0, "errors that hold a client were explored");
 }

@@ -1,4 +1,5 @@
-//! A caller of `register_once`: its part of the protocol, the store, and how long it waits.
+//! One call of `register_once`: runs the protocol against a store, with its lock, retries and
+//! timeouts. The request itself is sent by `register_once`.
 
 use std::time::Duration;
 
@@ -11,107 +12,112 @@ use crate::{
     store::{
         document::{Claim, Document},
         lookup::Query,
-        protocol::{End, Protocol, Step},
+        protocol::{CallResult, Protocol, Step},
         record::now,
         registration_store::{RegistrationStore, StoreLock, Versioned, WriteResult},
-        update,
+        update::{read_document, write_document},
     },
 };
 
-/// A caller's part and the store.
+/// How many claims a caller may write if its store is so slow that they could expire.
+const MAX_CLAIMS: u32 = 3;
+const MAX_RETRIES: u32 = 3;
+
+/// The state of one call.
 pub(super) struct RegisterOnce<'a> {
     pub(super) protocol: Protocol,
     store: &'a dyn RegistrationStore,
-    read: Option<Versioned>,
-    /// Taken before the first write, where the store has one.
+    /// The version that the next write expects.
+    last_read: Option<Versioned>,
+    /// Held from before the first write until the end of the call, if the store has a lock.
     lock: Option<StoreLock>,
-    may_write: bool,
-    /// Since when no write has succeeded.
+    has_tried_lock: bool,
+    /// When the current series of conflicts began.
     conflicts_since: Option<Instant>,
-    /// When the last write began, that of the own claim; and how often that one took too long.
-    claimed: Option<Instant>,
-    claims: u32,
-    /// How often a store that failed may be tried again, with a client that is not saved.
-    retries: u32,
-    waits: Waits,
+    /// When the last write began. Before a request, that is the write of the claim.
+    last_write_at: Option<Instant>,
+    slow_claims: u32,
+    retries_left: u32,
+    claim_watch: ClaimWatch,
 }
 
-/// How often a claim is written anew by a caller whose store is slow.
-const MAX_CLAIMS: u32 = 3;
-const RETRIES: u32 = 3;
-
 impl<'a> RegisterOnce<'a> {
-    pub(super) fn new(store: &'a dyn RegistrationStore, asked: Query, timeout: Duration) -> Self {
+    pub(super) fn new(store: &'a dyn RegistrationStore, query: Query, timeout: Duration) -> Self {
         Self {
-            protocol: Protocol::new(asked, Claim::new(timeout)),
+            protocol: Protocol::new(query, Claim::new(timeout)),
             store,
-            read: None,
+            last_read: None,
             lock: None,
-            may_write: false,
+            has_tried_lock: false,
             conflicts_since: None,
-            claimed: None,
-            claims: 0,
-            retries: RETRIES,
-            waits: Waits::new(timeout),
+            last_write_at: None,
+            slow_claims: 0,
+            retries_left: MAX_RETRIES,
+            claim_watch: ClaimWatch::new(timeout),
         }
     }
 
-    /// Whether the own claim could run out before a request that is sent now is answered.
-    pub(super) fn is_claim_old(&self) -> bool {
-        self.lock.is_none() && self.claimed.is_some_and(|at| at.elapsed() > Claim::CLAIM_SLACK)
+    /// Returns whether the claim could expire before a request that is sent now has its response.
+    pub(super) fn may_claim_expire(&self) -> bool {
+        let is_old = |at: Instant| at.elapsed() > Claim::CLAIM_SLACK;
+        self.lock.is_none() && self.last_write_at.is_some_and(is_old)
     }
 
-    pub(super) fn claim_again(&mut self) -> Result<Step, Error> {
-        self.claims += 1;
-        if self.claims >= MAX_CLAIMS {
+    /// Replaces the claim, or fails if the store has been too slow for several claims.
+    pub(super) fn renew_claim(&mut self) -> Result<Step, Error> {
+        self.slow_claims += 1;
+        if self.slow_claims >= MAX_CLAIMS {
             let problem = "answers too slowly for a registration under its claim";
             return Err(StoreError::new(problem).at(&self.store.name()).into());
         }
-        self.protocol.claim_again(Claim::new(self.waits.timeout));
-        self.claimed = None;
+        self.protocol.renew_claim(Claim::new(self.claim_watch.timeout));
+        self.last_write_at = None;
         Ok(Step::Read)
     }
 
-    pub(super) async fn store_step(&mut self, step: Step) -> Result<Step, StoreError> {
-        // A kept client needs no lock; all else does.
-        if !matches!(step, Step::Read) && !self.may_write {
-            self.lock = self.store.lock(self.waits.timeout).await?;
+    /// Performs a step that accesses the store or waits for another caller.
+    pub(super) async fn run(&mut self, step: Step) -> Result<Step, StoreError> {
+        // A stored client is returned without the lock. Everything else needs the lock, and a read
+        // under it.
+        if !matches!(step, Step::Read) && !self.has_tried_lock {
+            self.lock = self.store.lock(self.claim_watch.timeout).await?;
             if self.lock.is_some() {
-                self.protocol.has_lock();
+                self.protocol.on_lock();
             }
-            self.may_write = true;
+            self.has_tried_lock = true;
             return Ok(Step::Read);
         }
         match step {
             Step::Write(document) => self.write(&document).await,
             Step::Wait(claim) => {
-                // Whoever claims does not keep changing it.
+                // The claim of another caller ends the series of conflicts.
                 self.conflicts_since = None;
-                if self.waits.outlived(&claim, &self.store.name()).await? {
-                    self.protocol.is_dead(claim);
+                if self.claim_watch.wait(&claim, &self.store.name()).await? {
+                    self.protocol.on_claim_expired(claim);
                 }
                 Ok(Step::Read)
             }
             _ => {
-                let (document, read) = update::read(self.store).await?;
-                self.read = read;
-                Ok(self.protocol.read(document, now()))
+                let (document, version) = read_document(self.store).await?;
+                self.last_read = version;
+                Ok(self.protocol.on_read(document, now()))
             }
         }
     }
 
     async fn write(&mut self, document: &Document) -> Result<Step, StoreError> {
-        self.claimed = Some(Instant::now());
-        match update::write(self.store, document, self.read.as_ref()).await? {
+        self.last_write_at = Some(Instant::now());
+        match write_document(self.store, document, self.last_read.as_ref()).await? {
             WriteResult::Written => {
                 self.conflicts_since = None;
-                Ok(self.protocol.written())
+                Ok(self.protocol.on_written())
             }
             WriteResult::Conflict => {
                 let since = *self.conflicts_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= self.waits.timeout {
-                    let (place, timeout) = (self.store.name(), self.waits.timeout);
-                    return Err(StoreError::busy(&place, "others keep changing it", timeout));
+                let timeout = self.claim_watch.timeout;
+                if since.elapsed() >= timeout {
+                    let name = self.store.name();
+                    return Err(StoreError::busy(&name, "others keep changing it", timeout));
                 }
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
                 Ok(Step::Read)
@@ -119,78 +125,86 @@ impl<'a> RegisterOnce<'a> {
         }
     }
 
-    /// Whether a store that failed is tried again, after a pause: one that is reached over a network,
-    /// and has a client to save. One with a lock is on this machine, and would fail again.
-    pub(super) async fn tries_again(&mut self) -> bool {
-        if self.lock.is_some() || self.protocol.unsaved().is_none() || self.retries == 0 {
+    /// Returns whether to try again after the store failed, and waits before that.
+    ///
+    /// Only a store that is reached over a network is worth a retry, and only if there is a client
+    /// to save. A store with a lock is on this machine and would fail again.
+    pub(super) async fn wait_before_retry(&mut self) -> bool {
+        if self.lock.is_some() || self.protocol.unsaved().is_none() || self.retries_left == 0 {
             return false;
         }
-        let pause = Duration::from_secs(1) / 4_u32.pow(self.retries - 1);
-        self.retries -= 1;
+        let pause = Duration::from_secs(1) / 4_u32.pow(self.retries_left - 1);
+        self.retries_left -= 1;
         tokio::time::sleep(pause).await;
         true
     }
 
+    /// Returns the result for the caller. `failure` is why no client was registered.
     pub(super) fn result(
         &self,
-        end: End,
-        refusal: Option<Error>,
+        result: CallResult,
+        failure: Option<Error>,
     ) -> Result<ClientInformation, Error> {
-        match (end, refusal) {
-            (End::Done(client), _) => Ok(*client),
-            (End::Refused(problem), _) => Err(problem.at(&self.store.name()).into()),
-            (End::NotRegistered, Some(error)) => Err(error),
-            // Not reached: without a request, it ends otherwise.
-            (End::NotRegistered, None) => Err(StoreError::new("was left").into()),
+        match (result, failure) {
+            (CallResult::Client(client), _) => Ok(*client),
+            (CallResult::Unusable(unusable), _) => {
+                Err(unusable.into_error(&self.store.name()).into())
+            }
+            (CallResult::NotRegistered, Some(error)) => Err(error),
+            // Not reached: `NotRegistered` always has a failure.
+            (CallResult::NotRegistered, None) => Err(StoreError::new("was left").into()),
         }
     }
 
-    /// What a failure of the store comes to: the client that could not be saved; nothing, where all
-    /// was done but to drop the own claim, which will run out.
-    pub(super) fn failed(
+    /// Returns the result after a failure of the store. The failure does not matter if only the
+    /// claim was left to be removed, because it expires. Otherwise the error holds the client that
+    /// could not be saved, if there is one.
+    pub(super) fn result_after_store_error(
         &self,
         error: StoreError,
-        refusal: Option<Error>,
+        failure: Option<Error>,
     ) -> Result<ClientInformation, Error> {
-        if let Some(end) = self.protocol.end() {
-            return self.result(end.clone(), refusal);
+        if let Some(result) = self.protocol.result() {
+            return self.result(result.clone(), failure);
         }
         let unsaved = self.protocol.unsaved().cloned();
         Err(error.at(&self.store.name()).with_client(unsaved).into())
     }
 }
 
-/// Waiting for the claims of others.
-struct Waits {
+/// Waits for the claims of other callers.
+struct ClaimWatch {
     timeout: Duration,
-    watched: Option<(Claim, Instant)>,
-    first: Option<Instant>,
+    /// The claim that was last seen, and when it was first seen.
+    current: Option<(Claim, Instant)>,
+    waiting_since: Option<Instant>,
     pause: Duration,
 }
 
-impl Waits {
+impl ClaimWatch {
     fn new(timeout: Duration) -> Self {
-        Self { timeout, watched: None, first: None, pause: Duration::from_millis(20) }
+        Self { timeout, current: None, waiting_since: None, pause: Duration::from_millis(20) }
     }
 
-    /// Waits a little; returns whether this claim has been there for its whole term.
-    async fn outlived(&mut self, claim: &Claim, place: &str) -> Result<bool, StoreError> {
+    /// Returns true if `claim` has been there for its whole term. Otherwise pauses before the next
+    /// read, and returns false.
+    async fn wait(&mut self, claim: &Claim, store_name: &str) -> Result<bool, StoreError> {
         let now = Instant::now();
-        let since = match &self.watched {
-            Some((watched, since)) if watched == claim => *since,
+        let first_seen = match &self.current {
+            Some((current, first_seen)) if current == claim => *first_seen,
             _ => {
-                self.watched = Some((claim.clone(), now));
+                self.current = Some((claim.clone(), now));
                 now
             }
         };
-        if now.duration_since(since) >= claim.term() {
+        if now.duration_since(first_seen) >= claim.term() {
             return Ok(true);
         }
-        // What was read may be nonsense: the bound is one's own.
-        let bound = Claim::new(self.timeout).term().saturating_add(self.timeout);
-        if now.duration_since(*self.first.get_or_insert(now)) >= bound {
-            let who = format!("{} has claimed it", sanitize(&claim.owner));
-            return Err(StoreError::busy(place, who, bound));
+        // Do not trust the term in the document; use our own limit.
+        let limit = Claim::new(self.timeout).term().saturating_add(self.timeout);
+        if now.duration_since(*self.waiting_since.get_or_insert(now)) >= limit {
+            let owner = format!("{} has claimed it", sanitize(&claim.owner));
+            return Err(StoreError::busy(store_name, owner, limit));
         }
         tokio::time::sleep(self.pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75))).await;
         self.pause = (self.pause * 2).min(Duration::from_millis(500));

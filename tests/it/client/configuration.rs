@@ -1,4 +1,4 @@
-//! The client's settings: what goes into a request, and what is refused.
+//! The settings of a client: their effect on a request, and which are rejected.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use poggio::{
     testing::Server,
 };
 
-use crate::support::{ServerBehaviour, Wire, debugged, metadata};
+use crate::support::{ServerBehaviour, Wire, debugged, metadata, require};
 
-fn refused(builder: ClientBuilder) -> (String, String) {
+fn rejected(builder: ClientBuilder) -> (String, String) {
     let error = builder.build().unwrap_err();
     assert_eq!(
         (error.outcome(), error.attempts(), error.status()),
@@ -21,18 +21,18 @@ fn refused(builder: ClientBuilder) -> (String, String) {
     }
 }
 
-/// The request head that a client at this path of a raw server sends.
+/// Returns the head of the request that a client sends, in lower case.
 async fn request_head(path: &str, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
-    let server = Wire::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
-    let builder = Client::builder().base_url(format!("{}{path}", server.base_url));
+    let wire = Wire::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
+    let builder = Client::builder().base_url(format!("{}{path}", wire.base_url));
     set(builder).build().unwrap().register(&metadata()).await.unwrap_err();
-    let requests = server.requests();
+    let requests = wire.requests();
     assert_eq!(requests.len(), 1);
     requests[0].split("\r\n\r\n").next().unwrap().to_lowercase()
 }
 
 #[tokio::test]
-async fn a_request_has_the_headers_it_needs_and_no_others() {
+async fn register_sends_only_the_headers_it_needs() {
     let head = request_head("", |builder| builder).await;
     let mut lines: Vec<_> = head.lines().map(|line| line.split(": ").next().unwrap()).collect();
     lines.sort_unstable();
@@ -54,7 +54,7 @@ async fn a_request_has_the_headers_it_needs_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_base_url_may_have_a_path_and_a_slash_at_the_end() {
+async fn base_url_may_have_a_path_and_a_trailing_slash() {
     for (path, expected) in [
         ("", "/v1/oauth/register"),
         ("/", "/v1/oauth/register"),
@@ -69,26 +69,30 @@ async fn a_base_url_may_have_a_path_and_a_slash_at_the_end() {
 }
 
 #[tokio::test]
-async fn hosts_of_this_machine_are_reached_by_name_and_by_either_address() {
-    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
-    let v4 = Wire::answering(answer).await;
-    let port = v4.base_url.rsplit(':').next().unwrap().to_owned();
+async fn register_reaches_loopback_hosts_over_ipv4_ipv6_and_by_name() {
+    let response = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
+    let v4 = Wire::answering(response).await;
+    let port = v4.base_url.rsplit(':').next().unwrap();
     let mut urls = vec![v4.base_url.clone(), format!("http://localhost:{port}")];
     let v6;
     let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
-    if crate::support::require(has_v6, "IPv6 has no loopback address", "enable IPv6 on lo") {
-        v6 = Wire::at("[::1]:0", vec![ServerBehaviour::Answers(answer.into())]).await;
+    if require(has_v6, "IPv6 has no loopback address", "enable IPv6 on lo") {
+        v6 = Wire::at("[::1]:0", vec![ServerBehaviour::Answers(response.into())]).await;
         urls.push(v6.base_url.clone());
     }
+    // Another program may listen on this port of the other loopback addresses.
+    let to_v4 = reqwest::Client::builder().resolve("localhost", ([127, 0, 0, 1], 0).into());
+    let http = to_v4.build().unwrap();
     for url in urls {
-        let poggio = Client::builder().base_url(&url).build().unwrap();
+        let builder = Client::builder().base_url(&url).http_client(http.clone());
+        let poggio = builder.build().unwrap();
         assert_eq!(poggio.register(&metadata()).await.unwrap().client_id, "id", "{url}");
     }
 }
 
 #[test]
-fn base_urls_that_can_be_used_are_kept_in_one_form() {
-    for (url, kept) in [
+fn base_url_is_normalized() {
+    for (url, normalized) in [
         ("https://api.poggio.io", "https://api.poggio.io"),
         ("https://api.poggio.io/", "https://api.poggio.io"),
         (" https://api.poggio.io\n", "https://api.poggio.io"),
@@ -101,12 +105,12 @@ fn base_urls_that_can_be_used_are_kept_in_one_form() {
     ] {
         let http = reqwest::Client::new();
         let client = Client::builder().base_url(url).http_client(http).build().unwrap();
-        assert!(format!("{client:?}").contains(&format!("base_url: {kept:?}")), "{client:?}");
+        assert!(format!("{client:?}").contains(&format!("base_url: {normalized:?}")), "{client:?}");
     }
 }
 
 #[test]
-fn base_urls_that_cannot_be_used_say_why() {
+fn base_url_is_rejected_with_a_reason() {
     for (url, problem) in [
         ("", "not a URL (relative URL without a base); write it whole, like https://api.poggio.io"),
         (
@@ -136,19 +140,19 @@ fn base_urls_that_cannot_be_used_say_why() {
         ),
     ] {
         let expected = ("base_url".to_owned(), problem.to_owned());
-        assert_eq!(refused(Client::builder().base_url(url)), expected, "{url}");
+        assert_eq!(rejected(Client::builder().base_url(url)), expected, "{url}");
     }
 }
 
 #[test]
-fn a_setting_that_cannot_be_used_is_shown_as_reviewed() {
+fn config_error_matches_its_snapshot() {
     let error = Client::builder().base_url("http://api.poggio.io").build().unwrap_err();
     insta::assert_snapshot!("config_display", error);
     insta::assert_debug_snapshot!("config_debug", error);
 }
 
 #[tokio::test]
-async fn a_token_goes_into_its_header_and_into_nothing_else() {
+async fn auth_token_is_sent_in_its_header_only_and_not_shown() {
     let token = "p0ggio.T0ken~+/==";
     let head = request_head("", |builder| builder.auth_token(token)).await;
     let with_token: Vec<_> = head.lines().filter(|line| line.contains("p0ggio")).collect();
@@ -163,7 +167,7 @@ async fn a_token_goes_into_its_header_and_into_nothing_else() {
 }
 
 #[test]
-fn tokens_that_cannot_be_used_say_why_without_being_repeated() {
+fn auth_token_is_rejected_with_a_reason_that_does_not_quote_it() {
     for (token, beginning) in [
         ("", "is empty"),
         ("Bearer p0ggio", "starts with \"Bearer\""),
@@ -173,7 +177,7 @@ fn tokens_that_cannot_be_used_say_why_without_being_repeated() {
         ("p0 ggio", "contains a blank, a line break"),
         ("p0ggi\u{f6}", "contains a blank, a line break"),
     ] {
-        let (setting, problem) = refused(Client::builder().auth_token(token));
+        let (setting, problem) = rejected(Client::builder().auth_token(token));
         assert_eq!(setting, "auth_token");
         assert!(problem.starts_with(beginning), "{problem}");
         assert!(!problem.contains("p0"), "{problem}");
@@ -181,7 +185,7 @@ fn tokens_that_cannot_be_used_say_why_without_being_repeated() {
 }
 
 #[tokio::test]
-async fn the_user_agent_names_the_application_first() {
+async fn user_agent_starts_with_the_application() {
     let own = format!(
         "poggio/{} ({}; {})",
         env!("CARGO_PKG_VERSION"),
@@ -200,7 +204,7 @@ async fn the_user_agent_names_the_application_first() {
         [("", "1"), ("acme", ""), ("a b", "1"), ("acme", "1\r\n"), ("a/b", "1"), ("ä", "1")]
     {
         assert_eq!(
-            refused(Client::builder().app_info(name, version)).0,
+            rejected(Client::builder().app_info(name, version)).0,
             "app_info",
             "{name} {version}"
         );
@@ -208,18 +212,18 @@ async fn the_user_agent_names_the_application_first() {
 }
 
 #[test]
-fn limits_of_zero_are_refused() {
+fn limits_of_zero_are_rejected() {
     let builder = Client::builder;
-    assert_eq!(refused(builder().timeout(Duration::ZERO)).0, "timeout");
-    assert_eq!(refused(builder().connect_timeout(Duration::ZERO)).0, "connect_timeout");
-    assert_eq!(refused(builder().max_response_bytes(0)).0, "max_response_bytes");
+    assert_eq!(rejected(builder().timeout(Duration::ZERO)).0, "timeout");
+    assert_eq!(rejected(builder().connect_timeout(Duration::ZERO)).0, "connect_timeout");
+    assert_eq!(rejected(builder().max_response_bytes(0)).0, "max_response_bytes");
     let endless =
         builder().base_url("http://[::1]").timeout(Duration::MAX).max_response_bytes(usize::MAX);
     endless.build().unwrap();
 }
 
 #[tokio::test]
-async fn the_largest_limits_work() {
+async fn largest_limits_are_accepted() {
     let server = Server::start().await;
     let builder = server.client_builder().timeout(Duration::MAX).max_retries(u32::MAX);
     let client = builder.max_response_bytes(usize::MAX).build().unwrap();
@@ -227,7 +231,7 @@ async fn the_largest_limits_work() {
 }
 
 #[tokio::test]
-async fn an_http_client_of_the_callers_own_is_used() {
+async fn http_client_of_the_caller_is_used() {
     let server = Server::start().await;
     let mut headers = reqwest::header::HeaderMap::new();
     headers.insert("x-own", "yes".parse().unwrap());
@@ -240,15 +244,15 @@ async fn an_http_client_of_the_callers_own_is_used() {
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[test]
-fn without_a_tls_feature_https_is_refused_by_name() {
-    let (setting, problem) = refused(Client::builder());
+fn https_without_a_tls_feature_is_rejected() {
+    let (setting, problem) = rejected(Client::builder());
     assert_eq!(setting, "base_url");
     assert!(problem.starts_with("https needs the feature `rustls` or `native-tls`"), "{problem}");
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[test]
-fn the_defaults_are_poggios_own() {
+fn client_has_the_documented_defaults() {
     let client = Client::new().unwrap();
     let shown = format!("{client:?}");
     for part in [
@@ -264,7 +268,7 @@ fn the_defaults_are_poggios_own() {
 }
 
 #[test]
-fn types_can_be_shared_sent_and_kept_in_errors_of_the_callers_own() {
+fn types_are_send_and_sync_and_errors_are_small() {
     fn shared<T: Clone + Send + Sync + 'static>() {}
     fn error<T: std::error::Error + Send + Sync + 'static>() {}
     fn send<T: Send>(value: T) -> T {

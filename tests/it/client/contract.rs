@@ -1,88 +1,184 @@
-//! `openapi.json` says what the façade has, and the façade has what `openapi.json` says.
+//! `openapi.json` and the types of this crate agree, in both directions. A test names the member that one of them
+//! lacks.
 
-use std::collections::BTreeSet;
+mod schema;
 
 use poggio::{
-    ClientInformation, ClientMetadata, MetadataField,
+    ClientInformation, ClientMetadata, Error, FieldError, MetadataField,
     testing::{Reply, Server},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-fn contract() -> Value {
-    serde_json::from_str(include_str!("../../../openapi.json")).unwrap()
-}
+use self::schema::{assert_same_members, conforms, contract, properties, sample, sample_object};
+use crate::support::register_with;
 
-fn properties(schema: &str) -> BTreeSet<String> {
-    let contract = contract();
-    let properties = contract["components"]["schemas"][schema]["properties"].as_object().unwrap();
-    properties.keys().cloned().collect()
-}
+const REQUEST: &str = "ClientMetadata";
+const RESPONSE: &str = "ClientInformation";
 
-/// Metadata with every member set.
+/// Metadata with every member set. This does not compile if a member is missing here.
 fn full() -> ClientMetadata {
-    ClientMetadata::new()
-        .with_redirect_uri("https://acme.example/callback")
-        .with_token_endpoint_auth_method("client_secret_basic")
-        .with_grant_types(["authorization_code", "refresh_token"])
-        .with_response_types(["code"])
-        .with_client_name("Acme Sync")
-        .with_client_uri("https://acme.example")
-        .with_logo_uri("https://acme.example/logo.png")
-        .with_scope("read write")
-        .with_contacts(["oauth@acme.example"])
-        .with_tos_uri("https://acme.example/tos")
-        .with_policy_uri("https://acme.example/policy")
-        .with_software_id("acme-sync")
-        .with_software_version("1.2")
+    ClientMetadata {
+        redirect_uris: vec!["https://acme.example/callback".into()],
+        token_endpoint_auth_method: "client_secret_basic".into(),
+        grant_types: vec!["authorization_code".into(), "refresh_token".into()],
+        response_types: vec!["code".into()],
+        client_name: Some("Acme Sync".into()),
+        client_uri: Some("https://acme.example".into()),
+        logo_uri: Some("https://acme.example/logo.png".into()),
+        scope: Some("read write".into()),
+        contacts: vec!["oauth@acme.example".into()],
+        tos_uri: Some("https://acme.example/tos".into()),
+        policy_uri: Some("https://acme.example/policy".into()),
+        software_id: Some("acme-sync".into()),
+        software_version: Some("1.2".into()),
+        additional: Map::new(),
+    }
 }
 
-fn keys(value: &Value) -> BTreeSet<String> {
-    value.as_object().unwrap().keys().cloned().collect()
+/// A client of which every member is set.
+fn full_client() -> Value {
+    let mut client = serde_json::to_value(full()).unwrap();
+    client["client_id"] = json!("id");
+    client["client_secret"] = json!("secret");
+    client["client_id_issued_at"] = json!(1_767_225_600);
+    client["client_secret_expires_at"] = json!(0);
+    client
 }
 
-#[test]
-fn the_request_of_the_contract_and_client_metadata_have_the_same_fields() {
-    let contract = properties("ClientMetadata");
-    assert_eq!(contract.len(), 13);
-    assert_eq!(contract, keys(&serde_json::to_value(full()).unwrap()));
-    let named: BTreeSet<_> = MetadataField::ALL.iter().map(ToString::to_string).collect();
-    assert_eq!(contract, named);
-}
-
-#[test]
-fn the_answer_of_the_contract_and_client_information_have_the_same_fields() {
-    let mut answer = serde_json::to_value(full()).unwrap();
-    answer["client_id"] = json!("id");
-    answer["client_secret"] = json!("secret");
-    answer["client_id_issued_at"] = json!(1_767_225_600);
-    answer["client_secret_expires_at"] = json!(0);
-
-    let contract = properties("ClientInformation");
-    assert_eq!(contract.len(), 17);
-    assert_eq!(contract, keys(&answer));
-    let client = ClientInformation::from_json(&answer.to_string()).unwrap();
-    assert_eq!(client.expose_json(), answer, "every field is read, kept and written");
-    assert!(client.additional.is_empty(), "no field of the contract is unknown to the façade");
+fn names(object: &Value) -> impl Iterator<Item = &String> {
+    object.as_object().unwrap().keys()
 }
 
 #[test]
-fn the_defaults_of_the_contract_are_those_of_client_metadata() {
-    let contract = contract();
-    let properties = contract["components"]["schemas"]["ClientMetadata"]["properties"].clone();
-    let sent = serde_json::to_value(ClientMetadata::default()).unwrap();
-    for (name, property) in properties.as_object().unwrap() {
-        if let Some(default) = property.get("default") {
-            // An empty list of redirect URIs is left out, which is the same.
-            assert_eq!(sent.get(name).unwrap_or(&json!([])), default, "{name}");
-        } else {
-            assert_eq!(property["nullable"], json!(true), "{name}");
-            assert_eq!(sent.get(name), None, "{name} is left out");
+fn client_metadata_has_the_members_of_the_contract() {
+    let contract = properties(REQUEST);
+    let json = serde_json::to_value(full()).unwrap();
+    assert_same_members(("openapi.json", contract.keys()), ("ClientMetadata", names(&json)));
+    assert_same_members(
+        ("openapi.json", contract.keys()),
+        ("MetadataField", MetadataField::ALL.iter()),
+    );
+}
+
+#[test]
+fn client_metadata_has_the_types_of_the_contract() {
+    let json = serde_json::to_value(full()).unwrap();
+    for (name, schema) in properties(REQUEST) {
+        assert!(conforms(&json[&name], &schema), "{name} is sent as {}", json[&name]);
+
+        let value = sample(&schema);
+        let parsed: ClientMetadata = serde_json::from_value(json!({ &name: value })).unwrap();
+        assert_eq!(serde_json::to_value(parsed).unwrap()[&name], value, "{name}");
+        for other in [json!(7), json!("sample"), json!(["sample"])] {
+            if !conforms(&other, &schema) {
+                let parsed = serde_json::from_value::<ClientMetadata>(json!({ &name: other }));
+                assert!(parsed.is_err(), "{name} is {} but parsed from {other}", schema["type"]);
+            }
+        }
+        if schema["nullable"] == true {
+            let parsed = serde_json::from_value::<ClientMetadata>(json!({ &name: null }));
+            assert_eq!(parsed.unwrap(), ClientMetadata::default(), "{name}");
         }
     }
 }
 
 #[test]
-fn the_contract_asks_for_what_is_documented() {
+fn client_metadata_has_the_defaults_of_the_contract() {
+    let json = serde_json::to_value(ClientMetadata::default()).unwrap();
+    for (name, schema) in properties(REQUEST) {
+        if let Some(default) = schema.get("default") {
+            // An empty list of redirect URIs is not sent, which means the same.
+            assert_eq!(json.get(&name).unwrap_or(&json!([])), default, "{name}");
+        } else {
+            assert_eq!(schema["nullable"], json!(true), "{name}");
+            assert_eq!(json.get(&name), None, "{name} is not sent");
+        }
+    }
+}
+
+#[test]
+fn client_information_has_the_members_of_the_contract() {
+    let full = full_client();
+    let contract = properties(RESPONSE);
+    let in_response = ("ClientInformation", names(&full));
+    assert_same_members(("openapi.json", contract.keys()), in_response);
+    let client = ClientInformation::from_json(&full.to_string()).unwrap();
+    assert_eq!(client.expose_json(), full, "every member is decoded and exposed");
+    assert!(client.additional.is_empty(), "unknown: {:?}", client.additional);
+}
+
+#[test]
+fn client_information_has_the_types_of_the_contract() {
+    let sample = sample_object(RESPONSE);
+    let decode = |name: &str, value: Value| {
+        let mut client = sample.clone();
+        client[name] = value;
+        ClientInformation::from_json(&client.to_string()).unwrap()
+    };
+    for (name, schema) in properties(RESPONSE) {
+        let client = decode(&name, sample[&name].clone());
+        assert_eq!(client.warnings(), [], "{name}: {}", sample[&name]);
+        assert_eq!(client.expose_json()[&name], sample[&name], "{name}");
+        if name == "client_id" {
+            continue;
+        }
+        let client = decode(&name, json!({"of": "another type"}));
+        let warnings: Vec<_> = client.warnings().iter().map(|warning| warning.path()).collect();
+        assert_eq!(warnings, [&name], "{name} is decoded");
+        if schema["nullable"] == true {
+            let client = decode(&name, Value::Null);
+            assert_eq!(client.warnings(), [], "{name}: null");
+            assert_eq!(client.expose_json().get(&name), None, "{name}: null");
+        }
+    }
+}
+
+/// Decodes a 422 with these members.
+async fn field_error(entry: &Value) -> FieldError {
+    let reply = Reply::json(422, json!({ "detail": [entry] }));
+    match register_with(reply).await {
+        Err(Error::Validation(errors)) => errors.iter().next().unwrap().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn validation_error_decodes_or_ignores_each_member_of_the_contract() {
+    const DECODED: [&str; 3] = ["loc", "msg", "type"];
+    const IGNORED: [&str; 2] = ["input", "ctx"];
+    let contract = properties("ValidationError");
+    let ours = DECODED.iter().chain(&IGNORED);
+    assert_same_members(("openapi.json", contract.keys()), ("the decoding of a 422", ours));
+    assert_same_members(
+        ("openapi.json", properties("ValidationErrorBody").keys()),
+        ("the decoding of a 422", ["detail"]),
+    );
+
+    let sample = sample_object("ValidationError");
+    let whole = field_error(&sample).await;
+    assert_eq!((whole.path(), whole.message(), whole.kind()), ("sample", "sample", "sample"));
+    for name in contract.keys() {
+        let mut entry = sample.clone();
+        entry.as_object_mut().unwrap().remove(name);
+        let is_decoded = field_error(&entry).await != whole;
+        assert_eq!(is_decoded, DECODED.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn validation_error_names_each_member_of_client_metadata() {
+    let location = properties("ValidationError")["loc"]["items"].clone();
+    for field in MetadataField::ALL {
+        let loc = json!(["body", field.as_str(), 0]);
+        assert!(loc.as_array().unwrap().iter().all(|step| conforms(step, &location)));
+        let error = field_error(&json!({"loc": loc, "msg": "No", "type": "x"})).await;
+        assert_eq!(error.field(), Some(*field));
+        assert_eq!(error.path(), format!("{field}[0]"));
+    }
+}
+
+#[test]
+fn contract_describes_the_documented_operation() {
     let contract = contract();
     assert_eq!(contract["openapi"], "3.0.3");
     let operation = &contract["paths"]["/v1/oauth/register"]["post"];
@@ -91,40 +187,63 @@ fn the_contract_asks_for_what_is_documented() {
     let statuses: Vec<_> = operation["responses"].as_object().unwrap().keys().collect();
     assert_eq!(statuses, ["2XX", "422"]);
     let schemas = &contract["components"]["schemas"];
-    assert_eq!(schemas["ClientMetadata"].get("required"), None);
-    assert_eq!(schemas["ClientInformation"]["required"], json!(["client_id"]));
+    assert_eq!(schemas[REQUEST].get("required"), None);
+    assert_eq!(schemas[RESPONSE]["required"], json!(["client_id"]));
     assert_eq!(schemas["ValidationError"]["required"], json!(["loc", "msg", "type"]));
 }
 
 #[tokio::test]
-async fn the_examples_of_the_contract_are_read_as_what_they_are() {
+async fn generated_client_decodes_the_examples_of_the_contract() {
     let contract = contract();
     let operation = &contract["paths"]["/v1/oauth/register"]["post"];
-    let request = &operation["requestBody"]["content"]["application/json"]["example"];
-    let answer = &operation["responses"]["2XX"]["content"]["application/json"]["example"];
-    let refusal = &operation["responses"]["422"]["content"]["application/json"]["example"];
+    let example = |part: &Value| part["content"]["application/json"]["example"].clone();
+    let request = example(&operation["requestBody"]);
+    let success = example(&operation["responses"]["2XX"]);
+    let failure = example(&operation["responses"]["422"]);
 
     let metadata: ClientMetadata = serde_json::from_value(request.clone()).unwrap();
     metadata.validate().unwrap();
-    assert_eq!(&serde_json::to_value(&metadata).unwrap(), request);
+    assert_eq!(serde_json::to_value(&metadata).unwrap(), request);
 
     let server = Server::start().await;
-    server.script([Reply::json(201, answer.clone()), Reply::json(422, refusal.clone())]);
+    server.script([Reply::json(201, success.clone()), Reply::json(422, failure)]);
     let client = server.client().register(&metadata).await.unwrap();
-    assert_eq!(client.client_id, answer["client_id"]);
+    let mut stated = success;
+    stated.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    assert_eq!(client.expose_json(), stated);
     assert_eq!(client.changes_from(&metadata), []);
     assert!(client.warnings().is_empty());
 
     let error = server.client().register(&metadata).await.unwrap_err();
-    let poggio::Error::Validation(errors) = error else { panic!("{error}") };
-    assert_eq!(errors.iter().next().unwrap().path(), "redirect_uris[0]");
+    let Error::Validation(errors) = error else { panic!("{error}") };
+    let error = errors.iter().next().unwrap();
+    assert_eq!((error.path(), error.kind()), ("redirect_uris[0]", "string_type"));
+    assert_eq!(error.message(), "Input should be a valid string");
+    assert_eq!(error.value(), Some(&request["redirect_uris"][0]));
 }
 
 #[tokio::test]
-async fn every_success_status_is_a_registration() {
+async fn generated_client_decodes_bodies_with_a_byte_order_mark() {
+    let with_mark = |status, body: Value| {
+        Reply::bytes(status, [b"\xEF\xBB\xBF", body.to_string().as_bytes()].concat())
+    };
+    let client = register_with(with_mark(201, full_client())).await.unwrap();
+    assert_eq!(client.expose_json(), full_client());
+    let detail = json!({"detail": [{"loc": ["body", "scope"], "msg": "No", "type": "x"}]});
+    for status in [400, 422] {
+        let Err(Error::Validation(errors)) = register_with(with_mark(status, detail.clone())).await
+        else {
+            panic!("{status}")
+        };
+        assert_eq!(errors.on("scope").next().unwrap().message(), "No");
+    }
+}
+
+#[tokio::test]
+async fn register_accepts_every_success_status() {
     for status in [200, 201, 202, 203, 206, 226, 299] {
         let reply = Reply::json(status, json!({"client_id": "id"}));
-        let client = crate::support::register_with(reply).await.unwrap();
+        let client = register_with(reply).await.unwrap();
         assert_eq!(client.client_id, "id", "{status}");
         assert_eq!(client.response().unwrap().status().as_u16(), status);
     }

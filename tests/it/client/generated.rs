@@ -1,51 +1,57 @@
-//! The generated client under review, and what `build.rs` refuses.
+//! The generated client under review, and the contracts that `build.rs` rejects.
 
 use std::{fs, path::Path, process::Command};
 
 #[test]
-fn the_generated_client_is_the_reviewed_one() {
+fn generated_client_matches_its_snapshot() {
     insta::assert_snapshot!(include_str!(concat!(env!("OUT_DIR"), "/client.rs")));
 }
 
-/// Builds a copy of this package with another contract; returns what cargo printed.
-fn build_with(contract: Option<&str>) -> String {
+/// Copies what a build of this package needs, with an empty library.
+fn copy_package(to: &Path) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let copy = tempfile::tempdir().unwrap();
     for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
-        fs::copy(package.join(file), copy.path().join(file)).unwrap();
+        fs::copy(package.join(file), to.join(file)).unwrap();
     }
-    fs::create_dir(copy.path().join("src")).unwrap();
-    fs::write(copy.path().join("src/lib.rs"), "").unwrap();
-    // The manifest names the benches, so they have to be there.
-    fs::create_dir(copy.path().join("benches")).unwrap();
+    fs::create_dir(to.join("src")).unwrap();
+    fs::write(to.join("src/lib.rs"), "").unwrap();
+    // Cargo requires the targets that the manifest names.
+    fs::create_dir(to.join("benches")).unwrap();
     for bench in ["calls", "instructions", "parts"] {
-        fs::write(copy.path().join(format!("benches/{bench}.rs")), "").unwrap();
+        fs::write(to.join(format!("benches/{bench}.rs")), "").unwrap();
     }
-    if let Some(contract) = contract {
-        fs::write(copy.path().join("openapi.json"), contract).unwrap();
-    }
-    // This package's target folder, which holds the build's dependencies.
-    let metadata = Command::new(env!("CARGO"))
+}
+
+/// Returns the target folder of this package, which holds the dependencies of its build.
+fn target_folder() -> String {
+    let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
-        .current_dir(package)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let target = metadata["target_directory"].as_str().unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["target_directory"].as_str().unwrap().to_owned()
+}
+
+/// Returns what a failing build of this package prints.
+fn failing_build(package: &Path, target_folder: &str) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["build", "--lib", "--offline", "--quiet", "--target-dir"])
-        .arg(target)
-        .current_dir(copy.path())
+        .arg(target_folder)
+        .current_dir(package)
         .env_remove("RUSTFLAGS")
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success(), "built in spite of its contract: {printed}");
+    assert!(!output.status.success(), "the build succeeds: {printed}");
     printed
 }
 
 #[test]
-fn a_contract_that_cannot_be_used_is_refused_with_one_readable_message() {
+fn build_script_rejects_an_unusable_contract_with_one_message() {
+    let package = tempfile::tempdir().unwrap();
+    copy_package(package.path());
+    let target_folder = target_folder();
     let contract = include_str!("../../../openapi.json");
     for (contract, message) in [
         (None, "openapi.json: cannot be read: "),
@@ -57,7 +63,10 @@ fn a_contract_that_cannot_be_used_is_refused_with_one_readable_message() {
         (Some("{}"), "openapi.json: is OpenAPI of no version, but the generator reads 3.0.x only"),
         (Some(r#"{"openapi": "3.0.3"}"#), "openapi.json: is not OpenAPI: "),
     ] {
-        let printed = build_with(contract);
+        if let Some(contract) = contract {
+            fs::write(package.path().join("openapi.json"), contract).unwrap();
+        }
+        let printed = failing_build(package.path(), &target_folder);
         let errors: Vec<_> =
             printed.lines().filter(|line| line.starts_with("error: poggio")).collect();
         assert_eq!(errors.len(), 1, "{printed}");

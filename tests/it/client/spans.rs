@@ -1,4 +1,4 @@
-//! What is recorded for tracing, and what is not.
+//! The spans and events of a registration, and what they do not contain.
 
 use std::{cell::RefCell, io, sync::Once};
 
@@ -8,7 +8,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use crate::support::{SECRET, TOKEN, canary_replies, metadata};
 
 thread_local! {
-    /// What this test's thread, which runs its whole registration, has recorded.
+    /// What this thread has recorded. Each test runs its registration on one thread.
     static RECORDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -25,9 +25,9 @@ impl io::Write for ToThisThread {
     }
 }
 
-/// Everything that our own spans and events record at TRACE while registering.
+/// Registers at a server with these replies; returns what our spans and events record at TRACE.
 async fn recorded(replies: impl IntoIterator<Item = Reply>) -> String {
-    // One subscriber for all tests: what is enabled is cached across threads.
+    // All tests share one subscriber, because tracing caches across threads what is enabled.
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {
         let subscriber = tracing_subscriber::fmt()
@@ -54,7 +54,7 @@ fn last(text: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_registration_is_one_span_with_its_endpoint_status_attempts_id_and_outcome() {
+async fn register_records_one_span_with_endpoint_status_attempts_client_id_and_outcome() {
     let text = recorded([]).await;
     let close = last(&text);
     for field in [
@@ -70,7 +70,7 @@ async fn a_registration_is_one_span_with_its_endpoint_status_attempts_id_and_out
 }
 
 #[tokio::test]
-async fn a_failure_records_its_status_and_outcome() {
+async fn register_records_status_and_outcome_of_a_failure() {
     let text = recorded([Reply::status(500)]).await;
     let close = last(&text);
     assert!(close.contains("status=500"), "{close}");
@@ -79,7 +79,7 @@ async fn a_failure_records_its_status_and_outcome() {
 }
 
 #[tokio::test]
-async fn each_re_send_is_an_event() {
+async fn register_records_each_retry_as_an_event() {
     let limited = Reply::status(429).with_header("retry-after", "0");
     let text = recorded([limited.clone(), limited]).await;
     let events: Vec<_> = text.lines().filter(|line| line.contains("sending again")).collect();
@@ -89,7 +89,7 @@ async fn each_re_send_is_an_event() {
 }
 
 #[tokio::test]
-async fn neither_secret_nor_token_nor_body_is_recorded() {
+async fn spans_contain_neither_secret_nor_token_nor_body() {
     for reply in [
         Reply::registered(),
         Reply::text(201, r#"{"client_id": "id", "client_secret": "loopback-secret"#),
@@ -104,7 +104,7 @@ async fn neither_secret_nor_token_nor_body_is_recorded() {
 }
 
 #[tokio::test]
-async fn whatever_the_server_answers_neither_secret_nor_token_is_recorded() {
+async fn spans_contain_neither_secret_nor_token_of_any_response() {
     for reply in canary_replies() {
         let text = recorded([reply.clone()]).await;
         assert!(text.contains("poggio.register"), "{text}");
@@ -115,7 +115,7 @@ async fn whatever_the_server_answers_neither_secret_nor_token_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_client_id_cannot_steer_a_terminal_from_a_log() {
+async fn spans_escape_control_characters_of_a_client_id() {
     let text = recorded([Reply::registered().with_member("client_id", "a\u{1b}[2J\nb")]).await;
     assert!(!text.contains('\u{1b}'), "{text:?}");
     assert!(last(&text).contains(r#"client_id="a\u{1b}[2J\nb""#), "{text:?}");

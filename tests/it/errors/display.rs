@@ -1,39 +1,41 @@
-//! Every answer that is no registration, and its outcome.
+//! Responses that reject a registration: the error, its outcome, and what it shows.
 
-use poggio::{ApiError, Error};
-use poggio::{ErrorCode, Outcome, testing::Reply};
+use poggio::{
+    ApiError, Error, ErrorCode, Outcome,
+    testing::{Reply, Server},
+};
 use serde_json::json;
 
-use crate::support::{all_shown, register_with};
+use crate::support::{all_shown, metadata, register_with};
 
-async fn refused(reply: Reply) -> (Error, ApiError) {
+async fn rejected(reply: Reply) -> (Error, ApiError) {
     let error = register_with(reply.clone()).await.unwrap_err();
     let Err(Error::Api(api)) = register_with(reply).await else { panic!("{error}") };
     (error, api)
 }
 
 #[tokio::test]
-async fn every_status_has_its_outcome() {
-    let server = poggio::testing::Server::start().await;
+async fn error_outcome_follows_the_status() {
+    let server = Server::start().await;
     let poggio = server.client_builder().max_retries(0).build().unwrap();
     for status in 300..=599_u16 {
         let expected = if status < 500 { Outcome::NotRegistered } else { Outcome::Unknown };
         server.script([Reply::status(status)]);
-        let error = poggio.register(&crate::support::metadata()).await.unwrap_err();
+        let error = poggio.register(&metadata()).await.unwrap_err();
         assert!(matches!(&error, Error::Api(api) if api.status().as_u16() == status));
         assert_eq!(error.outcome(), expected, "{status}");
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.attempts(), 1, "{status}");
     }
-    let (busy, _) = refused(Reply::status(503).with_header("retry-after", "7")).await;
+    let (busy, _) = rejected(Reply::status(503).with_header("retry-after", "7")).await;
     assert_eq!(busy.outcome(), Outcome::NotRegistered);
     assert_eq!(busy.retry_after().unwrap().as_secs(), 7);
-    let (vague, _) = refused(Reply::status(503).with_header("retry-after", "soon")).await;
+    let (vague, _) = rejected(Reply::status(503).with_header("retry-after", "soon")).await;
     assert_eq!((vague.outcome(), vague.retry_after()), (Outcome::Unknown, None));
 }
 
 #[tokio::test]
-async fn bodies_of_every_form_give_their_code_and_description() {
+async fn api_error_takes_code_and_description_from_bodies_of_every_form() {
     let rfc = json!({"error": "invalid_redirect_uri", "error_description": "Not that one"});
     for (reply, code, description) in [
         (Reply::json(400, rfc.clone()), Some("invalid_redirect_uri"), Some("Not that one")),
@@ -108,14 +110,14 @@ async fn bodies_of_every_form_give_their_code_and_description() {
             Some("Not that one"),
         ),
     ] {
-        let (error, api) = refused(reply).await;
+        let (error, api) = rejected(reply).await;
         assert_eq!(api.code().as_ref().map(ErrorCode::as_str), code, "{error}");
         assert_eq!(api.description(), description, "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_challenge_gives_what_the_body_does_not() {
+async fn api_error_takes_from_the_challenge_what_the_body_lacks() {
     let challenge = r#"Bearer realm="x", error="invalid_token", error_description="It \"expired\"", resource_metadata="https://a.example""#;
     for (reply, code, description) in [
         (Reply::status(401), Some("invalid_token"), Some("It \"expired\"")),
@@ -131,21 +133,21 @@ async fn a_challenge_gives_what_the_body_does_not() {
             Some("It \"expired\""),
         ),
     ] {
-        let (_, api) = refused(reply.with_header("www-authenticate", challenge)).await;
+        let (_, api) = rejected(reply.with_header("www-authenticate", challenge)).await;
         assert_eq!(api.code().as_ref().map(ErrorCode::as_str), code);
         assert_eq!(api.description(), description);
         assert_eq!(api.headers()["www-authenticate"], challenge);
     }
-    for nonsense in
+    for invalid in
         ["Bearer", "\"", "Bearer error=", "Bearer error=\"unclosed", ",,,", "=", "Basic dXNlcg=="]
     {
-        let (_, api) = refused(Reply::status(401).with_header("www-authenticate", nonsense)).await;
-        assert_eq!((api.code(), api.description()), (None, None), "{nonsense}");
+        let (_, api) = rejected(Reply::status(401).with_header("www-authenticate", invalid)).await;
+        assert_eq!((api.code(), api.description()), (None, None), "{invalid}");
     }
 }
 
 #[test]
-fn known_codes_are_constants_and_unknown_ones_are_kept() {
+fn error_code_constants_have_the_registered_texts() {
     for (code, text) in [
         (ErrorCode::INVALID_REDIRECT_URI, "invalid_redirect_uri"),
         (ErrorCode::INVALID_CLIENT_METADATA, "invalid_client_metadata"),
@@ -160,17 +162,17 @@ fn known_codes_are_constants_and_unknown_ones_are_kept() {
 }
 
 #[tokio::test]
-async fn a_received_code_equals_its_constant() {
-    let (_, api) = refused(Reply::json(400, json!({"error": "invalid_client_metadata"}))).await;
+async fn error_code_of_a_response_equals_its_constant() {
+    let (_, api) = rejected(Reply::json(400, json!({"error": "invalid_client_metadata"}))).await;
     assert_eq!(api.code(), Some(ErrorCode::INVALID_CLIENT_METADATA));
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed() {
+async fn register_does_not_follow_redirects() {
     for status in [301, 302, 303, 307, 308] {
-        let server = poggio::testing::Server::start().await;
+        let server = Server::start().await;
         server.script([Reply::status(status).with_header("location", "/v1/oauth/register")]);
-        let error = server.client().register(&crate::support::metadata()).await.unwrap_err();
+        let error = server.client().register(&metadata()).await.unwrap_err();
         assert_eq!(error.outcome(), Outcome::NotRegistered);
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(server.requests().len(), 1, "{status}");
@@ -178,9 +180,9 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_given_on_errors_and_values() {
+async fn request_id_is_available_on_errors_and_clients() {
     for name in ["x-request-id", "request-id", "x-correlation-id"] {
-        let (error, _) = refused(Reply::status(500).with_header(name, "req-4711")).await;
+        let (error, _) = rejected(Reply::status(500).with_header(name, "req-4711")).await;
         assert_eq!(error.request_id(), Some("req-4711"));
         assert!(error.to_string().contains("[request req-4711]"), "{error}");
         let client =
@@ -189,15 +191,15 @@ async fn a_request_id_is_given_on_errors_and_values() {
     }
     let second =
         Reply::status(500).with_header("x-request-id", "a b").with_header("x-correlation-id", "c");
-    assert_eq!(refused(second).await.0.request_id(), Some("c"));
+    assert_eq!(rejected(second).await.0.request_id(), Some("c"));
     for strange in ["", "a b", "<script>", "'; drop", &"x".repeat(129)] {
-        let (error, _) = refused(Reply::status(500).with_header("x-request-id", strange)).await;
+        let (error, _) = rejected(Reply::status(500).with_header("x-request-id", strange)).await;
         assert_eq!(error.request_id(), None, "{strange}");
     }
 }
 
 #[tokio::test]
-async fn what_steers_a_terminal_never_comes_through() {
+async fn errors_contain_no_control_characters_of_a_response() {
     let evil = "a\u{1b}[2Jb\u{7}\u{9b}c\u{202e}d\u{200b}e\r\nf";
     let challenge = "Bearer error=\"x\ty\", error_description=\"\ttab\"";
     let mut replies = vec![Reply::status(401).with_header("www-authenticate", challenge)];
@@ -223,7 +225,7 @@ async fn what_steers_a_terminal_never_comes_through() {
             .filter(|c| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}'))
             .collect();
         assert_eq!(raw, Vec::<char>::new(), "{display:?} from {reply:?}");
-        // Debug output has line breaks of its own, and nothing else.
+        // The only control characters of Debug output are its own line breaks.
         assert!(
             !all_shown(&error).contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
             "{reply:?}"
@@ -232,14 +234,14 @@ async fn what_steers_a_terminal_never_comes_through() {
 }
 
 #[tokio::test]
-async fn a_huge_error_body_is_cut_to_an_excerpt() {
-    let (error, api) = refused(Reply::text(500, "blah ".repeat(200_000))).await;
+async fn api_error_truncates_a_huge_body() {
+    let (error, api) = rejected(Reply::text(500, "blah ".repeat(200_000))).await;
     assert_eq!(api.description().unwrap().chars().count(), 300);
     assert!(error.to_string().len() < 600, "{error}");
 }
 
 #[tokio::test]
-async fn each_kind_of_error_is_shown_as_reviewed() {
+async fn errors_match_their_snapshots() {
     let challenge = r#"Bearer error="insufficient_scope", error_description="Needs mcp:write""#;
     for (name, reply) in [
         (

@@ -83,7 +83,7 @@ async fn register_once_exits_with_a_code_per_outcome() {
     let f = Fixture::new(NAME).await;
     f.server.script([Reply::json(403, json!({"detail": "No"}))]);
     insta::assert_snapshot!("refused", f.snapshot(1, &[]));
-    for unknown in [Reply::server_error(), Reply::disconnect()] {
+    for unknown in [Reply::status(500), Reply::disconnect()] {
         f.server.script([unknown]);
         let printed = f.run(3, &[]).stderr;
         assert!(printed.contains("; a client may have been registered: "), "{printed}");

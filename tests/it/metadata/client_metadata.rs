@@ -1,10 +1,10 @@
-//! Client metadata: defaults, setters, its form in JSON.
+//! Client metadata: defaults, setters, and JSON.
 
 use poggio::{AuthMethod, ClientMetadata, GrantType, ResponseType};
 use serde_json::{Value, json};
 
 #[test]
-fn the_defaults_are_the_documented_ones() {
+fn client_metadata_has_the_documented_defaults() {
     let metadata = ClientMetadata::new();
     assert_eq!(metadata, ClientMetadata::default());
     assert_eq!(metadata.redirect_uris, Vec::<String>::new());
@@ -16,7 +16,7 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn setters_take_what_callers_have() {
+fn client_metadata_setters_accept_owned_and_borrowed_values() {
     let owned = String::from("owned");
     let list = vec![String::from("refresh_token")];
     let metadata = ClientMetadata::new()
@@ -36,7 +36,7 @@ fn setters_take_what_callers_have() {
 }
 
 #[test]
-fn a_full_request_has_the_form_of_rfc_7591() {
+fn client_metadata_serializes_as_in_rfc_7591() {
     let metadata = ClientMetadata::new()
         .with_redirect_uri("https://acme.example/callback?x=%2F")
         .with_token_endpoint_auth_method("x-acme")
@@ -55,7 +55,7 @@ fn a_full_request_has_the_form_of_rfc_7591() {
 }
 
 #[test]
-fn what_is_unset_or_blank_is_left_out_and_never_null() {
+fn client_metadata_omits_unset_and_blank_members() {
     let metadata = ClientMetadata::new().with_scope("  ").with_contacts([""; 0]);
     assert_eq!(
         serde_json::to_string(&metadata).unwrap(),
@@ -64,14 +64,14 @@ fn what_is_unset_or_blank_is_left_out_and_never_null() {
 }
 
 #[test]
-fn an_empty_list_of_types_is_sent_since_a_server_would_fill_in_its_own() {
+fn client_metadata_sends_empty_types_that_a_server_would_default() {
     let json = serde_json::to_value(ClientMetadata::client_credentials()).unwrap();
     assert_eq!(json["grant_types"], json!(["client_credentials"]));
     assert_eq!(json["response_types"], json!([]));
 }
 
 #[test]
-fn open_enumerations_keep_what_they_do_not_know() {
+fn open_enumerations_keep_unknown_values() {
     for text in ["none", "client_secret_post", "x-acme", "", "NONE"] {
         let method = AuthMethod::from(text);
         assert_eq!(method.as_str(), text);
@@ -90,8 +90,8 @@ fn open_enumerations_keep_what_they_do_not_know() {
 }
 
 #[test]
-fn a_metadata_file_is_read_with_the_defaults_for_what_it_leaves_out() {
-    let read: ClientMetadata = serde_json::from_value(json!({
+fn client_metadata_deserializes_missing_members_as_defaults() {
+    let parsed: ClientMetadata = serde_json::from_value(json!({
         "redirect_uris": ["https://acme.example/callback"],
         "client_name": null,
         "contacts": null,
@@ -100,11 +100,11 @@ fn a_metadata_file_is_read_with_the_defaults_for_what_it_leaves_out() {
     .unwrap();
     let expected =
         ClientMetadata::new().with_redirect_uri("https://acme.example/callback").with_scope("read");
-    assert_eq!(read, expected);
+    assert_eq!(parsed, expected);
 }
 
 #[test]
-fn only_an_object_is_metadata() {
+fn client_metadata_deserializes_from_objects_only() {
     for json in [json!([]), json!(null), json!("x"), json!([["https://acme.example"]])] {
         let error = serde_json::from_value::<ClientMetadata>(json).unwrap_err().to_string();
         assert!(

@@ -1,15 +1,14 @@
 //! The `login` example and the authorization page in a real browser.
 //!
 //! fantoccini speaks WebDriver to chromedriver, which runs a headless Chromium. Only what needs a
-//! browser is tested here: buttons, keyboard, redirects, and how HTML is rendered. `login` tests the
-//! rest over plain HTTP.
+//! browser is tested here: buttons, keyboard, and redirects. `examples::login` tests the rest over
+//! plain HTTP.
 
 use std::{panic::AssertUnwindSafe, process::Stdio, time::Duration};
 
 use fantoccini::{Client, ClientBuilder, Locator, error::CmdError, key::Key};
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
-use poggio::{ClientMetadata, oauth::Authorization, testing::Server};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
@@ -19,11 +18,7 @@ use tokio::{
     time,
 };
 
-use crate::support::{
-    example::Fixture,
-    oauth::{REDIRECT_URI, endpoints},
-    require_program,
-};
+use crate::support::{example::Fixture, oauth::param, require_program};
 
 /// Time limit for a program to start or stop, and for a page to load.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -42,11 +37,10 @@ async fn login_succeeds_after_a_click_on_allow() {
         browser.goto(url.as_str()).await?;
         assert_eq!(browser.title().await?, "Allow Poggio login example?");
         assert_eq!(text(browser, "h1").await?, "Allow “Poggio login example” to act for you?");
-        let facts = text(browser, "dl").await?;
-        let (id, facts) = facts.strip_prefix("Its client id\n").unwrap().split_once('\n').unwrap();
-        let expected = "What it asks for\naccounts:read\nsearch\n\
-            Where you are sent with the answer\n";
-        assert_eq!(facts, format!("{expected}{callback}"));
+        let page = text(browser, "body").await?;
+        let facts = format!("\nScope: accounts:read search\nRedirect URI: {callback}\n");
+        assert!(page.contains(&facts), "{page}");
+        let id = param(&url, "client_id");
 
         browser.find(Locator::XPath("//button[normalize-space()='Allow']")).await?.click().await?;
         wait_for_title(browser, "Return to the application").await?;
@@ -103,37 +97,6 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
         let printed = login.end(5);
         assert!(printed.contains("\nerror: denied; nobody is logged in\n"), "{printed}");
         assert_eq!(f.server.token_requests().len(), 0);
-        Ok(())
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn authorization_page_renders_client_name_as_text() {
-    with_browser(async |browser| {
-        let server = Server::start().await;
-        for name in [
-            "<script>alert(1)</script>",
-            "</title></h1><img src=x onerror=alert(1)>",
-            "\"'><form action=https://evil.example><button>Allow</button></form>",
-            "&lt;b&gt; &amp; {{7*7}}",
-        ] {
-            let metadata =
-                ClientMetadata::new().with_redirect_uri(REDIRECT_URI).with_client_name(name);
-            let client = server.client().register(&metadata).await.unwrap();
-            let endpoints = endpoints(&server);
-            let oauth = client.oauth2_client(&endpoints, Some(REDIRECT_URI)).unwrap();
-            let authorization = Authorization::new(&oauth, &endpoints, ["read"]);
-
-            // An open `alert` dialog would make each of these commands fail.
-            browser.goto(authorization.url().as_str()).await?;
-            assert_eq!(browser.title().await?, format!("Allow {name}?"));
-            assert_eq!(text(browser, "h1").await?, format!("Allow “{name}” to act for you?"));
-            assert_eq!(text(browser, "form").await?, "Allow\nDeny");
-            let injected = browser.find_all(Locator::Css("script, img, bdi *")).await?;
-            assert_eq!(injected.len(), 0, "{name}");
-        }
-        assert_eq!(server.registrations().len(), 4);
         Ok(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a server granted otherwise than asked.
+//! How the granted metadata differs from the requested metadata.
 
 use poggio::{AuthMethod, ChangeKind, ClientInformation, ClientMetadata, MetadataField};
 use serde_json::json;
@@ -13,21 +13,21 @@ fn requested() -> ClientMetadata {
 }
 
 fn granted(changes: serde_json::Value) -> ClientInformation {
-    let mut answer = serde_json::to_value(requested()).unwrap();
-    answer["client_id"] = json!("id");
+    let mut response = serde_json::to_value(requested()).unwrap();
+    response["client_id"] = json!("id");
     for (name, value) in changes.as_object().unwrap() {
-        answer[name] = value.clone();
+        response[name] = value.clone();
     }
-    ClientInformation::from_json(&answer.to_string()).unwrap()
+    ClientInformation::from_json(&response.to_string()).unwrap()
 }
 
-fn changes(answer: serde_json::Value) -> Vec<(MetadataField, ChangeKind, String)> {
-    let changes = granted(answer).changes_from(&requested());
+fn changes(response: serde_json::Value) -> Vec<(MetadataField, ChangeKind, String)> {
+    let changes = granted(response).changes_from(&requested());
     changes.iter().map(|c| (c.field(), c.kind(), c.to_string())).collect()
 }
 
 #[test]
-fn what_was_granted_as_asked_is_no_change() {
+fn changes_from_ignores_order_and_absent_members() {
     assert_eq!(changes(json!({})), []);
     assert_eq!(
         changes(json!({
@@ -37,13 +37,12 @@ fn what_was_granted_as_asked_is_no_change() {
             "tos_uri": "",
             "contacts": [],
         })),
-        [],
-        "neither order nor null matters"
+        []
     );
 }
 
 #[test]
-fn a_replaced_auth_method_is_one_line_to_notice() {
+fn changes_from_reports_a_replaced_auth_method() {
     let client = granted(json!({"token_endpoint_auth_method": "client_secret_basic"}));
     let changes = client.changes_from(&requested());
     assert_eq!(changes.len(), 1);
@@ -56,10 +55,10 @@ fn a_replaced_auth_method_is_one_line_to_notice() {
 }
 
 #[test]
-fn dropped_replaced_and_added_values_are_told_per_field() {
+fn changes_from_reports_dropped_replaced_and_added_values_per_field() {
     use ChangeKind::{Added, Dropped, Replaced};
     use MetadataField::{ClientName, GrantTypes, PolicyUri, RedirectUris, Scope};
-    let told = changes(json!({
+    let actual = changes(json!({
         "redirect_uris": ["https://a.example/cb", "https://b.example/cb/"],
         "grant_types": ["authorization_code"],
         "scope": "read write profile",
@@ -85,7 +84,7 @@ fn dropped_replaced_and_added_values_are_told_per_field() {
             r#"policy_uri: asked for nothing, was given "https://poggio.example/\u{1b}[2J""#,
         ),
     ];
-    assert_eq!(told, expected.map(|(field, kind, line)| (field, kind, line.to_owned())));
+    assert_eq!(actual, expected.map(|(field, kind, line)| (field, kind, line.to_owned())));
 
     let client = granted(json!({"grant_types": ["authorization_code", "x"]}));
     let change = &client.changes_from(&requested())[0];
@@ -94,7 +93,7 @@ fn dropped_replaced_and_added_values_are_told_per_field() {
 }
 
 #[test]
-fn what_an_answer_does_not_state_counts_as_dropped() {
+fn changes_from_reports_members_missing_in_the_response_as_dropped() {
     let client = ClientInformation::from_json(r#"{"client_id": "id"}"#).unwrap();
     let none = requested().with_token_endpoint_auth_method("none");
     let kinds: Vec<_> = client.changes_from(&none).iter().map(|c| (c.field(), c.kind())).collect();

@@ -1,4 +1,4 @@
-//! Canaries: a secret and a token, put everywhere, that must not show anywhere.
+//! Secrets and tokens are not shown, and secrets are wiped.
 
 use poggio::{ClientInformation, ClientSecret, testing::Server};
 
@@ -7,7 +7,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn neither_secret_nor_token_shows_whatever_the_server_answers() {
+async fn results_show_neither_secret_nor_token_of_any_response() {
     let server = Server::start().await;
     let poggio = server.client_builder().auth_token(TOKEN).max_retries(0).build().unwrap();
     let mut cases = 0;
@@ -23,7 +23,7 @@ async fn neither_secret_nor_token_shows_whatever_the_server_answers() {
 }
 
 #[tokio::test]
-async fn a_secret_does_not_show_where_the_connection_breaks() {
+async fn results_show_neither_secret_nor_token_of_a_broken_response() {
     let body = format!(r#"{{"client_id": "id", "client_secret": "{SECRET}", "#);
     for head in [
         "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n",
@@ -32,9 +32,9 @@ async fn a_secret_does_not_show_where_the_connection_breaks() {
         "HTTP/1.1 2",
         "",
     ] {
-        let server = Wire::answering(format!("{head}{body}")).await;
-        let poggio = poggio::Client::builder().base_url(&server.base_url).auth_token(TOKEN);
-        let result = poggio.build().unwrap().register(&metadata()).await;
+        let wire = Wire::answering(format!("{head}{body}")).await;
+        let poggio = wire.client_builder().auth_token(TOKEN).build().unwrap();
+        let result = poggio.register(&metadata()).await;
         assert!(result.is_err(), "{head}");
         let shown = all_shown_of_result(&result);
         assert!(!shown.contains(SECRET) && !shown.contains(TOKEN), "{head}: {shown}");
@@ -42,7 +42,7 @@ async fn a_secret_does_not_show_where_the_connection_breaks() {
 }
 
 #[test]
-fn a_secret_is_redacted_and_neither_displayed_nor_compared() {
+fn client_secret_is_redacted_in_debug() {
     let secret = ClientSecret::from(SECRET);
     assert_eq!(
         format!("{secret:?} {secret:#?}"),
@@ -53,14 +53,10 @@ fn a_secret_is_redacted_and_neither_displayed_nor_compared() {
 }
 
 #[test]
-fn a_secret_is_wiped_when_it_is_dropped() {
+fn client_secret_is_wiped_on_drop() {
     let text = String::from_utf8(WIPED.to_vec()).unwrap();
-    let kept = text.clone();
-    assert_eq!(
-        count_unwiped_blocks(|| drop(kept)),
-        1,
-        "an ordinary string is found, so all would be"
-    );
+    let string = text.clone();
+    assert_eq!(count_unwiped_blocks(|| drop(string)), 1, "a string that is not wiped is found");
 
     let left = count_unwiped_blocks(|| {
         let secret = ClientSecret::from(text.clone());

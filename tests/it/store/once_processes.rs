@@ -34,7 +34,7 @@ pub(crate) struct Case {
 impl Case {
     pub(crate) async fn new() -> Self {
         let server = Server::start().await;
-        server.randomize();
+        server.use_random_ids();
         Self { folder: tempfile::tempdir().unwrap(), server }
     }
 
@@ -183,7 +183,7 @@ async fn they_wait_for_a_server_that_is_slow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_now_is_waited_out_by_one_of_them() {
     let case = Case::new().await;
-    case.server.script([Reply::unavailable(Duration::ZERO)]);
+    case.server.script([Reply::status(503).with_header("retry-after", "0")]);
     let held = all_at_once(&case);
     assert_eq!(case.server.requests().len(), 2);
     assert_one_registration(&case, &held, 0).await;
@@ -192,7 +192,7 @@ async fn a_refusal_for_now_is_waited_out_by_one_of_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_to_one_and_the_next_registers() {
     let case = Case::new().await;
-    case.server.script([Reply::server_error()]);
+    case.server.script([Reply::status(500)]);
     let held = all_at_once(&case);
     assert_eq!(case.server.requests().len(), 2);
     assert_one_registration(&case, &held, 1).await;

@@ -20,9 +20,9 @@ async fn what_was_salvaged_whole_is_a_client() {
             "the answer (201 Created) cannot be read: it is not JSON (line 1, column 71)",
         ),
         (
-            Reply::enveloped(),
-            "loopback-enveloped",
-            "enveloped-secret",
+            Reply::wrapped(),
+            "loopback-wrapped",
+            "wrapped-secret",
             "the answer (201 Created) cannot be read: it has no client_id that is a non-empty string",
         ),
     ] {

@@ -143,7 +143,7 @@ async fn many_hosts_register_once_on_s3() {
     let hosts: Vec<_> = (0..HOSTS).map(|_| moto.s3()).collect();
     for round in 0..3 {
         let server = Server::start().await;
-        server.randomize();
+        server.use_random_ids();
         let path = format!("fleet {round}/acme.json");
         let store = |s3: &Arc<AmazonS3>| SharedStore::new(s3.clone(), &path).unwrap();
         let calls = hosts.iter().map(|s3| {

@@ -43,7 +43,7 @@ fn store(bucket: &Arc<impl ObjectStore>) -> SharedStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_that_start_at_once_send_one_request() {
     let (server, bucket) = (Server::start().await, Arc::new(InMemory::new()));
-    server.randomize();
+    server.use_random_ids();
     let hosts = (0..8).map(|_| {
         let (poggio, store) = (server.client(), store(&bucket));
         tokio::spawn(async move { poggio.register_once(&metadata(), &store).await.unwrap() })
@@ -362,7 +362,7 @@ async fn a_bucket_that_is_missing_and_a_service_that_is_away_are_named() {
     let shown = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
     assert!(error.ends_with(shown), "{error}");
 
-    let nobody = Wire::nobody().await;
+    let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
     assert!(error.contains("to read it failed: Connection refused"), "{error}");
 }

@@ -1,18 +1,18 @@
-//! The tests' allocator: it finds secrets in memory that is given back, the most that a thread
-//! held at once, and how many blocks it asked for.
+//! The allocator of the tests. Per thread, it finds secrets in freed memory, the peak of allocated memory, and the
+//! number of allocations.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
 };
 
-pub(crate) struct Watching;
+struct Watching;
 
-/// What a wiped secret must not leave behind.
+/// A secret that must not be in freed memory.
 pub(crate) const WIPED: &[u8] = b"w1ped-when-dropped";
 
 thread_local! {
-    /// How many blocks were given back with the secret in them, while this thread looks.
+    /// How many blocks were freed with the secret in them; `None` if this thread does not count them.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
     static HELD: Cell<isize> = const { Cell::new(0) };
     static MOST: Cell<isize> = const { Cell::new(0) };
@@ -22,19 +22,18 @@ thread_local! {
 #[global_allocator]
 static ALLOCATOR: Watching = Watching;
 
-// SAFETY: all is left to the system's allocator; a block is read before it is given back, and no
-// further than its layout says.
+// SAFETY: the system's allocator does the work; a block is read within its layout before it is freed.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        held(layout.size().cast_signed());
+        add_held(layout.size().cast_signed());
         let _ = BLOCKS.try_with(|blocks| blocks.set(blocks.get() + 1));
-        // Zeroed, so that what is read on the way back was written.
+        // Zeroed, because every byte is read when the block is freed.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        held(-layout.size().cast_signed());
-        // A thread that ends gives back its own storage, too.
+        add_held(-layout.size().cast_signed());
+        // A thread that ends also frees its thread-local storage.
         if let Ok(Some(left)) = LEFT.try_with(Cell::get) {
             let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
             if bytes.windows(WIPED.len()).any(|window| window == WIPED) {
@@ -45,7 +44,7 @@ unsafe impl GlobalAlloc for Watching {
     }
 }
 
-fn held(more: isize) {
+fn add_held(more: isize) {
     let _ = HELD.try_with(|cell| {
         let held = cell.get() + more;
         cell.set(held);
@@ -53,21 +52,21 @@ fn held(more: isize) {
     });
 }
 
-/// How many blocks this thread gives back with the secret in them while it does this.
-pub(crate) fn count_unwiped_blocks(does: impl FnOnce()) -> usize {
+/// Returns how many blocks this thread frees with the secret in them during `run`.
+pub(crate) fn count_unwiped_blocks(run: impl FnOnce()) -> usize {
     LEFT.set(Some(0));
-    does();
+    run();
     LEFT.take().unwrap()
 }
 
-/// How many blocks this thread asks for while it does this.
-pub(crate) fn count_allocations(does: impl FnOnce()) -> usize {
+/// Returns how many blocks this thread allocates during `run`.
+pub(crate) fn count_allocations(run: impl FnOnce()) -> usize {
     let before = BLOCKS.get();
-    does();
+    run();
     BLOCKS.get() - before
 }
 
-/// The most memory that this thread holds at once, beyond what it holds now.
+/// The peak of this thread's allocated memory, above what it holds at the start.
 pub(crate) struct PeakMemory(isize);
 
 impl PeakMemory {

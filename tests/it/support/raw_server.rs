@@ -1,13 +1,14 @@
-//! A server that writes what it is told to, byte for byte, and behaves as no HTTP server would.
+//! A server that writes scripted bytes and breaks connections in ways that no HTTP server does.
 
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use poggio::{Client, ClientBuilder};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::sleep,
 };
 
@@ -16,19 +17,19 @@ use tokio::{
 pub(crate) enum ServerBehaviour {
     /// Reads a whole request, then writes this and closes.
     Answers(Vec<u8>),
-    /// The same, and keeps the connection open for the next.
+    /// Reads a whole request, writes this, and keeps the connection open for the next.
     KeepsAlive(Vec<u8>),
     /// Reads a whole request, then writes a byte a second.
     Drips(Vec<u8>),
-    /// Reads a whole request, writes this, then the same piece without end.
+    /// Reads a whole request, writes this, then repeats the second piece without end.
     Floods(Vec<u8>, &'static str),
-    /// Reads a whole request, writes this, then nothing more, and keeps the connection.
+    /// Reads a whole request, writes this, then nothing more, and keeps the connection open.
     Stalls(Vec<u8>),
-    /// Writes this before it has read anything, and closes.
+    /// Writes this and closes its sending side before it reads, then reads to the end.
     AnswersUnasked(Vec<u8>),
-    /// Breaks the connection after so many bytes of the request; 0 is on accept.
+    /// Resets the connection after this many bytes of the request.
     ResetsAfter(usize),
-    /// Reads a whole request, writes this, and breaks the connection.
+    /// Reads a whole request, writes this, and resets the connection.
     ResetsAfterWriting(Vec<u8>),
 }
 
@@ -40,95 +41,113 @@ impl ServerBehaviour {
     fn has_read_enough(&self, request: &[u8]) -> bool {
         match self {
             ResetsAfter(bytes) => request.len() >= *bytes,
-            AnswersUnasked(_) => true,
+            AnswersUnasked(_) => false,
             _ => is_whole(request),
         }
     }
 }
 
+/// A response of a head without its first word, and a body.
 pub(crate) fn http(head: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {head}\r\n\r\n{body}").into_bytes()
 }
 
-/// With its length, and whatever other headers.
+/// A response with a `content-length` and these other headers, each with its line break.
 pub(crate) fn sized(status: &str, headers: &str, body: &str) -> Vec<u8> {
     http(&format!("{status}\r\n{headers}content-length: {}", body.len()), body)
 }
 
-/// A server on this test's own runtime, so that a paused clock is its clock too.
+/// A server on the runtime of the test, so that a paused clock pauses both.
 pub(crate) struct Wire {
     pub(crate) base_url: String,
+    record: Record,
+    /// Reserves the port of a server that does not listen.
+    _reserved: Option<TcpSocket>,
+}
+
+#[derive(Clone, Default)]
+struct Record {
     received: Arc<Mutex<Vec<Vec<u8>>>>,
-    /// How many connections the other side ended while the server still wrote.
     cut_off: Arc<Mutex<usize>>,
 }
 
 impl Wire {
-    /// An address that nobody listens on.
-    pub(crate) async fn nobody() -> Self {
-        Self::bound("127.0.0.1:0").await.0
+    /// An address that refuses connections: its port is bound, and nothing listens there.
+    pub(crate) fn nobody() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let base_url = format!("http://{}", socket.local_addr().unwrap());
+        Self { base_url, record: Record::default(), _reserved: Some(socket) }
     }
 
-    /// Answers every connection with the same bytes.
-    pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self::serve(vec![Answers(answer.into())]).await
+    /// Sends the same bytes on every connection.
+    pub(crate) async fn answering(response: impl Into<Vec<u8>>) -> Self {
+        Self::serve(vec![Answers(response.into())]).await
     }
 
-    /// The connections' behaviour in order, the last for all that follow.
-    pub(crate) async fn serve(does: Vec<ServerBehaviour>) -> Self {
-        Self::at("127.0.0.1:0", does).await
+    /// Takes one behaviour per connection; the last one repeats.
+    pub(crate) async fn serve(behaviours: Vec<ServerBehaviour>) -> Self {
+        Self::at("127.0.0.1:0", behaviours).await
     }
 
-    pub(crate) async fn at(address: &str, does: Vec<ServerBehaviour>) -> Self {
-        let (wire, listener) = Self::bound(address).await;
-        let (received, cut_off) = (Arc::clone(&wire.received), Arc::clone(&wire.cut_off));
+    /// As [`serve`](Self::serve), at this address.
+    pub(crate) async fn at(address: &str, behaviours: Vec<ServerBehaviour>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let record = Record::default();
+        let wire = Self { base_url, record: record.clone(), _reserved: None };
         tokio::spawn(async move {
             for i in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                let does = does.get(i).or(does.last()).unwrap().clone();
-                tokio::spawn(behave(stream, does, Arc::clone(&received), Arc::clone(&cut_off)));
+                let behaviour = behaviours.get(i).or(behaviours.last()).unwrap().clone();
+                tokio::spawn(serve_connection(stream, behaviour, record.clone()));
             }
         });
         wire
     }
 
-    async fn bound(address: &str) -> (Self, TcpListener) {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        (Self { base_url, received: Arc::default(), cut_off: Arc::default() }, listener)
+    /// Returns a builder of a client of this server.
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
+        Client::builder().base_url(&self.base_url)
     }
 
-    /// Everything received, a request each, and what there was of one that is not whole.
+    /// Returns a client of this server.
+    pub(crate) fn client(&self) -> Client {
+        self.client_builder().build().unwrap()
+    }
+
+    /// Returns everything received, request by request; the last one may be incomplete.
     pub(crate) fn requests(&self) -> Vec<String> {
-        let received = self.received.lock().unwrap();
+        let received = self.record.received.lock().unwrap();
         received.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect()
     }
 
-    /// How many whole requests arrived.
+    /// Returns how many whole requests arrived.
     pub(crate) fn arrived(&self) -> usize {
-        self.received.lock().unwrap().iter().filter(|bytes| is_whole(bytes)).count()
+        self.record.received.lock().unwrap().iter().filter(|bytes| is_whole(bytes)).count()
     }
 
+    /// Returns how many floods the client ended.
     pub(crate) fn cut_off(&self) -> usize {
-        *self.cut_off.lock().unwrap()
+        *self.record.cut_off.lock().unwrap()
     }
 }
 
-async fn behave(
-    mut stream: TcpStream,
-    does: ServerBehaviour,
-    received: Arc<Mutex<Vec<Vec<u8>>>>,
-    cut_off: Arc<Mutex<usize>>,
-) {
+async fn serve_connection(mut stream: TcpStream, behaviour: ServerBehaviour, record: Record) {
+    if let AnswersUnasked(bytes) = &behaviour {
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+    }
     loop {
-        let request = read_until(&mut stream, |bytes| does.has_read_enough(bytes)).await;
-        let has_ended = !does.has_read_enough(&request);
-        received.lock().unwrap().push(request);
+        let request = read_until(&mut stream, |bytes| behaviour.has_read_enough(bytes)).await;
+        let has_ended = !behaviour.has_read_enough(&request);
+        record.received.lock().unwrap().push(request);
         if has_ended {
             return;
         }
-        match &does {
-            Answers(bytes) | AnswersUnasked(bytes) => {
+        match &behaviour {
+            AnswersUnasked(_) => return,
+            Answers(bytes) => {
                 let _ = stream.write_all(bytes).await;
                 let _ = stream.shutdown().await;
                 return;
@@ -151,25 +170,21 @@ async fn behave(
                 while result.is_ok() {
                     result = stream.write_all(piece.as_bytes()).await;
                 }
-                *cut_off.lock().unwrap() += 1;
+                *record.cut_off.lock().unwrap() += 1;
                 return;
             }
-            ResetsAfter(_) => return reset(&stream),
+            ResetsAfter(_) => return stream.set_zero_linger().unwrap(),
             ResetsAfterWriting(bytes) => {
                 let _ = stream.write_all(bytes).await;
-                // Time for it to arrive before the reset overtakes it.
+                // The bytes have to arrive before the reset, which discards what is not read yet.
                 sleep(Duration::from_millis(1)).await;
-                return reset(&stream);
+                return stream.set_zero_linger().unwrap();
             }
         }
     }
 }
 
-fn reset(stream: &TcpStream) {
-    stream.set_zero_linger().unwrap();
-}
-
-/// Reads a whole request, or what there was of it.
+/// Reads a whole request, or what arrived of it before the end of the stream.
 pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     read_until(stream, is_whole).await
 }
@@ -188,7 +203,7 @@ async fn read_until(
     request
 }
 
-/// Whether head and body are there, by the declared length.
+/// Whether these bytes hold a request's head, and its body of the declared length.
 pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).to_lowercase();
     text.split_once("\r\n\r\n").is_some_and(|(head, body)| {

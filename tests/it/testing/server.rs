@@ -1,86 +1,97 @@
-//! The loopback server behaves as a real FastAPI server did, and is stable.
+//! The loopback server: addresses, records, scripts, IDs, and the hosts that it accepts.
+
+use std::{collections::HashSet, net::TcpListener};
 
 use poggio::{
-    ClientMetadata, Error, Outcome, reqwest,
-    testing::{Reply, Server},
+    ClientMetadata,
+    testing::{Received, Reply, Server},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Expected, metadata};
+use super::requests::*;
 
-/// Without what differs from run to run, or from parser to parser.
-fn comparable(mut answer: Value) -> Value {
-    for name in ["client_id", "client_secret", "client_id_issued_at"] {
-        if let Some(value) = answer.get_mut(name) {
-            *value = json!(if value.is_string() { "text" } else { "number" });
-        }
-    }
-    if answer["detail"][0]["type"] == "json_invalid" {
-        assert!(answer["detail"][0]["loc"][1].is_u64());
-        assert!(answer["detail"][0]["ctx"]["error"].is_string());
-        answer["detail"][0]["loc"][1] = json!("position");
-        answer["detail"][0]["ctx"]["error"] = json!("words");
-    }
-    answer
+fn statuses(received: &[Received]) -> Vec<Option<u16>> {
+    received.iter().map(Received::status).collect()
 }
 
 #[tokio::test]
-async fn it_answers_as_a_real_fastapi_server_did() {
-    let recorded: Vec<Value> =
-        serde_json::from_str(include_str!("../../fixtures/fastapi.json")).unwrap();
-    assert!(recorded.len() > 40);
+async fn server_accepts_loopback_hosts_and_origins_only() {
     let server = Server::start().await;
-    let http =
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    for case in recorded {
-        let method = case["method"].as_str().unwrap().parse().unwrap();
-        let url = format!("{}{}", server.base_url(), case["path"].as_str().unwrap());
-        let mut request = http.request(method, url);
-        if let Some(content_type) = case["content_type"].as_str() {
-            request = request.header("content-type", content_type);
+    server.script([Reply::disconnect()]);
+    let document = format!("{}/.well-known/oauth-authorization-server", server.base_url());
+    let registration = format!("{}/v1/oauth/register", server.base_url());
+    for (header, value) in [
+        ("host", "api.poggio.io"),
+        ("host", "evil.example:8910"),
+        ("host", "localhost.evil.example"),
+        ("host", "127.0.0.1.evil.example"),
+        ("host", "127.0.0.1@evil.example"),
+        ("host", "0.0.0.0"),
+        ("host", "[::2]:1"),
+        ("host", ""),
+        ("origin", "https://evil.example"),
+        ("origin", "http://localhost.evil.example:8910"),
+        ("origin", "null"),
+        ("origin", ""),
+    ] {
+        for request in [http().get(&document), http().post(&registration).json(&json!({}))] {
+            let response = request.header(header, value).send().await.unwrap();
+            assert_eq!(response.status(), 403, "{header}: {value}");
+            let text = response.text().await.unwrap();
+            assert_eq!(text, "This server accepts requests for loopback hosts only.");
         }
-        if let Some(body) = case["body"].as_str() {
-            // Recorded as Latin-1, a character a byte.
-            request =
-                request.body(body.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>());
-        }
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), case["status"], "{case}");
-        let allow = answer.headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(allow.as_deref(), case["allow"].as_str(), "{case}");
-        let body = answer.bytes().await.unwrap();
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        assert_eq!(comparable(body), comparable(case["answer"].clone()), "{case}");
     }
+    // No request was recorded, and none took a reply of the script.
+    assert!(server.requests().is_empty());
+    for (header, value) in [
+        ("host", "localhost"),
+        ("host", "LOCALHOST:1"),
+        ("host", "127.1.2.3:65535"),
+        ("host", "[::1]"),
+        ("host", "[::1]:8910"),
+        ("origin", "http://localhost:3000"),
+        ("origin", "http://127.0.0.1"),
+        ("origin", "https://[::1]:8443"),
+    ] {
+        let response = http().get(&document).header(header, value).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{header}: {value}");
+    }
+    assert!(http().post(&registration).json(&json!({})).send().await.is_err());
 }
 
 #[tokio::test]
-async fn its_answers_are_the_same_on_every_run() {
+async fn server_ids_are_the_same_on_every_run() {
     for _ in 0..2 {
         let server = Server::start().await;
         for count in 1..=2 {
-            let client = server.client().register(&metadata()).await.unwrap();
+            let client = server.client().register(&confidential()).await.unwrap();
             assert_eq!(client.client_id, format!("loopback-client-{count}"));
-            let secret = client.client_secret.unwrap();
-            assert_eq!(secret.expose(), format!("loopback-secret-{count}-of-no-value-elsewhere"));
+            assert_eq!(secret(&client), format!("loopback-secret-{count}-of-no-value-elsewhere"));
             assert_eq!(client.client_id_issued_at.unwrap().timestamp(), 1_767_225_600);
         }
     }
 }
 
 #[tokio::test]
-async fn it_gives_out_random_credentials_if_asked() {
+async fn server_use_random_ids_makes_ids_codes_and_tokens_random() {
     let server = Server::start().await;
-    server.randomize();
-    let first = server.client().register(&metadata()).await.unwrap();
-    let second = server.client().register(&metadata()).await.unwrap();
-    assert_ne!(first.client_id, second.client_id);
-    assert_ne!(first.client_secret.unwrap().expose(), second.client_secret.unwrap().expose());
-    assert!(first.client_id_issued_at.unwrap().timestamp() > 1_767_225_600);
+    server.use_random_ids();
+    let mut seen = HashSet::new();
+    for _ in 0..2 {
+        let client = register(&server, &public()).await;
+        assert!(client.client_id_issued_at.unwrap().timestamp() > 1_767_225_600);
+        let code = code(&server, &authorization(&client.client_id)).await;
+        let (_, body) = token(&server, &exchange(&client.client_id, &code)).await;
+        let tokens = [&body["access_token"], &body["refresh_token"]];
+        let tokens = tokens.map(|token| token.as_str().unwrap());
+        for id in [&client.client_id, secret(&client), &code, tokens[0], tokens[1]] {
+            assert!(seen.insert(id.to_owned()), "{id}");
+        }
+    }
 }
 
 #[tokio::test]
-async fn it_keeps_what_it_was_sent_and_how_it_answered() {
+async fn server_records_registration_requests() {
     let server = Server::start().await;
     server.script([
         Reply::status(500),
@@ -88,114 +99,97 @@ async fn it_keeps_what_it_was_sent_and_how_it_answered() {
         Reply::json(201, json!({"client_id": "x"})),
     ]);
     let poggio = server.client_builder().auth_token("t0ken").build().unwrap();
+    for _ in 0..3 {
+        let _ = poggio.register(&confidential()).await;
+    }
     let unchecked = server.client_builder().local_validation(false).build().unwrap();
-    let _ = poggio.register(&metadata()).await;
-    let _ = poggio.register(&metadata()).await;
-    let _ = poggio.register(&metadata()).await;
     let _ = unchecked.register(&ClientMetadata::new().with_grant_types(["nope"])).await;
     let _ = unchecked.register(&ClientMetadata::new()).await;
+    http().get(format!("{}/elsewhere", server.base_url())).send().await.unwrap();
 
-    let statuses: Vec<_> =
-        server.requests().iter().map(poggio::testing::Received::status).collect();
-    assert_eq!(statuses, [Some(500), None, Some(201), Some(422), Some(200)]);
+    let requests = server.requests();
+    let expected = [Some(500), None, Some(201), Some(422), Some(200), Some(404)];
+    assert_eq!(statuses(&requests), expected);
     let registered: Vec<_> = server.registrations().iter().map(|r| r.metadata().unwrap()).collect();
-    assert_eq!(registered, [metadata(), ClientMetadata::new()]);
-
-    let request = &server.requests()[0];
-    assert_eq!(request.header("AUTHORIZATION"), Some("Bearer t0ken"));
-    assert!(request.headers().any(|(name, _)| name == "authorization"));
-    assert_eq!(request.body(), serde_json::to_vec(&metadata()).unwrap());
-    assert!(!format!("{request:?}").contains("t0ken"));
+    assert_eq!(registered, [confidential(), ClientMetadata::new()]);
+    assert_eq!(requests[0].path(), "/v1/oauth/register");
+    assert_eq!(requests[0].header("AUTHORIZATION"), Some("Bearer t0ken"));
+    assert_eq!(requests[0].body(), serde_json::to_vec(&confidential()).unwrap());
+    assert_eq!(requests[5].path(), "/elsewhere");
+    assert!(!format!("{requests:?}\n{server:?}").contains("t0ken"));
 }
 
 #[tokio::test]
-async fn the_named_scenarios_come_to_what_they_say() {
-    use std::time::Duration;
-    const MINUTES: Duration = Duration::from_secs(120);
-    let asked = metadata().with_grant_types(["authorization_code", "refresh_token"]);
-    for (reply, kind, outcome, salvaged) in [
-        (Reply::rate_limited(MINUTES), "Api", Outcome::NotRegistered, None),
-        (Reply::unavailable(MINUTES), "Api", Outcome::NotRegistered, None),
-        (Reply::server_error(), "Api", Outcome::Unknown, None),
-        (Reply::invalid_token(), "Api", Outcome::NotRegistered, None),
-        (
-            Reply::refused("scope", None, "value_error", "No"),
-            "Validation",
-            Outcome::NotRegistered,
-            None,
-        ),
-        (Reply::disconnect(), "Transport", Outcome::Unknown, None),
-        (Reply::cut_off(), "Unreadable", Outcome::Registered, Some(("loopback-cut", "cut-secret"))),
-        (
-            Reply::enveloped(),
-            "Unreadable",
-            Outcome::Registered,
-            Some(("loopback-enveloped", "enveloped-secret")),
-        ),
-    ] {
-        let server = Server::start().await;
-        server.script([reply]);
-        let result = server.client().register(&asked).await;
-        assert_eq!(Expected::of(&result), Expected::Failed(kind, outcome), "{result:?}");
-        if let Err(Error::Unreadable(error)) = &result {
-            let secret = error.client_secret().map(poggio::ClientSecret::expose);
-            assert_eq!(error.client_id().zip(secret), salvaged);
-        }
-    }
+async fn server_scripts_registrations_and_token_requests_separately() {
     let server = Server::start().await;
-    server.script([Reply::odd(), Reply::granting_less()]);
-    let odd = server.client().register(&asked).await.unwrap();
-    assert_eq!(odd.client_id_issued_at.unwrap().timestamp(), 1_767_225_600);
-    assert_eq!(odd.metadata.scope.as_deref(), Some("read write"));
-    let warned: Vec<_> = odd.warnings().iter().map(poggio::FieldWarning::path).collect();
-    assert_eq!(warned, ["client_name"]);
-    let less = server.client().register(&asked).await.unwrap();
-    let changed: Vec<_> =
-        less.changes_from(&asked).iter().map(|change| change.field().as_str()).collect();
-    assert_eq!(changed, ["token_endpoint_auth_method", "grant_types"]);
-}
-
-#[tokio::test]
-async fn a_reply_is_what_it_says() {
-    let server = Server::start().await;
-    server.script([
-        Reply::json(201, json!({"a": 1})).with_header("x-own", "1").with_header("x-own", "2"),
-        Reply::html(200, "page"),
-        Reply::bytes(200, [0xff]).with_header("Content-Type", "x/y"),
-        Reply::registered().with_member("client_id", 5).without_member("scope"),
+    server.script([Reply::status(500)]);
+    server.script_token([
+        Reply::disconnect(),
+        Reply::status(429),
+        Reply::issued().with_member("token_type", "mac").without_member("scope"),
     ]);
-    let http = reqwest::Client::new();
-    let url = format!("{}/v1/oauth/register", server.base_url());
-    let post = || http.post(&url).json(&json!({}));
+    // These take no reply of a script.
+    for path in
+        ["/favicon.ico", "/mcp", "/app/oauth/authorize", "/.well-known/oauth-authorization-server"]
+    {
+        http().get(format!("{}{path}", server.base_url())).send().await.unwrap();
+    }
+    let poggio = server.client_builder().max_retries(0).build().unwrap();
+    poggio.register(&public()).await.unwrap_err();
+    let id = poggio.register(&public()).await.unwrap().client_id;
 
-    let answer = post().send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 201);
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    assert_eq!(answer.headers().get_all("x-own").iter().count(), 2);
-    assert_eq!(answer.text().await.unwrap(), r#"{"a":1}"#);
-    let answer = post().send().await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
-    let answer = post().send().await.unwrap();
-    assert_eq!(answer.headers().get_all("content-type").iter().collect::<Vec<_>>(), ["x/y"]);
-    assert_eq!(answer.bytes().await.unwrap().as_ref(), [0xff]);
-    let answer: Value = post().send().await.unwrap().json().await.unwrap();
-    assert_eq!(answer["client_id"], 5);
-    assert_eq!(answer.get("scope"), None);
-    assert_eq!(answer["client_name"], Value::Null);
-}
+    let code = code(&server, &authorization(&id)).await;
+    let form = exchange(&id, &code);
+    let dropped = http().post(server.token_endpoint()).body(encoded(&form)).send().await;
+    assert!(dropped.is_err());
+    assert_eq!(post(&server, &form).await.status(), 429);
+    let (status, body) = token(&server, &form).await;
+    assert_eq!((status, body["token_type"].as_str()), (200, Some("mac")));
+    assert_eq!(body.get("scope"), None);
 
-#[test]
-#[should_panic(expected = "a reply's status is from 200 to 599, not 199")]
-fn a_reply_that_no_server_gives_is_refused_where_it_is_asked_for() {
-    let _ = Reply::status(199);
+    assert_eq!(statuses(&server.requests()), [Some(500), Some(200)]);
+    let requests = server.token_requests();
+    assert_eq!(statuses(&requests), [None, Some(429), Some(200)]);
+    assert_eq!(requests[2].field("code_verifier"), Some(VERIFIER));
+    assert_eq!(requests[2].field("nothing"), None);
+    let shown = format!("{requests:?}\n{server:?}");
+    assert!(!shown.contains(VERIFIER) && !shown.contains(&code), "{shown}");
 }
 
 #[tokio::test]
-async fn it_starts_on_a_listener_of_choice() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+async fn server_start_on_uses_the_listener() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::start_on(listener).await;
     assert_eq!(server.base_url(), format!("http://{address}"));
-    server.client().register(&metadata()).await.unwrap();
+    server.client().register(&confidential()).await.unwrap();
     assert_eq!(server.registrations().len(), 1);
+}
+
+#[tokio::test]
+async fn server_add_client_makes_a_client_known() {
+    let client = register(&Server::start().await, &public()).await;
+    let server = Server::start().await;
+    server.add_client(&client);
+    let code = code(&server, &authorization(&client.client_id)).await;
+    assert_eq!(token(&server, &exchange(&client.client_id, &code)).await.0, 200);
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn server_revoke_client_ends_its_codes_and_tokens() {
+    let server = Server::start().await;
+    let id = register(&server, &public()).await.client_id;
+    let url = authorization_url(&server, &authorization(&id));
+    let mcp_url = server.mcp_url();
+    let authorization = with(&authorization(&id), &[("resource", &mcp_url)]);
+    let (used, unused) = (code(&server, &authorization).await, code(&server, &authorization).await);
+    let (_, body) = token(&server, &exchange(&id, &used)).await;
+
+    server.revoke_client("another");
+    assert_eq!(mcp_status(&server, &body["access_token"]).await, 200);
+    server.revoke_client(&id);
+    assert_eq!(mcp_status(&server, &body["access_token"]).await, 401);
+    assert_refused(&server, &exchange(&id, &unused), "invalid_client").await;
+    assert_eq!(http().get(&url).send().await.unwrap().status(), 400);
 }

@@ -1,4 +1,4 @@
-//! What things cost, where it can be counted rather than timed; `BENCHMARKS.md` has the times.
+//! Costs that can be counted; `BENCHMARKS.md` has the times.
 
 use std::hint::black_box;
 
@@ -22,18 +22,21 @@ fn full(uris: usize) -> ClientMetadata {
 }
 
 #[test]
-fn validation_of_valid_metadata_allocates_nothing() {
+fn validate_allocates_nothing_for_valid_metadata() {
     for uris in [1, 100] {
         let metadata = full(uris);
         assert_eq!(count_allocations(|| assert!(black_box(&metadata).validate().is_ok())), 0);
     }
     let mut metadata = full(1);
     metadata.redirect_uris[0].push('#');
-    assert!(count_allocations(|| assert!(metadata.validate().is_err())) > 0, "and this counts");
+    assert!(
+        count_allocations(|| assert!(metadata.validate().is_err())) > 0,
+        "allocations are counted"
+    );
 }
 
 #[test]
-fn a_clone_of_a_client_allocates_nothing() {
+fn client_clone_allocates_nothing() {
     let client = Client::builder().base_url("http://127.0.0.1:1").build().unwrap();
     assert_eq!(count_allocations(|| drop(black_box(&client).clone())), 0);
 }

@@ -1,79 +1,86 @@
-//! Makes `RELIABILITY.md` of the rows that were run.
+//! Writes `RELIABILITY.md` from the results of the scenarios in `scenarios` and `tls`.
 
 use std::{env, fmt::Write, fs};
 
-use crate::{
-    transport::tls,
-    transport::wire::{self, RunResult},
-};
+use super::{run_result::RunResult, scenarios::scenarios, tls};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/RELIABILITY.md");
 
 const HEAD: &str = "\
 # Reliability
 
-Whatever the server and the network do: a secret that arrived reaches the caller and nobody else,
-no request is sent twice that may have been acted on, and every error tells the truth about what
-happened.
+Whatever the server and the network do: only the caller receives a secret that arrived, no request is
+sent twice if the server may have acted on it, and every error states the outcome correctly.
 
-This page is made by the tests, from what they saw: `tests/it/reliability.rs`. A test fails where
-it differs; `UPDATE_RELIABILITY=1 cargo test` writes it anew.
+A test writes this page from what it observes (`tests/it/transport/reliability.rs`). The test fails if the
+page differs; `UPDATE_RELIABILITY=1 cargo test reliability` updates it.
 
-In each row, *told* is what the caller got, *attempts* how many requests the client says it made,
-and *arrived* how many whole requests the server counted, what the HTTP library might re-send by
-itself included. Each row also checks that neither the secret nor the token shows in Display,
-Debug, alternate Debug or along the sources, and that a salvaged secret is the whole one.
+In each row, *result* is what the caller gets, *attempts* is how many requests the client reports, and
+*arrived* is how many whole requests the server counted, including any that the HTTP library sent again.
+Each row also checks that neither the secret nor the token is shown by Display, Debug, alternate Debug or
+an error's sources, and that a recovered secret is complete.
 
-Whether a request may have left is known from its body: the HTTP library asks for it only when it
-has a connection, TLS included, and has taken the request up there. Until then no byte of it is
-written, so the server cannot have acted. The body can be asked for once only, so nothing below
-this crate can send it a second time.
+The request's body shows whether a request may have been sent. The HTTP library asks for the body only
+after it has a connection, TLS included, and has started the request on it. Before that it writes no
+byte of the body, so the server cannot have acted. The body can be read only once, so the HTTP library
+cannot send it a second time.
 
-Beside these rows: `damage` cuts answers at every byte, flips bytes and drops, repeats and retypes
-members, by the thousand; `secrets` puts a secret and a token into every kind of answer;
-`wire::a_flood_costs_no_more_memory_than_the_caps` measures memory;
-`wire::a_call_that_is_dropped_leaves_nothing_behind` drops a call at each of its waits; the targets
-in `fuzz/` feed the readers of answers, refusals, failures, `Retry-After` and `WWW-Authenticate`.
+Other tests: `damage` truncates responses at every byte, changes bytes, and drops, repeats and retypes
+members; `secrets` puts a secret and a token into responses of every form;
+`http1::register_uses_no_more_memory_than_its_caps_for_an_endless_response` measures memory;
+`http1::register_sends_nothing_more_after_its_future_is_dropped` drops a call at each of its waits; the
+targets in `fuzz/` decode random responses, refusals, failures, `Retry-After` and `WWW-Authenticate`.
 ";
 
 fn table(title: &str, test: &str, rows: &[RunResult]) -> String {
     let mut page = format!("\n## {title}\n\nTest: `{test}`.\n\n");
-    page += "| the server | told | attempts | arrived |\n| --- | --- | --- | --- |\n";
-    for RunResult { what, expected, attempts, arrived, .. } in rows {
-        writeln!(page, "| {what} | {expected} | {attempts} | {arrived} |").unwrap();
+    page += "| the server | result | attempts | arrived |\n| --- | --- | --- | --- |\n";
+    for RunResult { server, expected, attempts, arrived, .. } in rows {
+        writeln!(page, "| {server} | {expected} | {attempts} | {arrived} |").unwrap();
     }
     page
 }
 
 fn figures(rows: &[RunResult]) -> String {
     let sum = |count: fn(&RunResult) -> usize| rows.iter().map(count).sum::<usize>();
-    let re_sent = sum(|row| (row.attempts as usize).saturating_sub(1));
+    let retries = sum(|row| (row.attempts as usize).saturating_sub(1));
     let too_often = sum(|row| usize::from(row.arrived > row.attempts as usize));
     let lost = sum(|row| usize::from(row.lost));
     let leaks = sum(|row| usize::from(row.leaked));
     format!(
-        "\n## Figures\n\n| cases | re-sends, all of them safe | arrived more often than told | \
-         secrets that arrived whole and were lost | leaks |\n| --- | --- | --- | --- | --- |\n\
-         | {} | {re_sent} | {too_often} | {lost} | {leaks} |\n",
+        "\n## Figures\n\n\
+         | scenarios | retries, all of them safe | more requests arrived than reported | whole secrets lost | leaks |\n\
+         | --- | --- | --- | --- | --- |\n\
+         | {} | {retries} | {too_often} | {lost} | {leaks} |\n",
         rows.len()
     )
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_is_what_was_seen() {
-    let plain = wire::run_all().await;
+async fn reliability_page_lists_what_the_scenarios_come_to() {
+    let mut plain = Vec::new();
+    for scenario in scenarios() {
+        plain.push(scenario.run().await);
+    }
     let secure = tls::run_all().await;
     let all: Vec<_> = plain.iter().chain(&secure).cloned().collect();
     let page = [
         HEAD.to_owned(),
         figures(&all),
-        table("HTTP", "wire::every_row_is_told_truly…", &plain),
-        table("TLS and HTTP/2", "tls::nothing_leaves_before_the_certificate_is_good…", &secure),
+        table("HTTP", "http1::register_returns_the_expected_outcome_and_shows_no_secret", &plain),
+        table(
+            "TLS and HTTP/2",
+            "tls::register_sends_nothing_to_an_unverified_server_and_nothing_twice_over_http2",
+            &secure,
+        ),
     ]
     .concat();
     if env::var_os("UPDATE_RELIABILITY").is_some() {
         fs::write(FILE, &page).unwrap();
     }
     let written = fs::read_to_string(FILE).unwrap_or_default();
-    assert_eq!(written, page, "RELIABILITY.md is out of date: UPDATE_RELIABILITY=1 cargo test");
+    assert!(
+        written == page,
+        "RELIABILITY.md is outdated: UPDATE_RELIABILITY=1 cargo test reliability"
+    );
 }

@@ -1,8 +1,8 @@
-//! A store, hosts at it, and everything that can happen next.
+//! A store and its hosts at one moment, the steps that can follow, and the invariants.
 
 use std::{collections::HashSet, fmt::Write as _, time::Duration};
 
-use super::super::{End, Protocol, State, Step};
+use super::super::{CallResult, Protocol, State, Step};
 use crate::{
     ClientInformation, ClientMetadata,
     store::{
@@ -12,18 +12,16 @@ use crate::{
     },
 };
 
-const HOSTS: usize = 3;
-
-/// What may go wrong, how often at most.
+/// The faults that may still happen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Faults {
     pub(super) crashes: usize,
-    /// Answers of the store that are lost or are errors.
+    /// Responses of the store that are lost or are errors.
     pub(super) store: usize,
-    /// Requests that are refused.
+    /// Requests that the server refuses.
     pub(super) refusals: usize,
-    /// Whether a claim may run out while its owner lives.
-    pub(super) slow: bool,
+    /// Whether a claim may expire while its owner is alive.
+    pub(super) expiring_claims: bool,
 }
 
 #[derive(Clone)]
@@ -38,9 +36,9 @@ pub(super) struct Host {
     pub(super) name: String,
     pub(super) protocol: Protocol,
     pub(super) next: Next,
-    /// Whether the store is as this host read it.
-    pub(super) is_fresh: bool,
-    pub(super) has_posted: bool,
+    /// Whether the document is still the version that this host read.
+    pub(super) is_up_to_date: bool,
+    pub(super) has_sent_request: bool,
 }
 
 #[derive(Clone)]
@@ -50,58 +48,58 @@ pub(super) enum Next {
     Wait(Claim),
     Register,
     Done(String),
-    /// An error, with the client that it holds.
+    /// The call failed. The error may hold a client.
     Failed(Option<String>),
-    /// The request was refused, and the claim dropped.
+    /// The request was refused, and the claim removed.
     Refused,
     Crashed,
 }
 
 impl Next {
-    fn of(end: &End) -> Self {
-        match end {
-            End::Done(client) => Self::Done(client.client_id.clone()),
-            End::NotRegistered => Self::Refused,
-            End::Refused(problem) => panic!("{problem}"),
+    fn of(result: &CallResult) -> Self {
+        match result {
+            CallResult::Client(client) => Self::Done(client.client_id.clone()),
+            CallResult::NotRegistered => Self::Refused,
+            CallResult::Unusable(unusable) => panic!("{unusable}"),
         }
     }
 }
 
 impl Host {
     fn new(name: &str) -> Self {
-        let asked = Query {
+        let query = Query {
             endpoint: "https://a.example/register".to_owned(),
             metadata: ClientMetadata::new(),
-            margin: Duration::ZERO,
+            renewal_margin: Duration::ZERO,
         };
         let claim = Claim { owner: name.to_owned(), term_seconds: 1 };
-        let protocol = Protocol::new(asked, claim);
+        let protocol = Protocol::new(query, claim);
         Self {
             name: name.to_owned(),
             protocol,
             next: Next::Read,
-            is_fresh: false,
-            has_posted: false,
+            is_up_to_date: false,
+            has_sent_request: false,
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn is_final(&self) -> bool {
         matches!(self.next, Next::Done(_) | Next::Failed(_) | Next::Refused | Next::Crashed)
     }
 
-    fn follow(&mut self, step: Step) {
+    fn set_next(&mut self, step: Step) {
         self.next = match step {
             Step::Read => Next::Read,
             Step::Write(document) => Next::Write(document),
             Step::Wait(claim) => Next::Wait(claim),
             Step::Register(_) => Next::Register,
-            Step::End(end) => Next::of(&end),
+            Step::Return(result) => Next::of(&result),
         };
     }
 
     fn fail(&mut self) {
-        if let Some(end) = self.protocol.end() {
-            self.next = Next::of(end);
+        if let Some(result) = self.protocol.result() {
+            self.next = Next::of(result);
             return;
         }
         self.next = Next::Failed(self.protocol.unsaved().map(|client| client.client_id.clone()));
@@ -110,15 +108,15 @@ impl Host {
 
 impl World {
     pub(super) fn new(faults: Faults) -> Self {
-        let hosts = ["A", "B", "C"].map(Host::new).into_iter().take(HOSTS).collect();
+        let hosts = ["A", "B", "C"].map(Host::new).into();
         Self { document: Document::default(), hosts, faults }
     }
 
-    /// Everything that can happen next.
+    /// Returns every world that can follow.
     pub(super) fn successors(&self) -> Vec<Self> {
         let mut all = Vec::new();
         for i in 0..self.hosts.len() {
-            if self.hosts[i].is_over() {
+            if self.hosts[i].is_final() {
                 continue;
             }
             if self.faults.crashes > 0 {
@@ -129,42 +127,48 @@ impl World {
             }
             match self.hosts[i].next.clone() {
                 Next::Read => {
-                    all.push(self.reading(i));
+                    all.push(self.read(i));
                     all.extend(self.store_fault(|world| world.hosts[i].fail()));
                 }
-                Next::Write(document) => self.writing(i, &document, &mut all),
-                Next::Wait(claim) => self.waiting(i, claim, &mut all),
-                Next::Register => self.registering(i, &mut all),
+                Next::Write(document) => self.write(i, &document, &mut all),
+                Next::Wait(claim) => self.wait(i, claim, &mut all),
+                Next::Register => self.register(i, &mut all),
                 Next::Done(_) | Next::Failed(_) | Next::Refused | Next::Crashed => {}
             }
         }
         all
     }
 
-    fn reading(&self, i: usize) -> Self {
+    fn read(&self, i: usize) -> Self {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
-        host.is_fresh = true;
-        let step = host.protocol.read(world.document.clone(), now());
-        host.follow(step);
+        host.is_up_to_date = true;
+        let step = host.protocol.on_read(world.document.clone(), now());
+        host.set_next(step);
         world
     }
 
-    fn writing(&self, i: usize, document: &Document, all: &mut Vec<Self>) {
-        if self.hosts[i].is_fresh {
+    fn write(&self, i: usize, document: &Document, all: &mut Vec<Self>) {
+        if self.hosts[i].is_up_to_date {
             let host = &self.hosts[i];
-            let of_others = self.document.claim.as_ref().filter(|claim| claim.owner != host.name);
-            if of_others.is_some() && of_others != host.protocol.dead.as_ref() {
-                assert_eq!(of_others, document.claim.as_ref(), "another's claim: {}", self.key());
+            let other_claim = self.document.claim.as_ref().filter(|claim| claim.owner != host.name);
+            if other_claim.is_some() && other_claim != host.protocol.expired_claim.as_ref() {
+                assert_eq!(
+                    other_claim,
+                    document.claim.as_ref(),
+                    "overwrote a valid claim: {}",
+                    self.key()
+                );
             }
             let mut applied = self.clone();
             applied.document = document.clone();
-            applied.hosts.iter_mut().for_each(|host| host.is_fresh = false);
+            applied.hosts.iter_mut().for_each(|host| host.is_up_to_date = false);
             let mut written = applied.clone();
-            let step = written.hosts[i].protocol.written();
-            written.hosts[i].follow(step);
+            let step = written.hosts[i].protocol.on_written();
+            written.hosts[i].set_next(step);
             all.push(written);
-            // It took effect, and its answer was lost; sent again, it met itself.
+            // The write took effect, but its response was lost, and an automatic retry of the write
+            // was a conflict.
             all.extend(applied.store_fault(|world| world.hosts[i].next = Next::Read));
             all.extend(applied.store_fault(|world| world.hosts[i].fail()));
         } else {
@@ -175,32 +179,32 @@ impl World {
         all.extend(self.store_fault(|world| world.hosts[i].fail()));
     }
 
-    fn waiting(&self, i: usize, claim: Claim, all: &mut Vec<Self>) {
+    fn wait(&self, i: usize, claim: Claim, all: &mut Vec<Self>) {
         let mut again = self.clone();
         again.hosts[i].next = Next::Read;
         all.push(again.clone());
         let owner = self.hosts.iter().find(|host| host.name == claim.owner);
-        let has_left = |host: &Host| matches!(host.next, Next::Failed(_) | Next::Crashed);
-        if self.faults.slow || owner.is_some_and(has_left) {
-            again.hosts[i].protocol.is_dead(claim);
+        let has_ended = |host: &Host| matches!(host.next, Next::Failed(_) | Next::Crashed);
+        if self.faults.expiring_claims || owner.is_some_and(has_ended) {
+            again.hosts[i].protocol.on_claim_expired(claim);
             all.push(again);
         }
     }
 
-    fn registering(&self, i: usize, all: &mut Vec<Self>) {
+    fn register(&self, i: usize, all: &mut Vec<Self>) {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         let name = &host.name;
         let json = format!(r#"{{"client_id": "{name}", "client_secret": "secret of {name}"}}"#);
-        let step = host.protocol.registered(ClientInformation::from_json(&json).unwrap(), now());
-        host.has_posted = true;
-        host.follow(step);
+        let step = host.protocol.on_registered(ClientInformation::from_json(&json).unwrap(), now());
+        host.has_sent_request = true;
+        host.set_next(step);
         all.push(world);
         if self.faults.refusals > 0 {
             let mut world = self.clone();
             world.faults.refusals -= 1;
-            let step = world.hosts[i].protocol.not_registered();
-            world.hosts[i].follow(step);
+            let step = world.hosts[i].protocol.on_not_registered();
+            world.hosts[i].set_next(step);
             all.push(world);
         }
     }
@@ -212,11 +216,11 @@ impl World {
         Some(world)
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.hosts.iter().all(Host::is_over)
+    pub(super) fn is_final(&self) -> bool {
+        self.hosts.iter().all(Host::is_final)
     }
 
-    /// What tells this state from others.
+    /// Identifies the state of the world.
     pub(super) fn key(&self) -> String {
         let mut key = format!("{} {:?}", digest(&self.document), self.faults);
         for host in &self.hosts {
@@ -226,74 +230,80 @@ impl World {
                 Next::Wait(claim) => format!("wait {}", claim.owner),
                 Next::Register => "register".to_owned(),
                 Next::Done(id) => format!("done {id}"),
-                Next::Failed(held) => format!("failed {held:?}"),
+                Next::Failed(client) => format!("failed {client:?}"),
                 Next::Refused => "refused".to_owned(),
                 Next::Crashed => "crashed".to_owned(),
             };
-            let dead = host.protocol.dead.as_ref().map(|claim| &claim.owner);
-            let held = host.protocol.unsaved().map(|client| &client.client_id);
+            let expired = host.protocol.expired_claim.as_ref().map(|claim| &claim.owner);
+            let unsaved = host.protocol.unsaved().map(|client| &client.client_id);
             let state = match &host.protocol.state {
-                State::Looking => "looking",
-                State::Saving { answer: None, .. } => "registered",
-                State::Saving { answer: Some(_), .. } => "saving",
-                State::Leaving(_) => "leaving",
+                State::LookingUp => "looking up",
+                State::Saving { result: None, .. } => "registered",
+                State::Saving { result: Some(_), .. } => "saving",
+                State::Releasing(_) => "releasing",
             };
-            let known = host.protocol.known;
-            let (is_fresh, has_posted) = (host.is_fresh, host.has_posted);
-            write!(key, "|{next} {dead:?} {held:?} {state} {known:?} {is_fresh} {has_posted}")
-                .unwrap();
+            let len = host.protocol.initial_len;
+            let (is_up_to_date, has_sent) = (host.is_up_to_date, host.has_sent_request);
+            write!(
+                key,
+                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_sent}"
+            )
+            .unwrap();
         }
         key
     }
 
-    /// What has to hold in every state; `is_sound` says whether the store never fails.
-    pub(super) fn check(&self, is_sound: bool) {
-        let live: Vec<_> =
-            self.document.registrations.iter().filter(|kept| kept.is_live()).collect();
-        assert!(live.len() <= 1, "two live records: {}", self.key());
-        let kept = &self.document.registrations;
-        let ids: HashSet<_> = kept.iter().map(|kept| &kept.client.client_id).collect();
-        assert_eq!(ids.len(), kept.len(), "a client twice: {}", self.key());
+    /// Checks the invariants. `is_store_reliable` says that no fault of the store can happen.
+    pub(super) fn check(&self, is_store_reliable: bool) {
+        let records = &self.document.registrations;
+        let active: Vec<_> = records.iter().filter(|record| record.is_active()).collect();
+        assert!(active.len() <= 1, "two active records: {}", self.key());
+        let ids: HashSet<_> = records.iter().map(|record| &record.client.client_id).collect();
+        assert_eq!(ids.len(), records.len(), "a client was saved twice: {}", self.key());
         for host in &self.hosts {
             if let Next::Done(id) = &host.next {
-                assert_eq!(live.len(), 1, "an answer that is not kept: {}", self.key());
-                assert_eq!(*id, live[0].client.client_id, "two answers: {}", self.key());
+                assert_eq!(active.len(), 1, "a returned client is not saved: {}", self.key());
+                assert_eq!(*id, active[0].client.client_id, "two clients: {}", self.key());
             }
         }
-        if let Some(claim) = self.document.claim.as_ref().filter(|_| is_sound) {
+        if let Some(claim) = self.document.claim.as_ref().filter(|_| is_store_reliable) {
             let owner = self.hosts.iter().find(|host| host.name == claim.owner).unwrap();
             let has_ended = matches!(owner.next, Next::Done(_) | Next::Refused);
-            assert!(!has_ended, "a claim that was left behind: {}", self.key());
+            assert!(!has_ended, "a claim was not removed: {}", self.key());
         }
-        let mut lost = 0;
-        for host in self.hosts.iter().filter(|host| host.has_posted) {
-            let kept = &self.document.registrations;
-            let is_kept = kept.iter().any(|kept| {
-                let secret =
-                    kept.client.client_secret.as_ref().map(crate::secret::ClientSecret::expose);
-                kept.client.client_id == host.name
-                    && secret == Some(&format!("secret of {}", host.name))
-            });
-            let held = match &host.next {
-                Next::Failed(held) => held.clone(),
-                Next::Crashed => None,
-                _ => host.protocol.unsaved().map(|client| client.client_id.clone()),
-            };
-            if !is_kept && held.as_ref() != Some(&host.name) {
-                assert!(matches!(host.next, Next::Crashed), "a lost secret: {}", self.key());
-                lost += 1;
-            }
+        let lost: Vec<_> = self.hosts.iter().filter(|host| self.has_lost_secret(host)).collect();
+        for host in &lost {
+            assert!(matches!(host.next, Next::Crashed), "a secret was lost: {}", self.key());
         }
         let crashed = self.hosts.iter().filter(|host| matches!(host.next, Next::Crashed)).count();
-        assert!(lost <= crashed, "more orphans than crashes: {}", self.key());
+        assert!(lost.len() <= crashed, "more secrets were lost than hosts crashed: {}", self.key());
+    }
+
+    /// Returns whether the host registered a client that neither it nor the document has.
+    fn has_lost_secret(&self, host: &Host) -> bool {
+        if !host.has_sent_request {
+            return false;
+        }
+        let expected = format!("secret of {}", host.name);
+        let is_saved = self.document.registrations.iter().any(|record| {
+            let secret = record.client.client_secret.as_ref();
+            record.client.client_id == host.name
+                && secret.is_some_and(|secret| secret.expose() == expected)
+        });
+        let unsaved = match &host.next {
+            Next::Failed(client) => client.clone(),
+            Next::Crashed => None,
+            _ => host.protocol.unsaved().map(|client| client.client_id.clone()),
+        };
+        !is_saved && unsaved.as_ref() != Some(&host.name)
     }
 }
 
 fn digest(document: &Document) -> String {
     let mut digest = document.claim.as_ref().map(|claim| claim.owner.clone()).unwrap_or_default();
-    for kept in &document.registrations {
-        let why = kept.retired.map(|retired| retired.reason);
-        write!(digest, ";{} {why:?}", kept.client.client_id).unwrap();
+    for record in &document.registrations {
+        let reason = record.retired.map(|retired| retired.reason);
+        write!(digest, ";{} {reason:?}", record.client.client_id).unwrap();
     }
     digest
 }

@@ -75,7 +75,7 @@ async fn login_reports_at_an_interrupt_what_was_registered_and_issued() {
 async fn login_reports_a_failed_registration_by_its_outcome() {
     for (reply, code, message) in [
         (Reply::json(403, json!({"detail": "No"})), 1, "; no client was registered: "),
-        (Reply::server_error(), 3, "; a client may have been registered: "),
+        (Reply::status(500), 3, "; a client may have been registered: "),
         (Reply::text(201, r#"{"client_id": "1""#), 4, "\n   = note: the credentials are in "),
     ] {
         let f = Fixture::new(NAME).await;

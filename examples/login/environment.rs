@@ -1,23 +1,23 @@
-//! Where the user logs in: which server, and its endpoints.
+//! [`Environment`]: the server at which the user logs in, and its endpoints.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use poggio::{Client, ClientBuilder, Error, oauth::AuthorizationServer, testing::Server};
 
-use crate::{Args, end::End};
+use crate::{Args, error::LoginError};
 
-pub(crate) struct Place {
+pub(crate) struct Environment {
     pub(crate) poggio: Client,
     pub(crate) server: AuthorizationServer,
-    /// Kept until the end, to be talked to.
+    /// Runs until it is dropped.
     pub(crate) embedded: Option<Server>,
     pub(crate) name: String,
-    /// An address that the token could be for.
+    /// A URL to show how to use the token.
     pub(crate) api: String,
 }
 
-impl Place {
-    pub(crate) async fn find(args: &Args) -> Result<Self, End> {
+impl Environment {
+    pub(crate) async fn find(args: &Args) -> Result<Self, LoginError> {
         if let Some(issuer) = &args.discover {
             return Self::discovered(issuer).await;
         }
@@ -27,16 +27,16 @@ impl Place {
         Self::embedded(args.embedded_port).await
     }
 
-    async fn discovered(issuer: &str) -> Result<Self, End> {
-        let finder = named(Client::builder().base_url(issuer)).build()?;
-        let server = finder.discover(issuer).await?;
+    async fn discovered(issuer: &str) -> Result<Self, LoginError> {
+        let client = with_app_info(Client::builder().base_url(issuer)).build()?;
+        let server = client.discover(issuer).await?;
         let Some(endpoint) = server.registration_endpoint.clone() else {
-            return Err(End::NoRegistration(issuer.to_owned()));
+            return Err(LoginError::NoRegistration(issuer.to_owned()));
         };
-        // Poggio's token is for Poggio, and this may be anyone.
+        // No `from_env`: the token in `POGGIO_AUTH_TOKEN` is for Poggio, not for this server.
         let builder = Client::builder().registration_endpoint(endpoint);
         Ok(Self {
-            poggio: named(builder).build()?,
+            poggio: with_app_info(builder).build()?,
             server,
             embedded: None,
             name: issuer.to_owned(),
@@ -50,7 +50,7 @@ impl Place {
             Some(url) => builder.base_url(url),
             None => builder,
         };
-        let poggio = named(builder).build()?;
+        let poggio = with_app_info(builder).build()?;
         let base_url = poggio.base_url().to_owned();
         let mut server = match base_url.as_str() {
             "https://api.poggio.io" => AuthorizationServer::poggio(),
@@ -67,20 +67,20 @@ impl Place {
         })
     }
 
-    /// Starts the embedded server, at the same address on each run.
-    async fn embedded(port: u16) -> Result<Self, End> {
+    /// Starts the embedded server at the same address on each run.
+    async fn embedded(port: u16) -> Result<Self, LoginError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            End::Port { port, flag: "--embedded-port", reason: error.to_string() }
+            LoginError::Port { port, flag: "--embedded-port", reason: error.to_string() }
         })?;
         let embedded = Server::start_on(listener).await;
-        // As a real one does: what was kept of an earlier run is not given out a second time.
-        embedded.randomize();
+        // Clients of earlier runs are in the store, so ids must not repeat.
+        embedded.use_random_ids();
         let mut server =
             AuthorizationServer::new(embedded.authorization_endpoint(), embedded.token_endpoint())
                 .with_issuer(embedded.issuer());
         server.authorization_response_iss_parameter_supported = true;
         Ok(Self {
-            poggio: named(embedded.client_builder()).build()?,
+            poggio: with_app_info(embedded.client_builder()).build()?,
             server,
             api: format!("{}/v1/…", embedded.base_url()),
             embedded: Some(embedded),
@@ -89,6 +89,6 @@ impl Place {
     }
 }
 
-fn named(builder: ClientBuilder) -> ClientBuilder {
+fn with_app_info(builder: ClientBuilder) -> ClientBuilder {
     builder.app_info("poggio-example", env!("CARGO_PKG_VERSION"))
 }

@@ -1,14 +1,13 @@
-//! Problems by field: the local rules, and the server's 422.
+//! The local rules of client metadata.
 
 use poggio::{
-    ClientMetadata, Error, MetadataField, Origin, Outcome, ValidationErrors,
-    testing::{Reply, Server},
+    ClientMetadata, Error, MetadataField, Origin, Outcome, ValidationErrors, testing::Server,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{metadata, register_with};
+use crate::support::metadata;
 
-fn problems(errors: &ValidationErrors) -> Vec<(&str, &str)> {
+fn paths_and_kinds(errors: &ValidationErrors) -> Vec<(&str, &str)> {
     errors.iter().map(|error| (error.path(), error.kind())).collect()
 }
 
@@ -17,7 +16,7 @@ fn redirect(uri: &str) -> ClientMetadata {
 }
 
 #[test]
-fn redirect_uris_that_the_rfcs_allow_are_let_through() {
+fn validate_accepts_redirect_uris_that_the_rfcs_allow() {
     for uri in [
         "https://app.example/callback",
         "https://app.example",
@@ -38,7 +37,7 @@ fn redirect_uris_that_the_rfcs_allow_are_let_through() {
 }
 
 #[test]
-fn redirect_uris_that_the_rfcs_forbid_are_named_with_their_kind() {
+fn validate_rejects_redirect_uris_that_the_rfcs_forbid() {
     for (uri, kind) in [
         ("", "url_parsing"),
         ("/callback", "url_parsing"),
@@ -71,32 +70,32 @@ fn redirect_uris_that_the_rfcs_forbid_are_named_with_their_kind() {
         ("about:blank", "url_scheme"),
     ] {
         let errors = redirect(uri).validate().expect_err(uri);
-        assert_eq!(problems(&errors), [("redirect_uris[0]", kind)], "{uri}");
+        assert_eq!(paths_and_kinds(&errors), [("redirect_uris[0]", kind)], "{uri}");
         assert_eq!(errors.iter().next().unwrap().value(), Some(&json!(uri)));
     }
 }
 
 #[test]
-fn a_grant_that_redirects_needs_a_redirect_uri() {
+fn validate_requires_a_redirect_uri_for_grants_that_redirect() {
     let errors = ClientMetadata::new().validate().unwrap_err();
-    assert_eq!(problems(&errors), [("redirect_uris", "missing")]);
+    assert_eq!(paths_and_kinds(&errors), [("redirect_uris", "missing")]);
     assert_eq!(errors.iter().next().unwrap().value(), None);
 
     let implicit =
         ClientMetadata::new().with_grant_types(["implicit"]).with_response_types(["token"]);
-    assert_eq!(problems(&implicit.validate().unwrap_err()), [("redirect_uris", "missing")]);
+    assert_eq!(paths_and_kinds(&implicit.validate().unwrap_err()), [("redirect_uris", "missing")]);
 
     ClientMetadata::client_credentials().validate().unwrap();
 }
 
 #[test]
-fn grant_types_and_response_types_have_to_agree() {
+fn validate_requires_matching_grant_types_and_response_types() {
     let check = |grants: &[&str], responses: &[&str]| {
         let metadata = redirect("https://app.example/cb")
             .with_grant_types(grants.iter().copied())
             .with_response_types(responses.iter().copied());
         metadata.validate().err().map(|errors| {
-            problems(&errors)
+            paths_and_kinds(&errors)
                 .iter()
                 .map(|(path, kind)| format!("{path} {kind}"))
                 .collect::<Vec<_>>()
@@ -127,7 +126,7 @@ fn grant_types_and_response_types_have_to_agree() {
 }
 
 #[test]
-fn scope_tokens_are_those_of_rfc_6749() {
+fn validate_accepts_only_scope_tokens_of_rfc_6749() {
     for scope in ["read", "read write", "https://api.example/read", "a!#[]~", "", "  "] {
         assert!(metadata().with_scope(scope).validate().is_ok(), "{scope:?}");
     }
@@ -135,12 +134,12 @@ fn scope_tokens_are_those_of_rfc_6749() {
         ["read  write", " read", "read ", "read\twrite", "a\"b", "a\\b", "gr\u{fc}n", "a\nb"]
     {
         let errors = metadata().with_scope(scope).validate().expect_err(scope);
-        assert_eq!(problems(&errors), [("scope", "scope_token")], "{scope:?}");
+        assert_eq!(paths_and_kinds(&errors), [("scope", "scope_token")], "{scope:?}");
     }
 }
 
 #[test]
-fn pages_are_http_urls_and_contacts_are_not_empty() {
+fn validate_requires_http_urls_of_pages_and_contacts_that_are_not_empty() {
     let good = metadata()
         .with_client_uri("http://acme.example")
         .with_logo_uri("https://acme.example/l.png#x")
@@ -154,7 +153,7 @@ fn pages_are_http_urls_and_contacts_are_not_empty() {
         .with_tos_uri("https:///tos")
         .with_policy_uri("https://acme.example:70000");
     assert_eq!(
-        problems(&bad.validate().unwrap_err()),
+        paths_and_kinds(&bad.validate().unwrap_err()),
         [
             ("client_uri", "url_scheme"),
             ("logo_uri", "url_parsing"),
@@ -167,7 +166,7 @@ fn pages_are_http_urls_and_contacts_are_not_empty() {
 }
 
 #[test]
-fn all_problems_come_at_once_in_the_order_of_the_contract() {
+fn validate_returns_all_errors_in_the_order_of_the_contract() {
     let metadata = ClientMetadata::new()
         .with_redirect_uri("https://ok.example")
         .with_redirect_uri("nonsense")
@@ -179,7 +178,7 @@ fn all_problems_come_at_once_in_the_order_of_the_contract() {
     assert_eq!(errors.origin(), Origin::Local);
     assert_eq!(errors.len(), 5);
     assert_eq!(
-        problems(&errors),
+        paths_and_kinds(&errors),
         [
             ("redirect_uris[1]", "url_parsing"),
             ("redirect_uris[2]", "url_fragment"),
@@ -198,7 +197,7 @@ fn all_problems_come_at_once_in_the_order_of_the_contract() {
 }
 
 #[tokio::test]
-async fn what_is_refused_here_is_not_sent_unless_local_validation_is_off() {
+async fn register_validates_before_sending_unless_local_validation_is_off() {
     let server = Server::start().await;
     let error = server.client().register(&redirect("http://app.example/")).await.unwrap_err();
     assert!(matches!(&error, Error::Validation(errors) if errors.origin() == Origin::Local));
@@ -211,118 +210,4 @@ async fn what_is_refused_here_is_not_sent_unless_local_validation_is_off() {
     let unchecked = server.client_builder().local_validation(false).build().unwrap();
     unchecked.register(&redirect("http://app.example/")).await.unwrap();
     assert_eq!(server.requests().len(), 1);
-}
-
-/// Registers `metadata()` at a server that refuses with this `detail`.
-async fn refused(status: u16, detail: Value) -> ValidationErrors {
-    match register_with(Reply::json(status, json!({ "detail": detail }))).await {
-        Err(Error::Validation(errors)) => errors,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn a_location_becomes_a_path_a_field_and_the_value_that_was_sent_there() {
-    let uri = json!("http://127.0.0.1:8910/callback");
-    let grants = json!(["authorization_code"]);
-    for (location, path, field, value) in [
-        (json!(["body", "redirect_uris", 0]), "redirect_uris[0]", Some("redirect_uris"), Some(uri)),
-        (json!(["body", "grant_types"]), "grant_types", Some("grant_types"), Some(grants)),
-        (
-            json!(["body", "client_name"]),
-            "client_name",
-            Some("client_name"),
-            Some(json!("Acme Sync")),
-        ),
-        (json!(["body", "scope"]), "scope", Some("scope"), None),
-        (json!(["body", "redirect_uris", 7]), "redirect_uris[7]", Some("redirect_uris"), None),
-        (json!(["body", "redirect_uris", -1]), "redirect_uris[-1]", Some("redirect_uris"), None),
-        (json!(["client_name"]), "client_name", Some("client_name"), Some(json!("Acme Sync"))),
-        (json!(["body", "jwks", "keys", 0, "kty"]), "jwks.keys[0].kty", None, None),
-        (
-            json!(["body", "contacts", "list[str]", 0]),
-            "contacts.list[str][0]",
-            Some("contacts"),
-            None,
-        ),
-        (json!(["body", "oauth2_redirect_uris", 0]), "oauth2_redirect_uris[0]", None, None),
-        (json!(["body"]), "body", None, None),
-        (json!(["body", 1]), "body[1]", None, None),
-        (json!(["query", "org_id"]), "query.org_id", None, None),
-        (json!(["header", "authorization"]), "header.authorization", None, None),
-        (
-            json!(["body", "redirect_uris", null, 1.5]),
-            "redirect_uris[null][1.5]",
-            Some("redirect_uris"),
-            None,
-        ),
-        (json!([]), "request", None, None),
-        (json!(null), "request", None, None),
-        (json!("body"), "request", None, None),
-    ] {
-        let entry = json!({"loc": location, "msg": "Not so", "type": "value_error"});
-        let errors = refused(422, json!([entry])).await;
-        let error = errors.iter().next().unwrap();
-        assert_eq!(error.path(), path, "{location}");
-        assert_eq!(error.field().map(MetadataField::as_str), field, "{location}");
-        assert_eq!(error.value(), value.as_ref(), "{location}");
-        assert_eq!((error.message(), error.kind()), ("Not so", "value_error"));
-    }
-}
-
-#[tokio::test]
-async fn entries_of_any_form_are_read() {
-    let detail = json!([
-        {"loc": ["body", "scope"], "msg": "No", "type": "x", "input": "i", "ctx": {"a": 1}},
-        {"loc": ["body", "scope"]},
-        {"loc": ["body", "scope"], "msg": 5, "type": null},
-        {"msg": "m"},
-        "a sentence",
-        7,
-        {},
-    ]);
-    let errors = refused(400, detail).await;
-    let read: Vec<_> = errors.iter().map(|e| (e.path(), e.message(), e.kind())).collect();
-    let silent = "the server did not say what is wrong with it";
-    assert_eq!(
-        read,
-        [
-            ("scope", "No", "x"),
-            ("scope", silent, "unspecified"),
-            ("scope", silent, "unspecified"),
-            ("request", "m", "unspecified"),
-            ("request", "a sentence", "unspecified"),
-            ("request", silent, "unspecified"),
-            ("request", silent, "unspecified"),
-        ]
-    );
-    assert_eq!(errors.origin(), Origin::Server);
-}
-
-#[tokio::test]
-async fn a_server_that_refuses_is_read_by_the_code_that_reads_local_problems() {
-    let server = Server::start().await;
-    let wrong = metadata().with_grant_types(["authorization_code", "magic"]);
-    let error = server.client().register(&wrong).await.unwrap_err();
-    assert_eq!(error.outcome(), Outcome::NotRegistered);
-    assert_eq!(error.status().unwrap().as_u16(), 422);
-    assert_eq!(error.attempts(), 1);
-    insta::assert_snapshot!("server_refusal_display", error);
-    insta::assert_debug_snapshot!("server_refusal_debug", error);
-    let Error::Validation(errors) = error else { panic!("{error}") };
-    assert_eq!(errors.on("grant_types").next().unwrap().value(), Some(&json!("magic")));
-    assert_eq!(server.registrations().len(), 0);
-}
-
-#[tokio::test]
-async fn many_problems_are_all_kept() {
-    let entry = json!({"loc": ["body", "redirect_uris", 0], "msg": "No", "type": "x"});
-    let errors = refused(422, Value::Array(vec![entry; 1000])).await;
-    assert_eq!(errors.len(), 1000);
-    let display = errors.to_string();
-    assert!(display.ends_with("; and 990 more") && display.len() < 2000, "{display}");
-
-    let steps = Value::Array(vec![json!("body"); 20_000]);
-    let errors = refused(422, json!([{"loc": steps, "msg": "x ".repeat(20_000)}])).await;
-    assert!(errors.to_string().len() < 1000, "a long path and a long message are cut");
 }

@@ -1,4 +1,4 @@
-//! How a login ends without a token, and what is said of it.
+//! [`LoginError`]: why a login has no token, with its message and exit code.
 
 use std::{error::Error as _, time::Duration};
 
@@ -9,12 +9,12 @@ use poggio::{
 
 use crate::rescue;
 
-/// Why there is no token.
-pub(crate) enum End {
-    /// All that the crate tells, a denial and a failed registration included.
-    NoToken(OAuthError),
+/// Why a login has no token.
+pub(crate) enum LoginError {
+    /// Any error of the crate, such as a denial or a failed registration.
+    OAuth(OAuthError),
     TimedOut(Duration),
-    /// A port that cannot be listened on, and the flag that names another.
+    /// A port that cannot be bound, and the flag that sets another.
     Port {
         port: u16,
         flag: &'static str,
@@ -22,12 +22,12 @@ pub(crate) enum End {
     },
     /// The server's metadata names no registration endpoint.
     NoRegistration(String),
-    Interrupted(Stage),
+    Interrupted(Phase),
 }
 
-/// How far it has come.
+/// How far the login has got.
 #[derive(Clone, Copy)]
-pub(crate) enum Stage {
+pub(crate) enum Phase {
     Registering,
     Waiting,
     Exchanging,
@@ -40,21 +40,21 @@ const PORT: u8 = 7;
 const NO_TOKEN: u8 = 8;
 const INTERRUPTED: u8 = 130;
 
-const KEPT: &str = "   = note: the client is kept, and the next run uses it";
+const CLIENT_SAVED: &str = "   = note: the client is kept, and the next run uses it";
 
-impl End {
-    /// Prints what happened and what now; returns the exit code.
+impl LoginError {
+    /// Prints the error and what to do; returns the exit code.
     pub(crate) fn report(self, store: &FileStore) -> u8 {
         match self {
-            Self::NoToken(error) if error.registration().is_some() => {
+            Self::OAuth(error) if error.registration().is_some() => {
                 error.registration().map_or(NO_TOKEN, |error| rescue::report(error, store))
             }
-            Self::NoToken(error) if error.refusal().is_some_and(is_denial) => {
-                eprintln!("error: denied; nobody is logged in\n{KEPT}");
+            Self::OAuth(error) if error.refusal().is_some_and(is_denial) => {
+                eprintln!("error: denied; nobody is logged in\n{CLIENT_SAVED}");
                 DENIED
             }
-            Self::NoToken(error) => {
-                // One line, with what to do.
+            Self::OAuth(error) => {
+                // The message says what to do.
                 eprintln!("error: {error}");
                 let mut cause = error.source();
                 while let Some(error) = cause {
@@ -68,7 +68,7 @@ impl End {
                     "error: nobody came back within {} s; nobody is logged in",
                     wait.as_secs()
                 );
-                eprintln!("{KEPT}");
+                eprintln!("{CLIENT_SAVED}");
                 eprintln!(
                     "   = help: run it again; --wait gives more time, and --renew registers \
                      another client, if the page did not know this one"
@@ -88,13 +88,13 @@ impl End {
                 eprintln!("   = help: name a server that does (registration_endpoint, RFC 8414)");
                 NOT_REGISTERED
             }
-            Self::Interrupted(stage) => {
-                let note = match stage {
-                    Stage::Registering => {
+            Self::Interrupted(phase) => {
+                let note = match phase {
+                    Phase::Registering => {
                         "   = note: if a registration was under way, a client may have been registered"
                     }
-                    Stage::Waiting => KEPT,
-                    Stage::Exchanging => {
+                    Phase::Waiting => CLIENT_SAVED,
+                    Phase::Exchanging => {
                         "   = note: the client is kept; a token may have been issued, and is lost"
                     }
                 };
@@ -105,18 +105,18 @@ impl End {
     }
 }
 
-impl From<OAuthError> for End {
+impl From<OAuthError> for LoginError {
     fn from(error: OAuthError) -> Self {
-        Self::NoToken(error)
+        Self::OAuth(error)
     }
 }
 
-impl From<Error> for End {
+impl From<Error> for LoginError {
     fn from(error: Error) -> Self {
-        Self::NoToken(error.into())
+        Self::OAuth(error.into())
     }
 }
 
-fn is_denial(refused: &TokenError) -> bool {
-    refused.code() == Some(&ErrorCode::ACCESS_DENIED)
+fn is_denial(error: &TokenError) -> bool {
+    error.code() == Some(&ErrorCode::ACCESS_DENIED)
 }

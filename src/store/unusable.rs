@@ -1,0 +1,64 @@
+//! Why a stored client cannot be used and is not replaced automatically.
+
+use std::fmt;
+
+use super::record::Record;
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Why a stored client cannot be used. All reasons but the last are about imported credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    Expired(String),
+    Rejected(String),
+    /// The imported client lacks a redirect URI of the metadata.
+    Redirect {
+        client_id: String,
+        uri: String,
+    },
+    /// The keyring entry with the secret no longer exists.
+    SecretLost {
+        client_id: String,
+        entry: String,
+    },
+}
+
+impl Unusable {
+    /// Returns `SecretLost` if the keyring no longer has the secrets of this client.
+    pub(super) fn secret_lost(record: &Record) -> Option<Self> {
+        let entry = record.lost_secrets()?.to_owned();
+        Some(Self::SecretLost { client_id: record.client.client_id.clone(), entry })
+    }
+
+    pub(super) fn into_error(self, store_name: &str) -> StoreError {
+        let kind = match self {
+            Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
+                StoreErrorKind::ImportedUnusable
+            }
+            Self::SecretLost { .. } => StoreErrorKind::SecretLost,
+        };
+        StoreError::unusable(store_name, &self).with_kind(kind)
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entered =
+            |id| format!("the client {id:?} was entered by a person and is not replaced by itself");
+        match self {
+            Self::Expired(id) => {
+                write!(f, "{}: its secret has expired, or is about to", entered(id))
+            }
+            Self::Rejected(id) => {
+                write!(f, "{}: the server does not accept it any more", entered(id))
+            }
+            Self::Redirect { client_id, uri } => {
+                write!(f, "{}: it has no redirect URI {uri:?}", entered(client_id))
+            }
+            Self::SecretLost { client_id, entry } => write!(
+                f,
+                "the secret of the client {client_id:?} is not in the system keyring any more, \
+                 where it was the entry {entry:?} of the service \"poggio\""
+            ),
+        }
+    }
+}
