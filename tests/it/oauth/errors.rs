@@ -5,6 +5,7 @@ use poggio::{
     oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError, OAuthErrorKind},
 };
 use serde_json::json;
+use wiremock::MockServer;
 
 use super::tokens::{exchange, token_from};
 use crate::support::{
@@ -25,6 +26,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
     let authorization = Authorization::new(&oauth2_client(&poggio), &poggio, ["read"]);
     let (client, server) = closing().await;
     let registration = client.register(&metadata()).await.unwrap_err();
+    let without_metadata = MockServer::start().await;
     let plain_http = poggio.clone().with_token_endpoint("http://a.example/token");
     let errors: [(OAuthErrorKind, OAuthError, &str); 9] = [
         (
@@ -68,7 +70,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         ),
         (
             OAuthErrorKind::Discovery,
-            client.discover(client.base_url()).await.unwrap_err(),
+            client.discover(&without_metadata.uri()).await.unwrap_err(),
             "the endpoints were not found: ",
         ),
         (OAuthErrorKind::Registration, registration.into(), "the connection to http://127.0.0.1:"),

@@ -46,19 +46,6 @@ async fn login_reports_a_server_without_metadata_or_without_registration() {
 // Poggio has an https URL.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn login_reads_server_and_token_from_the_environment() {
-    let f = Fixture::new(NAME).await;
-    let mut command = f.command(&["--live", "--print-url"]);
-    command.env("POGGIO_BASE_URL", f.server.base_url()).env("POGGIO_AUTH_TOKEN", "t0ken");
-    let mut login = Login::start(&mut command);
-    follow(&f.server.allow(login.url().as_str()).await).await;
-    assert!(!login.end(0).contains("t0ken"));
-    let registered = &f.server.registrations()[0];
-    assert_eq!(registered.header("authorization"), Some("Bearer t0ken"));
-}
-
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-#[tokio::test(flavor = "multi_thread")]
 async fn login_sends_the_user_to_poggio_or_to_the_given_page() {
     let f = Fixture::new(NAME).await;
     // An imported client is not registered, so nothing is sent to Poggio.
