@@ -1,6 +1,7 @@
-//! The example programs and the README.
+//! The example programs, run as a user runs them, and the README.
 
-pub(crate) mod login;
+mod login;
 pub(crate) mod programs;
 mod readme;
-pub(crate) mod register_once;
+mod register;
+mod register_once;

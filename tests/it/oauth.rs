@@ -3,7 +3,10 @@
 mod authorization;
 mod browser;
 mod callback_listener;
+mod client;
+mod discovery;
+mod errors;
+mod flow;
 #[cfg(feature = "rustls")]
 mod poggio;
 mod tokens;
-mod whole;

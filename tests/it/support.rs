@@ -3,7 +3,10 @@
 
 mod allocator;
 mod canary;
+pub(crate) mod example;
 mod expected;
+pub(crate) mod oauth;
+mod ports;
 mod raw_server;
 mod registration;
 mod require;
@@ -16,6 +19,7 @@ pub(crate) use self::{
     allocator::{PeakMemory, WIPED, count_allocations, count_unwiped_blocks},
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
+    ports::free_ports,
     raw_server::{ServerBehaviour, Wire, http, read_request, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program},

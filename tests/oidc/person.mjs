@@ -1,11 +1,11 @@
-// A person with a browser that has no scripts: follows redirects, keeps cookies, fills in forms.
+// A user with a browser without scripts: follows redirects, keeps cookies, fills in forms.
 
 /**
- * Goes from page to page, as far as the first one that has no form.
+ * Opens pages until one has no form.
  *
- * @param url where to begin.
- * @param press what to do at a form, by the name of its prompt: 'submit' or 'cancel'.
- * @returns the address and the text of the last page, and the prompts on the way.
+ * @param url the first page.
+ * @param press what to do with a form, by the name of its prompt: 'submit' or 'cancel'.
+ * @returns URL, status and text of the last page, and the prompts that were shown.
  */
 export async function walk(url, press = {}) {
   const jar = new Map();
@@ -15,19 +15,19 @@ export async function walk(url, press = {}) {
     const { origin } = new URL(url);
     const cookies = [...jar].filter(([key]) => key.startsWith(origin));
     const headers = { cookie: cookies.map(([key, value]) => `${key.split(' ')[1]}=${value}`).join('; ') };
-    const answer = await fetch(url, { headers, redirect: 'manual', ...form });
+    const response = await fetch(url, { headers, redirect: 'manual', ...form });
     form = undefined;
-    for (const cookie of answer.headers.getSetCookie()) {
+    for (const cookie of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
       jar.set(`${origin} ${name}`, value);
     }
-    const page = await answer.text();
-    const location = answer.headers.get('location');
+    const page = await response.text();
+    const location = response.headers.get('location');
     const prompt = /name="prompt" value="(\w+)"/.exec(page)?.[1];
     if (location) {
       url = new URL(location, url).href;
     } else if (!prompt) {
-      return { url, status: answer.status, text: visible(page), prompts };
+      return { url, status: response.status, text: visible(page), prompts };
     } else if (press[prompt] === 'cancel') {
       prompts.push(prompt);
       url = new URL(/href="([^"]*\/abort)"/.exec(page)[1], url).href;
@@ -37,7 +37,7 @@ export async function walk(url, press = {}) {
       form = { method: 'POST', body: new URLSearchParams({ prompt, login: 'ada', password: 'any' }) };
     }
   }
-  throw new Error(`there is no end of pages: ${prompts}`);
+  throw new Error(`more than 20 pages: ${prompts}`);
 }
 
 function visible(page) {

@@ -1,4 +1,4 @@
-// An authorization server on this machine, by node-oidc-provider.
+// An authorization server on a loopback port, run by node-oidc-provider.
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -8,10 +8,10 @@ import { Provider } from 'oidc-provider';
 export const RESOURCE = 'https://mcp.poggio.io/mcp';
 
 /**
- * Starts one, on a port of its own.
+ * Starts a server on any free port.
  *
- * @param settings of the provider, which differ from test to test.
- * @returns its issuer, what it has done so far, and a function that ends it.
+ * @param settings settings of the provider for this test.
+ * @returns the issuer, a log of what the server did, and a function that stops it.
  */
 export async function start(settings) {
   const server = http.createServer();
@@ -19,7 +19,7 @@ export async function start(settings) {
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${server.address().port}`;
 
-  // It warns of a memory and keys of its own, which are right for a test.
+  // The provider warns about in-memory storage and development keys, which a test may use.
   const { warn } = console;
   console.warn = () => {};
   const provider = new Provider(issuer, {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Logs in with the example `login` at an authorization server of node-oidc-provider.
-# Packages go into a folder of their own, which is gone afterwards.
+# Runs the `login` example against node-oidc-provider. The packages are installed into a temporary
+# folder.
 set -euo pipefail
 cd "$(dirname "$0")"
 folder=$(mktemp -d)

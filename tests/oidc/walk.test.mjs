@@ -1,4 +1,4 @@
-// The example `login`, from its registration to a refreshed token.
+// The `login` example at node-oidc-provider: from a registration to a refreshed token.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import { walk } from './person.mjs';
 import { RESOURCE, start } from './provider.mjs';
 
-/** Logs in, and ends with the program; what it printed, and what the person saw. */
+/** Runs a login; returns exit code, output, and the last page that the user saw. */
 async function login(issuer, store, args, press) {
   const all = ['--discover', issuer, '--print-url', '--wait', '30', '--store', store, ...args];
   const program = spawn(process.env.LOGIN, all, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -45,7 +45,7 @@ async function freePort() {
   return port;
 }
 
-/** Does `work` with a server of these settings and a file for the program's client. */
+/** Calls `work` with a new server with these settings, and a file for the store. */
 async function at(settings, work) {
   const folder = await mkdtemp(path.join(tmpdir(), 'poggio-oidc-'));
   const server = await start(settings);
@@ -57,7 +57,7 @@ async function at(settings, work) {
   }
 }
 
-// Without the prompt, the server leaves offline_access out.
+// The server grants offline_access only with this prompt.
 const OFFLINE = ['--scope', 'openid', '--scope', 'offline_access', '--param', 'prompt=consent'];
 
 function assertLoggedIn({ code, stdout, stderr, seen }) {
@@ -73,7 +73,7 @@ for (const [method, header, secret] of [
   ['client_secret_basic', 'Basic', false],
   ['none', '', false],
 ]) {
-  test(`a client that authenticates by ${method}`, async () => {
+  test(`login authenticates with ${method}`, async () => {
     await at({}, async ({ issuer, done }, store) => {
       const args = [...OFFLINE, '--token-endpoint-auth-method', method];
       const first = await login(issuer, store, args);
@@ -83,7 +83,7 @@ for (const [method, header, secret] of [
       assert.deepEqual([...back.searchParams.keys()].sort(), ['code', 'iss', 'state']);
       assert.equal(back.searchParams.get('iss'), issuer);
 
-      // The second time with the same client, on the port that was registered.
+      // The second login uses the same client and the registered port.
       const second = await login(issuer, store, args);
       assertLoggedIn(second);
       assert.match(second.stdout, /\nfound: no registration was sent\n/);
@@ -100,7 +100,7 @@ for (const [method, header, secret] of [
   });
 }
 
-test('a native client, which may come back to any port', async () => {
+test('login of a native client may use another port', async () => {
   const clientDefaults = { application_type: 'native' };
   const issueRefreshToken = (ctx, client) => client.grantTypeAllowed('refresh_token');
   await at({ clientDefaults, issueRefreshToken }, async ({ issuer, done }, store) => {
@@ -115,7 +115,7 @@ test('a native client, which may come back to any port', async () => {
   });
 });
 
-test('a token for a resource (RFC 8707)', async () => {
+test('login gets a token for a resource (RFC 8707)', async () => {
   await at({}, async ({ issuer, done }, store) => {
     const args = [...OFFLINE, '--scope', 'read', '--resource', RESOURCE];
     const ended = await login(issuer, store, args);
@@ -128,7 +128,7 @@ test('a token for a resource (RFC 8707)', async () => {
 });
 
 for (const prompt of ['login', 'consent']) {
-  test(`a person who says no at the ${prompt}`, async () => {
+  test(`login reports a denial at the ${prompt} prompt`, async () => {
     await at({}, async ({ issuer, done }, store) => {
       const { code, stderr, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
       assert.equal(code, 5);
@@ -140,7 +140,7 @@ for (const prompt of ['login', 'consent']) {
   });
 }
 
-test('a resource that is none', async () => {
+test('login reports an invalid resource', async () => {
   await at({}, async ({ issuer, done }, store) => {
     const { code, stderr, seen } = await login(issuer, store, ['--resource', 'none']);
     assert.deepEqual([code, seen.prompts], [8, []]);

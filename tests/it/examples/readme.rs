@@ -1,20 +1,21 @@
-//! The README shows what the programs print.
+//! The README shows what is true.
 
-use crate::examples::programs::run;
+use crate::support::example::run;
+
+const README: &str = include_str!("../../../README.md");
 
 #[test]
-fn the_readme_shows_the_real_output_of_its_main_command() {
-    let output = run("register", &[]);
-    let output = String::from_utf8(output.stdout).unwrap();
-    let readme = include_str!("../../../README.md");
+fn readme_shows_the_output_of_register() {
+    let result = run("register", &[]);
+    result.assert_code(0);
+    let output = result.stdout;
     assert!(output.contains("loopback-client-1"));
-    assert!(readme.contains(&output), "the README has to show:\n{output}");
+    assert!(README.contains(&output), "the README has to show:\n{output}");
 }
 
 #[test]
-fn the_readme_names_the_current_version_and_toolchain() {
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"))));
+fn readme_names_the_current_version_and_toolchain() {
+    assert!(README.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"))));
     let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-    assert!(readme.contains(&format!("poggio = \"{major}.{minor}\"")));
+    assert!(README.contains(&format!("poggio = \"{major}.{minor}\"")));
 }

@@ -1,86 +1,29 @@
-//! The example `register_once`, run as a user runs it.
+//! The `register_once` example: one registration, the store's history, export and import.
 
 use std::{
     collections::BTreeSet,
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Output},
     thread,
     time::Duration,
 };
 
-use poggio::{
-    ClientInformation,
-    testing::{Reply, Server},
-};
+use poggio::{ClientInformation, testing::Reply};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::{
-    examples::programs::{assert_code, command, port_of_choice, printed, run, text},
-    support::wait_for,
+use crate::support::{
+    example::{Fixture, RunResult, command, run, set_home},
+    free_ports, wait_for,
 };
 
 const NAME: &str = "register_once";
 
-/// A store, and a server in the test for it.
-struct Case {
-    folder: TempDir,
-    server: Server,
-}
-
-impl Case {
-    async fn new() -> Self {
-        // A folder of the store's own, so that a test can see what is beside it.
-        let case = Self { folder: tempfile::tempdir().unwrap(), server: Server::start().await };
-        fs::create_dir(case.folder.path().join("store")).unwrap();
-        case
-    }
-
-    fn store(&self) -> PathBuf {
-        self.path("store/client.json")
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, more: &[&str]) -> Command {
-        let mut command = command(NAME, more);
-        command.arg("--store").arg(self.store()).arg("--base-url").arg(self.server.base_url());
-        command
-    }
-
-    /// Runs it; no secret is printed, whatever comes of it.
-    fn run(&self, code: i32, more: &[&str]) -> Output {
-        let output = self.command(more).output().unwrap();
-        assert_code(&output, code);
-        output
-    }
-
-    /// Runs it; what differs from run to run is named.
-    fn printed(&self, code: i32, more: &[&str]) -> String {
-        without_times(&printed(&self.run(code, more), Some(self.folder.path())))
-    }
-}
-
-/// Times of this machine become TIME: `2026-01-01 00:00:00 UTC`.
-fn without_times(shown: &str) -> String {
-    let mut parts = shown.split(" UTC");
-    let mut all = parts.next().unwrap().to_owned();
-    for part in parts {
-        all.truncate(all.len() - "2026-01-01 00:00:00".len());
-        all.push_str("TIME");
-        all.push_str(part);
-    }
-    all
-}
-
-/// The value of a line.
-fn value<'a>(shown: &'a str, name: &str) -> &'a str {
-    let mut lines = shown.lines().filter_map(|line| line.trim_start().strip_prefix(name));
-    lines.next().unwrap_or_else(|| panic!("no {name} in {shown}")).trim()
+/// Returns the value of a line.
+#[track_caller]
+fn value<'a>(printed: &'a str, name: &str) -> &'a str {
+    let mut lines = printed.lines().filter_map(|line| line.trim_start().strip_prefix(name));
+    lines.next().unwrap_or_else(|| panic!("no {name} in {printed}")).trim()
 }
 
 #[cfg(unix)]
@@ -90,64 +33,67 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn run_twice_it_registers_once() {
+fn register_once_registers_once_if_run_twice() {
     let home = tempfile::tempdir().unwrap();
-    let port = port_of_choice(20_000).to_string();
-    let run = || {
-        let mut command = command(NAME, &["--port", &port]);
-        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join("config"));
-        command.env("APPDATA", home.path()).output().unwrap()
+    // Returns nothing if another program has the port of the embedded server.
+    let run = |port: u16| {
+        let mut command = command(NAME, &["--port", &port.to_string()]);
+        set_home(&mut command, home.path());
+        let result = RunResult::of(&mut command);
+        if result.stderr.contains("the embedded server cannot listen there") {
+            return None;
+        }
+        result.assert_code(0);
+        Some(result.stdout)
     };
-    let first = run();
-    assert_code(&first, 0);
-    let first = text(&first.stdout);
-    assert!(first.contains("registered: 1 request was sent\n"), "{first}");
-    let again = run();
-    assert_code(&again, 0);
-    let again = text(&again.stdout);
-    assert_eq!(
-        again,
-        first.replace("registered: 1 request was sent", "found: no request was sent")
-    );
+    for port in free_ports() {
+        let Some(first) = run(port) else { continue };
+        let Some(second) = run(port) else { continue };
+        assert!(first.contains("registered: 1 request was sent\n"), "{first}");
+        let found = "found: no request was sent";
+        assert_eq!(second, first.replace("registered: 1 request was sent", found));
 
-    let store = PathBuf::from(value(&first, "store"));
-    assert!(store.ends_with("poggio/poggio-example.json"), "{first}");
-    let kept = fs::read_to_string(&store).unwrap();
-    assert!(kept.contains(value(&first, "client_id")), "{first}");
-    let kept: Value = serde_json::from_str(&kept).unwrap();
-    let secret = kept["registrations"][0]["client"]["client_secret"].as_str().unwrap();
-    assert!(!first.contains(secret), "no secret is printed");
-    #[cfg(unix)]
-    assert_eq!(mode(&store), 0o600);
+        let store = PathBuf::from(value(&first, "store"));
+        assert!(store.ends_with("poggio/poggio-example.json"), "{first}");
+        let store: Value = serde_json::from_str(&fs::read_to_string(&store).unwrap()).unwrap();
+        let client = &store["registrations"].as_array().unwrap().last().unwrap()["client"];
+        assert_eq!(client["client_id"], value(&first, "client_id"));
+        assert!(!first.contains(client["client_secret"].as_str().unwrap()), "{first}");
+        return;
+    }
+    panic!("no port is free");
 }
 
 #[test]
-fn a_port_that_is_in_use_is_told() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
+fn register_once_reports_a_port_in_use() {
+    let in_use = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = in_use.local_addr().unwrap().port().to_string();
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("client.json");
-    let output = run(NAME, &["--port", &port, "--store", store.to_str().unwrap()]);
-    assert_code(&output, 1);
-    let shown = text(&output.stderr);
-    assert!(shown.contains(&format!("  --> 127.0.0.1:{port}\n")), "{shown}");
-    assert!(shown.contains("= help: name a free port with --port"), "{shown}");
+    let result = run(NAME, &["--port", &port, "--store", store.to_str().unwrap()]);
+    result.assert_code(1);
+    let printed = result.stderr;
+    assert!(printed.contains(&format!("  --> 127.0.0.1:{port}\n")), "{printed}");
+    assert!(printed.contains("= help: name a free port with --port"), "{printed}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_outcome_has_its_exit_code() {
-    let case = Case::new().await;
-    case.server.script([Reply::json(403, json!({"detail": "No"}))]);
-    insta::assert_snapshot!(case.printed(1, &[]));
+async fn register_once_exits_with_a_code_per_outcome() {
+    let f = Fixture::new(NAME).await;
+    f.server.script([Reply::json(403, json!({"detail": "No"}))]);
+    insta::assert_snapshot!("refused", f.snapshot(1, &[]));
     for unknown in [Reply::status(500), Reply::disconnect()] {
-        case.server.script([unknown]);
-        let shown = text(&case.run(3, &[]).stderr);
-        assert!(shown.contains("; a client may have been registered: "), "{shown}");
+        f.server.script([unknown]);
+        let printed = f.run(3, &[]).stderr;
+        assert!(printed.contains("; a client may have been registered: "), "{printed}");
     }
-    case.run(1, &["--redirect-uri", "http://app.example/cb"]);
-    assert_eq!(case.server.requests().len(), 3);
-    case.run(0, &[]);
+    f.run(1, &["--redirect-uri", "http://app.example/cb"]);
+    assert_eq!(f.server.requests().len(), 3);
+    f.run(0, &[]);
+    fs::write(f.store(), "not json").unwrap();
+    let printed = f.run(1, &[]).stderr;
+    assert!(printed.contains("client.json is damaged"), "{printed}");
 
     for args in [
         &["--no-such-flag"][..],
@@ -159,92 +105,83 @@ async fn each_outcome_has_its_exit_code() {
         &["--fleet", "2", "--live"],
         &["--port", "0"],
     ] {
-        assert_eq!(run(NAME, args).status.code(), Some(2), "{args:?}");
+        assert_eq!(run(NAME, args).code, Some(2), "{args:?}");
     }
-    fs::write(case.store(), "not json").unwrap();
-    let damaged = text(&case.run(1, &[]).stderr);
-    assert!(damaged.contains("client.json is damaged"), "{damaged}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environment_names_the_server_and_the_token_of_a_live_run() {
-    let case = Case::new().await;
-    let mut command = command(NAME, &["--live", "--store", case.store().to_str().unwrap()]);
-    command.env("POGGIO_BASE_URL", case.server.base_url()).env("POGGIO_AUTH_TOKEN", "t0ken");
-    let output = command.output().unwrap();
-    assert_code(&output, 0);
-    assert_eq!(case.server.requests()[0].header("authorization"), Some("Bearer t0ken"));
-    assert!(!text(&output.stdout).contains("t0ken"));
+async fn register_once_reads_server_and_token_from_the_environment() {
+    let f = Fixture::new(NAME).await;
+    let mut command = f.command(&["--live"]);
+    command.env("POGGIO_BASE_URL", f.server.base_url()).env("POGGIO_AUTH_TOKEN", "t0ken");
+    let result = RunResult::of(&mut command);
+    result.assert_code(0);
+    assert_eq!(f.server.requests()[0].header("authorization"), Some("Bearer t0ken"));
+    assert!(!result.stdout.contains("t0ken"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_look_registers_nothing() {
-    let case = Case::new().await;
-    insta::assert_snapshot!("look_nothing", case.printed(1, &["--look"]));
-    assert_eq!(case.server.requests().len(), 0);
-    assert_eq!(fs::read_dir(case.path("store")).unwrap().count(), 0);
-    case.run(0, &[]);
-    insta::assert_snapshot!("look_found", case.printed(0, &["--look"]));
-    // What is asked is a part of it; the port of a loopback address is not.
-    case.run(1, &["--look", "--redirect-uri", "https://app.example/cb"]);
-    case.run(0, &["--look", "--redirect-uri", "http://127.0.0.1:1/callback"]);
-    assert_eq!(case.server.requests().len(), 1);
+async fn register_once_look_registers_nothing() {
+    let f = Fixture::new(NAME).await;
+    insta::assert_snapshot!("look_nothing", f.snapshot(1, &["--look"]));
+    assert_eq!(f.server.requests().len(), 0);
+    assert_eq!(fs::read_dir(f.path("store")).unwrap().count(), 0);
+    f.run(0, &[]);
+    insta::assert_snapshot!("look_found", f.snapshot(0, &["--look"]));
+    // Other metadata is another client, but the port of a loopback address does not matter.
+    f.run(1, &["--look", "--redirect-uri", "https://app.example/cb"]);
+    f.run(0, &["--look", "--redirect-uri", "http://127.0.0.1:1/callback"]);
+    assert_eq!(f.server.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn history_is_listed_with_its_reasons() {
-    let case = Case::new().await;
-    insta::assert_snapshot!("list_empty", case.printed(0, &["--list"]));
-    case.run(0, &[]);
-    case.run(0, &["--mark-rejected", "loopback-client-1"]);
-    let again = text(&case.run(1, &["--mark-rejected", "loopback-client-1"]).stdout);
+async fn register_once_lists_history_with_reasons() {
+    let f = Fixture::new(NAME).await;
+    let client_in_use = || value(&f.run(0, &[]).stdout, "client_id").to_owned();
+    insta::assert_snapshot!("list_empty", f.snapshot(0, &["--list"]));
+    assert_eq!(client_in_use(), "loopback-client-1");
+    f.run(0, &["--mark-rejected", "loopback-client-1"]);
+    let again = f.run(1, &["--mark-rejected", "loopback-client-1"]).stdout;
     assert!(again.contains("\nloopback-client-1 is not in use; nothing was changed\n"), "{again}");
-    case.run(1, &["--remove", "no-such-client"]);
+    f.run(1, &["--remove", "no-such-client"]);
 
-    let next = text(&case.run(0, &[]).stdout);
-    assert_eq!(value(&next, "client_id"), "loopback-client-2");
-    case.run(0, &["--remove", "loopback-client-2"]);
-    case.run(0, &[]);
-    let entered = case.path("entered.json");
-    for id in ["entered-1", "entered-2"] {
-        fs::write(&entered, json!({"client_id": id, "client_secret": "secret-x"}).to_string())
-            .unwrap();
-        case.run(0, &["--import", entered.to_str().unwrap()]);
+    assert_eq!(client_in_use(), "loopback-client-2");
+    f.run(0, &["--remove", "loopback-client-2"]);
+    assert_eq!(client_in_use(), "loopback-client-3");
+    let imported = f.path("imported.json");
+    let import = ["--import", imported.to_str().unwrap()];
+    for id in ["imported-1", "imported-2"] {
+        let client = json!({"client_id": id, "client_secret": "secret-x"});
+        fs::write(&imported, client.to_string()).unwrap();
+        f.run(0, &import);
     }
-    let used = text(&case.run(0, &[]).stdout);
-    assert_eq!(value(&used, "client_id"), "entered-2");
-    insta::assert_snapshot!("list_history", case.printed(0, &["--list"]));
+    assert_eq!(client_in_use(), "imported-2");
+    insta::assert_snapshot!("list_history", f.snapshot(0, &["--list"]));
 
-    // Nothing takes the place of what a person entered, until a person removes it.
-    case.run(0, &["--mark-rejected", "entered-2"]);
-    insta::assert_snapshot!("imported_and_forgotten", case.printed(1, &[]));
-    assert_eq!(case.server.requests().len(), 3);
-    case.run(0, &["--remove", "entered-2"]);
-    let back = text(&case.run(0, &[]).stdout);
-    assert_eq!(value(&back, "client_id"), "loopback-client-3");
-    assert_eq!(case.server.requests().len(), 3);
+    // An imported client is not replaced until it is removed.
+    f.run(0, &["--mark-rejected", "imported-2"]);
+    insta::assert_snapshot!("imported_and_rejected", f.snapshot(1, &[]));
+    f.run(0, &["--remove", "imported-2"]);
+    assert_eq!(client_in_use(), "loopback-client-3");
+    assert_eq!(f.server.requests().len(), 3);
 
-    fs::write(&entered, r#"{"client_secret": "secret-x"}"#).unwrap();
-    insta::assert_snapshot!(
-        "import_refused",
-        case.printed(1, &["--import", entered.to_str().unwrap()])
-    );
+    fs::write(&imported, r#"{"client_secret": "secret-x"}"#).unwrap();
+    insta::assert_snapshot!("import_refused", f.snapshot(1, &import));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_for_its_owner_alone_and_overwrites_nothing() {
-    let case = Case::new().await;
-    let file = case.path("exported.json");
+async fn register_once_exports_for_the_owner_only_and_never_overwrites() {
+    let f = Fixture::new(NAME).await;
+    let file = f.path("exported.json");
     let path = file.to_str().unwrap();
-    // Neither before a registration nor after it.
     fs::write(&file, "mine").unwrap();
-    insta::assert_snapshot!(case.printed(1, &["--export", path]));
-    case.run(1, &["--export", case.path("no/folder/a.json").to_str().unwrap()]);
-    assert_eq!(case.server.requests().len(), 0);
+    insta::assert_snapshot!("export_refused", f.snapshot(1, &["--export", path]));
+    f.run(1, &["--export", f.path("no/folder/a.json").to_str().unwrap()]);
+    assert_eq!(f.server.requests().len(), 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
     fs::remove_file(&file).unwrap();
 
-    case.run(0, &["--export", path]);
+    f.run(0, &["--export", path]);
     #[cfg(unix)]
     assert_eq!(mode(&file), 0o600);
     let exported = fs::read_to_string(&file).unwrap();
@@ -252,82 +189,87 @@ async fn an_export_is_for_its_owner_alone_and_overwrites_nothing() {
     assert_eq!(client.client_id, "loopback-client-1");
     let secret = client.client_secret.unwrap();
     assert_eq!(secret.expose(), "loopback-secret-1-of-no-value-elsewhere");
-    case.run(1, &["--look", "--export", path]);
+    f.run(1, &["--look", "--export", path]);
     fs::remove_file(&file).unwrap();
-    case.run(0, &["--look", "--export", path]);
+    f.run(0, &["--look", "--export", path]);
     assert_eq!(fs::read_to_string(&file).unwrap(), exported);
 
-    // What was exported can be imported elsewhere.
-    let other = Case::new().await;
+    // An export can be imported by another store.
+    let other = Fixture::new(NAME).await;
     other.run(0, &["--import", path]);
-    assert_eq!(value(&text(&other.run(0, &["--look"]).stdout), "client_id"), "loopback-client-1");
+    assert_eq!(value(&other.run(0, &["--look"]).stdout, "client_id"), "loopback-client-1");
     assert_eq!(other.server.requests().len(), 0);
-    assert_eq!(fs::read_dir(case.folder.path()).unwrap().count(), 2, "nothing is left beside");
+    assert_eq!(fs::read_dir(f.folder()).unwrap().count(), 2, "no other file is left");
 }
 
-/// What the last run wrote in place of the store.
-fn rescued(output: &Output) -> PathBuf {
-    let shown = text(&output.stderr);
-    let path = PathBuf::from(value(&shown, "= note: the credentials are in"));
+/// Returns the file in which a run that could not save left the credentials.
+fn rescued(result: &RunResult) -> PathBuf {
+    let path = PathBuf::from(value(&result.stderr, "= note: the credentials are in"));
     #[cfg(unix)]
     assert_eq!(mode(&path), 0o600);
     path
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_cannot_be_saved_or_read_are_written_elsewhere() {
-    // A store that becomes a folder, and one whose folder goes, while the server takes its time.
-    for is_gone in [false, true] {
-        let case = Case::new().await;
-        let temporary = case.path("tmp");
+async fn register_once_writes_credentials_elsewhere_if_they_cannot_be_saved() {
+    // While the request is sent, the store becomes a folder, or its folder is removed.
+    for is_removed in [false, true] {
+        let f = Fixture::new(NAME).await;
+        let temporary = f.path("tmp");
         fs::create_dir(&temporary).unwrap();
-        case.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
-        let mut command = case.command(&[]);
+        f.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
+        let mut command = f.command(&["--base-url", &f.server.base_url()]);
         command.env("TMPDIR", &temporary).env("TMP", &temporary);
-        let running = thread::spawn(move || command.output().unwrap());
-        wait_for(|| case.server.requests().len() == 1);
-        if is_gone {
-            fs::remove_dir_all(case.path("store")).unwrap();
+        let running = thread::spawn(move || RunResult::of(&mut command));
+        wait_for(|| f.server.requests().len() == 1);
+        if is_removed {
+            fs::remove_dir_all(f.path("store")).unwrap();
         } else {
-            fs::create_dir(case.store()).unwrap();
+            fs::create_dir(f.store()).unwrap();
         }
-        let output = running.join().unwrap();
-        assert_code(&output, 4);
-        let shown = text(&output.stderr);
-        assert!(shown.contains("the client \"loopback-client-1\" could not be saved"), "{shown}");
-        let file = rescued(&output);
-        assert_eq!(file.parent().unwrap(), if is_gone { temporary } else { case.path("store") });
+        let result = running.join().unwrap();
+        result.assert_code(4);
+        let printed = &result.stderr;
+        assert!(
+            printed.contains("the client \"loopback-client-1\" could not be saved"),
+            "{printed}"
+        );
+        let file = rescued(&result);
+        assert_eq!(file.parent().unwrap(), if is_removed { temporary } else { f.path("store") });
 
-        // The way back that it names.
-        if !is_gone {
-            fs::remove_dir(case.store()).unwrap();
+        // The help names --keep.
+        if !is_removed {
+            fs::remove_dir(f.store()).unwrap();
         }
-        case.run(0, &["--keep", file.to_str().unwrap()]);
-        let found = text(&case.run(0, &[]).stdout);
-        assert_eq!(value(&found, "client_id"), "loopback-client-1");
-        assert_eq!(case.server.requests().len(), 1);
+        f.run(0, &["--keep", file.to_str().unwrap()]);
+        assert_eq!(value(&f.run(0, &[]).stdout, "client_id"), "loopback-client-1");
+        assert_eq!(f.server.requests().len(), 1);
     }
+}
 
-    let case = Case::new().await;
-    case.server.script([Reply::text(201, r#"{"client_id": "loopback-cut", "client_sec"#)]);
-    let output = case.run(4, &[]);
-    let salvaged: Value =
-        serde_json::from_str(&fs::read_to_string(rescued(&output)).unwrap()).unwrap();
-    assert_eq!(salvaged, json!({"client_id": "loopback-cut", "client_secret": null}));
-    let shown = text(&output.stderr);
-    assert!(shown.contains("the rest did not arrive: ask Poggio for it"), "{shown}");
+#[tokio::test(flavor = "multi_thread")]
+async fn register_once_writes_recovered_credentials_to_a_file() {
+    let f = Fixture::new(NAME).await;
+    f.server.script([Reply::text(201, r#"{"client_id": "loopback-cut", "client_sec"#)]);
+    let result = f.run(4, &[]);
+    let recovered: Value =
+        serde_json::from_str(&fs::read_to_string(rescued(&result)).unwrap()).unwrap();
+    assert_eq!(recovered, json!({"client_id": "loopback-cut", "client_secret": null}));
+    let printed = result.stderr;
+    assert!(printed.contains("the rest did not arrive: ask Poggio for it"), "{printed}");
 }
 
 #[test]
-fn a_fleet_registers_once() {
+fn register_once_fleet_sends_one_request() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("client.json");
-    for more in [&["--fleet", "8"][..], &["--fleet", "8", "--store", store.to_str().unwrap()]] {
-        let output = run(NAME, more);
-        assert_code(&output, 0);
-        let shown = text(&output.stdout);
-        assert!(shown.ends_with("\nthe server counted 1 request\n"), "{shown}");
-        let rows: Vec<Vec<_>> = shown
+    let with_store = ["--fleet", "8", "--store", store.to_str().unwrap()];
+    for args in [&with_store[..2], &with_store] {
+        let result = run(NAME, args);
+        result.assert_code(0);
+        let printed = result.stdout;
+        assert!(printed.ends_with("\nthe server counted 1 request\n"), "{printed}");
+        let rows: Vec<Vec<_>> = printed
             .lines()
             .skip_while(|line| !line.starts_with("process "))
             .skip(1)
@@ -337,21 +279,20 @@ fn a_fleet_registers_once() {
         let numbers: Vec<_> = rows.iter().map(|row| row[0]).collect();
         assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8"]);
         let count = |what| rows.iter().filter(|row| row[1] == what).count();
-        assert_eq!((count("registered"), count("waited")), (1, 7), "{shown}");
-        assert!(rows.iter().all(|row| row[2].parse::<u32>().is_ok() && row[3] == "ms"), "{shown}");
+        assert_eq!((count("registered"), count("waited")), (1, 7), "{printed}");
+        let has_time = |row: &Vec<&str>| row[2].parse::<u32>().is_ok() && row[3] == "ms";
+        assert!(rows.iter().all(has_time), "{printed}");
         let clients: BTreeSet<_> = rows.iter().map(|row| row[4]).collect();
-        assert_eq!(clients.len(), 1, "{shown}");
-        if let Ok(kept) = fs::read_to_string(&store) {
-            assert!(kept.contains(rows[0][4]));
-        }
+        assert_eq!(clients.len(), 1, "{printed}");
+        let saved = fs::read_to_string(&store);
+        assert!(saved.is_err() || saved.unwrap().contains(rows[0][4]));
     }
     assert!(store.exists());
 
-    // A fleet that cannot register says so.
     fs::write(&store, "not json").unwrap();
-    let output = run(NAME, &["--fleet", "2", "--store", store.to_str().unwrap()]);
-    assert_code(&output, 1);
-    let shown = text(&output.stdout);
-    assert!(shown.ends_with("1        failed\n2        failed\n\nthe server counted 0 requests\n"));
-    assert_eq!(text(&output.stderr).matches("client.json is damaged").count(), 2);
+    let result = run(NAME, &["--fleet", "2", "--store", store.to_str().unwrap()]);
+    result.assert_code(1);
+    let failed = "1        failed\n2        failed\n\nthe server counted 0 requests\n";
+    assert!(result.stdout.ends_with(failed), "{}", result.stdout);
+    assert_eq!(result.stderr.matches("client.json is damaged").count(), 2);
 }

@@ -1,10 +1,10 @@
-//! Discovery at `https://api.poggio.io`, whose metadata names an issuer that is not this host: the
-//! one exception, over TLS as it would be.
+//! `discover` at `https://api.poggio.io`, the only server whose metadata may name another issuer.
+//! The test server has a certificate for that host.
 
 use std::sync::Arc;
 
 use poggio::{
-    Client, ClientInformation,
+    Client,
     oauth::{Authorization, AuthorizationServer, OAuthErrorKind},
     reqwest::{self, redirect::Policy},
 };
@@ -13,11 +13,12 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::{read_request, self_signed, sized};
+use crate::support::{
+    oauth::{REDIRECT_URI, oauth2_client, param},
+    read_request, self_signed, sized,
+};
 
-const REDIRECT: &str = "http://127.0.0.1:8910/callback";
-
-/// A client for whom a server in this test is `host`, with metadata that names this issuer.
+/// Returns a client that connects to a test server for `host`, whose metadata names this issuer.
 async fn client_of(host: &str, issuer: &str) -> Client {
     let (certificate, config) = self_signed(&CertificateParams::new([host.to_owned()]).unwrap());
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -49,13 +50,8 @@ async fn client_of(host: &str, issuer: &str) -> Client {
     Client::builder().http_client(http).build().unwrap()
 }
 
-fn callback_of(authorization: &Authorization, iss: &str) -> String {
-    let state = authorization.url().query_pairs().find(|(name, _)| name == "state").unwrap().1;
-    format!("{REDIRECT}?code=c&state={state}&iss={iss}")
-}
-
 #[tokio::test]
-async fn the_issuer_that_poggio_names_is_taken_and_then_expected() {
+async fn discover_accepts_the_issuer_that_poggio_names_and_expects_it_in_callbacks() {
     let poggio = client_of("api.poggio.io", "https://app.poggio.io").await;
     let server = poggio.discover("https://api.poggio.io").await.unwrap();
     let mut expected = AuthorizationServer::poggio()
@@ -65,21 +61,21 @@ async fn the_issuer_that_poggio_names_is_taken_and_then_expected() {
     expected.authorization_response_iss_parameter_supported = true;
     assert_eq!(server, expected);
 
-    let json = json!({"client_id": "id", "client_secret": "s", "redirect_uris": [REDIRECT]});
-    let client = ClientInformation::from_json(&json.to_string()).unwrap();
-    let oauth = client.oauth2_client(&server, Some(REDIRECT)).unwrap();
-    let authorization = Authorization::new(&oauth, &server, ["read"]);
+    let authorization = Authorization::new(&oauth2_client(&server), &server, ["read"]);
+    let state = param(authorization.url(), "state");
+    let exchange = |iss: &str| {
+        let callback = format!("{REDIRECT_URI}?code=c&state={state}&iss={iss}");
+        authorization.exchange_code(&callback).map(|_| ())
+    };
     for other in ["https://api.poggio.io", "https://poggio.io", "https://evil.example"] {
-        let callback = callback_of(&authorization, other);
-        let error = authorization.exchange_code(&callback).map(|_| ()).unwrap_err();
+        let error = exchange(other).unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Callback, "{error}");
     }
-    let callback = callback_of(&authorization, "https://app.poggio.io");
-    assert!(authorization.exchange_code(&callback).is_ok());
+    assert!(exchange("https://app.poggio.io").is_ok());
 }
 
 #[tokio::test]
-async fn no_one_else_may_name_another() {
+async fn discover_refuses_another_issuer_at_other_hosts() {
     for (host, issuer) in [
         ("api.poggio.io", "https://evil.example"),
         ("api.poggio.io", "https://evilpoggio.io"),
@@ -89,10 +85,7 @@ async fn no_one_else_may_name_another() {
         let poggio = client_of(host, issuer).await;
         let error = poggio.discover(&format!("https://{host}")).await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Discovery, "{error}");
-        let text = error.to_string();
-        assert!(
-            text.contains(&format!("names the issuer {issuer:?}, which was not asked")),
-            "{text}"
-        );
+        let problem = format!("names the issuer {issuer:?}, which was not asked");
+        assert!(error.to_string().contains(&problem), "{error}");
     }
 }

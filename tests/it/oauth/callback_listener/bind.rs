@@ -2,17 +2,17 @@
 
 use std::{
     io::ErrorKind,
-    net::{Ipv4Addr, Ipv6Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
 };
 
 use super::*;
-use crate::support::require;
+use crate::support::{free_ports, require};
 
-/// A port of 127.0.0.1 that is in use.
-fn taken() -> (TcpListener, u16) {
-    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = taken.local_addr().unwrap().port();
-    (taken, port)
+/// Returns a listener on a loopback address, and its port.
+fn port_in_use(address: impl Into<IpAddr>) -> (TcpListener, u16) {
+    let listener = TcpListener::bind((address.into(), 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
 }
 
 fn has_ipv6() -> bool {
@@ -38,23 +38,23 @@ async fn callback_listener_binds_any_port_if_it_is_zero_or_absent() {
 
 #[tokio::test]
 async fn callback_listener_keeps_a_redirect_uri_with_a_port_as_given() {
-    // The port may be taken by another program in between.
-    for _ in 0..20 {
-        let (taken, port) = taken();
-        drop(taken);
+    for port in free_ports() {
         let given = format!("http://LocalHost:{port}/a%2fb?c=%64");
         if let Ok(listener) = CallbackListener::bind(&given).await {
             assert_eq!(listener.redirect_uri(), given);
             return;
         }
     }
-    panic!("no port could be bound");
+    panic!("no port is free");
 }
 
 #[tokio::test]
-async fn callback_listener_reports_a_port_in_use() {
-    let (_taken, port) = taken();
-    for host in ["127.0.0.1", "localhost"] {
+async fn callback_listener_reports_a_port_in_use_on_any_address_of_the_host() {
+    let ipv4 = port_in_use(Ipv4Addr::LOCALHOST);
+    let mut cases = vec![("127.0.0.1", ipv4.1), ("localhost", ipv4.1)];
+    let ipv6 = has_ipv6().then(|| port_in_use(Ipv6Addr::LOCALHOST));
+    cases.extend(ipv6.iter().map(|(_, port)| ("localhost", *port)));
+    for (host, port) in cases {
         let uri = format!("http://{host}:{port}/callback");
         let error = CallbackListener::bind(&uri).await.unwrap_err().to_string();
         let expected = format!("{uri}: the port is in use; end the other program or use port 0");
@@ -63,45 +63,22 @@ async fn callback_listener_reports_a_port_in_use() {
 }
 
 #[tokio::test]
-async fn callback_listener_reports_a_port_in_use_on_one_address_of_localhost() {
-    if !has_ipv6() {
-        return;
-    }
-    let taken = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let uri = format!("http://localhost:{port}/callback");
-    let error = CallbackListener::bind(&uri).await.unwrap_err().to_string();
-    assert!(error.contains(&format!("{uri}: the port is in use; ")), "{error}");
-}
-
-#[tokio::test]
-async fn callback_listener_takes_any_port_instead_of_one_in_use_if_asked_to() {
-    let (_taken, port) = taken();
+async fn callback_listener_bind_or_any_port_replaces_a_port_in_use_only() {
+    let (_in_use, port) = port_in_use(Ipv4Addr::LOCALHOST);
     for host in ["127.0.0.1", "localhost"] {
         let given = format!("http://{host}:{port}/callback?a=b");
         let listener = CallbackListener::bind_or_any_port(&given).await.unwrap();
         let other = Url::parse(listener.redirect_uri()).unwrap().port().unwrap();
         assert_ne!(other, port);
         assert_eq!(listener.redirect_uri(), format!("http://{host}:{other}/callback?a=b"));
-        // Bound by the listener, and so in use.
         let error = TcpListener::bind((Ipv4Addr::LOCALHOST, other)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
     }
-    // No other error leads to another port.
     assert!(CallbackListener::bind_or_any_port("http://192.0.2.1/callback").await.is_err());
 }
 
 #[tokio::test]
-async fn callback_listener_holds_the_port_until_it_is_dropped() {
-    let first = CallbackListener::bind(ANY_PORT).await.unwrap();
-    let uri = first.redirect_uri().to_owned();
-    assert!(CallbackListener::bind(&uri).await.is_err());
-    let second = CallbackListener::bind_or_any_port(&uri).await.unwrap();
-    assert_ne!(second.redirect_uri(), uri);
-}
-
-#[tokio::test]
-async fn callback_listener_refuses_what_is_not_a_loopback_http_uri() {
+async fn callback_listener_refuses_uris_that_are_not_http_on_loopback() {
     for (uri, problem) in [
         ("", "is malformed"),
         ("/callback", "is malformed"),
@@ -124,39 +101,29 @@ async fn callback_listener_refuses_what_is_not_a_loopback_http_uri() {
 }
 
 #[tokio::test]
-async fn callback_listener_serves_ipv4_and_ipv6_and_both_for_localhost() {
-    let mut cases = vec![("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1")];
+async fn callback_listener_serves_each_address_under_every_loopback_host_name() {
+    let mut cases = vec![
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1", "LOCALHOST"),
+        ("127.0.0.1", "127.0.0.1", "[::1]"),
+        ("localhost", "127.0.0.1", "localhost"),
+    ];
     if has_ipv6() {
-        cases.extend([("[::1]", "[::1]"), ("localhost", "[::1]")]);
+        cases.extend([("[::1]", "[::1]", "[::1]"), ("localhost", "[::1]", "localhost")]);
     }
-    // All of 127.0.0.0/8 is this machine on Linux and Windows.
+    // On Linux and Windows, all of 127.0.0.0/8 are loopback addresses.
     if TcpListener::bind(("127.0.0.2", 0)).is_ok() {
-        cases.push(("127.0.0.2", "127.0.0.2"));
+        cases.push(("127.0.0.2", "127.0.0.2", "127.0.0.2"));
     }
-    for (host, peer) in cases {
-        let login = Login::new(&format!("http://{host}:0/callback")).await;
-        let (uri, state) = (login.redirect_uri(), login.state());
-        let port = address(&uri).port();
+    for (host, peer, header) in cases {
+        let (browser, login) = Login::bind(&format!("http://{host}:0/callback")).await;
+        let port = browser.address.port();
         let wait = login.wait();
-        let request =
-            get(&format!("/callback?code=c&state={state}"), &format!("Host: {host}:{port}\r\n"));
-        let response = send(format!("{peer}:{port}").parse().unwrap(), request.as_bytes()).await;
-        assert!(response.contains("<h1>Return to the application</h1>"), "{host}: {response}");
+        let target = format!("/callback?code=c&state={}", browser.state);
+        let request = get(&target, &format!("Host: {header}:{port}\r\n"));
+        let response = send(format!("{peer}:{port}").parse().unwrap(), &request).await;
+        assert!(response.contains(SUCCESS), "{host}, {header}: {response}");
         let callback = wait.await.unwrap().1.unwrap();
-        assert_eq!(callback, format!("{uri}?code=c&state={state}"));
-    }
-}
-
-#[tokio::test]
-async fn callback_listener_accepts_every_loopback_host_name() {
-    for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {
-        let login = Login::new(ANY_PORT).await;
-        let (address, state) = (login.address(), login.state());
-        let wait = login.wait();
-        let headers = format!("Host: {host}:{}\r\n", address.port());
-        let request = get(&format!("/callback?code=c&state={state}"), &headers);
-        let response = send(address, request.as_bytes()).await;
-        assert!(response.contains("<h1>Return to the application</h1>"), "{host}: {response}");
-        assert!(wait.await.unwrap().1.is_ok());
+        assert_eq!(callback, browser.redirect_uri.replace("/callback", &target));
     }
 }

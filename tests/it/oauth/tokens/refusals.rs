@@ -1,0 +1,185 @@
+//! Refused token requests: the message of each, and that no secret of the request is in it.
+
+use oauth2::{
+    RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
+};
+
+use super::*;
+use crate::support::oauth::{REDIRECT_URI, registered};
+
+#[tokio::test]
+async fn refusal_says_what_the_server_said_and_what_to_do() {
+    let detail = json!({"detail": [
+        {"loc": ["body", "code"], "msg": "Field required", "type": "missing", "input": "s3cr3t"},
+        {"loc": ["body", "redirect_uri"], "msg": "Field required", "type": "missing"},
+    ]});
+    for (status, body, text) in [
+        (
+            "400 Bad Request",
+            r#"{"error": "invalid_grant", "error_description": "The code\nis used."}"#,
+            "the server refused (invalid_grant): The code is used.; begin anew: a code is good \
+             once, a token not for ever",
+        ),
+        (
+            "401 Unauthorized",
+            r#"{"error": "invalid_client"}"#,
+            "the server refused (invalid_client); register anew: mark this client in its store as \
+             rejected",
+        ),
+        // FastAPI wraps what an application raises.
+        (
+            "401 Unauthorized",
+            r#"{"detail": {"error": "invalid_client"}}"#,
+            "the server refused with 401 Unauthorized (invalid_client); register anew: mark this \
+             client in its store as rejected",
+        ),
+        (
+            "401 Unauthorized",
+            r#"{"detail": "invalid_client"}"#,
+            "the server refused with 401 Unauthorized (invalid_client): invalid_client; register \
+             anew: mark this client in its store as rejected",
+        ),
+        // GitHub refuses with 200.
+        (
+            "200 OK",
+            r#"{"error": "invalid_grant", "error_description": "bad code"}"#,
+            "the server refused with 200 OK (invalid_grant): bad code; begin anew: a code is good \
+             once, a token not for ever",
+        ),
+        (
+            "422 Unprocessable Entity",
+            &detail.to_string(),
+            "the server refused with 422 Unprocessable Entity: code: Field required; redirect_uri: \
+             Field required; correct what the server names, then try again",
+        ),
+        (
+            "404 Not Found",
+            r#"{"detail": "Not Found"}"#,
+            "the server refused with 404 Not Found: Not Found; correct what the server names, then \
+             try again",
+        ),
+        (
+            "502 Bad Gateway",
+            "<html><title>502</title>",
+            "the server refused with 502 Bad Gateway: 502; try again later; where a code or \
+             refresh token is refused then, begin anew",
+        ),
+        (
+            "302 Found",
+            "",
+            "the server refused with 302 Found; correct what the server names, then try again",
+        ),
+        (
+            "429 Too Many Requests\r\nretry-after: 120",
+            r#"{"error": "temporarily_unavailable"}"#,
+            "the server refused with 429 Too Many Requests (temporarily_unavailable) (asks to wait \
+             120 s); wait, then try again",
+        ),
+    ] {
+        let error = token_from(status, body).await.unwrap_err();
+        assert_eq!(error.to_string(), text);
+        assert!(!format!("{error:?}").contains("s3cr3t"));
+        assert_eq!(error.is_invalid_client(), body.contains("invalid_client"));
+        let wait = status.contains("retry-after").then_some(Duration::from_secs(120));
+        assert_eq!((error.retry_after(), error.refusal().unwrap().retry_after()), (wait, wait));
+    }
+}
+
+#[tokio::test]
+async fn refusal_has_code_status_and_description() {
+    let invalid_grant = r#"{"error": "invalid_grant"}"#;
+    for (status, body, code, http_status, description) in [
+        ("400 Bad Request", invalid_grant, Some("invalid_grant"), None, None),
+        ("200 OK", invalid_grant, Some("invalid_grant"), Some(200), None),
+        ("404 Not Found", r#"{"detail": "No"}"#, None, Some(404), Some("No")),
+    ] {
+        let error = token_from(status, body).await.unwrap_err();
+        let refusal = error.refusal().unwrap();
+        assert_eq!(refusal.code().map(poggio::ErrorCode::as_str), code, "{status}");
+        assert_eq!(refusal.status().map(|status| status.as_u16()), http_status);
+        assert_eq!(refusal.description(), description, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_redacts_secret_code_and_verifier_of_the_request() {
+    let verifier = "v".repeat(43);
+    for quoted in ["s3cr3t/+ of:mine", "the-code-1", &verifier] {
+        for body in [
+            json!({"error": "invalid_grant", "error_description": format!("saw {quoted} here")}),
+            json!({"detail": format!("saw {quoted} here")}),
+            json!({"detail": [{"loc": ["body"], "msg": format!("saw {quoted} here")}]}),
+        ] {
+            let error = token_from("400 Bad Request", &body.to_string()).await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains(quoted), "{shown}");
+            assert!(shown.contains("saw [redacted] here"), "{shown}");
+        }
+    }
+}
+
+/// Returns a client for a server that refuses every request with this description.
+async fn refusing(status: &str, description: &str) -> (Wire, Client, OAuth2Client) {
+    let body = json!({"error": "invalid_client", "error_description": description});
+    let server = Wire::answering(sized(status, "", &body.to_string())).await;
+    let (poggio, oauth) = client_of(&server.base_url);
+    (server, poggio, oauth)
+}
+
+#[tokio::test]
+async fn refusal_redacts_a_secret_that_was_sent_in_the_header() {
+    let (server, poggio, _) = refusing("401 Unauthorized", "not s3cr3t/+ of:mine").await;
+    let endpoints = AuthorizationServer::poggio().with_token_endpoint(&server.base_url);
+    let basic = registered(json!({"token_endpoint_auth_method": "client_secret_basic"}));
+    let oauth = basic.oauth2_client(&endpoints, Some(REDIRECT_URI)).unwrap();
+    let error = exchange(&poggio, &oauth).await.unwrap_err();
+    assert!(error.is_invalid_client());
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("not [redacted]") && !shown.contains("of:mine"), "{shown}");
+}
+
+#[tokio::test]
+async fn refusal_redacts_every_token_and_password_of_the_request() {
+    let (_server, poggio, oauth) = refusing("400 Bad Request", "no such refresh-me-7").await;
+    let token = RefreshToken::new("refresh-me-7".to_owned());
+    let result = oauth.exchange_refresh_token(&token).request_async(&poggio).await;
+    let error = OAuthError::from(result.unwrap_err());
+    assert!(error.to_string().contains(": no such [redacted]; "), "{error}");
+
+    let (_server, poggio, oauth) = refusing("400 Bad Request", "hunter2, sub-tok1").await;
+    let (user, password) =
+        (ResourceOwnerUsername::new("ada".into()), ResourceOwnerPassword::new("hunter2".into()));
+    let request = oauth.exchange_password(&user, &password);
+    let result = request.add_extra_param("subject_token", "sub-tok1").request_async(&poggio).await;
+    let error = OAuthError::from(result.unwrap_err());
+    assert!(error.to_string().contains(": [redacted], [redacted]; "), "{error}");
+
+    let description = "the-access-token \u{1b}[31m s3cr3t/+ of:mine";
+    for status in ["400 Bad Request", "403 Forbidden"] {
+        let (server, poggio, oauth) = refusing(status, description).await;
+        let url = IntrospectionUrl::new(format!("{}/introspect", server.base_url)).unwrap();
+        let oauth = oauth.set_introspection_url(url);
+        let token = AccessToken::new("the-access-token".to_owned());
+        let result = oauth.introspect(&token).request_async(&poggio).await;
+        let error = OAuthError::from(result.unwrap_err());
+        let refusal = error.refusal().unwrap();
+        assert_eq!(refusal.description(), Some("[redacted] [31m [redacted]"), "{status}");
+        assert!(!format!("{error:?}").contains("s3cr3t"));
+    }
+}
+
+#[tokio::test]
+async fn refusal_is_an_oauth2_server_response_only_if_it_has_its_form() {
+    let request = async |status: &str, body: &str| {
+        let server = Wire::answering(sized(status, "", body)).await;
+        let (poggio, oauth) = client_of(&server.base_url);
+        let token = RefreshToken::new("refresh".to_owned());
+        let scope = Scope::new("a".to_owned());
+        oauth.exchange_refresh_token(&token).add_scope(scope).request_async(&poggio).await
+    };
+    let error = request("400 Bad Request", r#"{"error": "invalid_scope"}"#).await.unwrap_err();
+    assert!(matches!(error, RequestTokenError::ServerResponse(_)), "{error:?}");
+    let error = request("422 Unprocessable Entity", r#"{"detail": []}"#).await.unwrap_err();
+    let RequestTokenError::Request(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.kind(), OAuthErrorKind::Refused, "{error:?}");
+}
