@@ -1,8 +1,8 @@
-//! The lenient decoding of a client, from a response and from a store.
+//! The lenient decoding of a client from a response or from a store.
 //!
-//! Only a `client_id` is required. A member that is not as the contract says is kept as it is in
-//! `additional`, with a warning, because a response with credentials is never discarded for another
-//! member. Of a member that comes twice, the last counts.
+//! Only a `client_id` is required, because a response with credentials must not be discarded if another
+//! member is invalid. The raw value of an invalid member goes to `additional`, with a warning. If a
+//! member is repeated, the last one is used.
 
 use std::{fmt, mem};
 
@@ -24,7 +24,7 @@ use crate::{
     secret::ClientSecret,
 };
 
-/// Why a text is not a registered client.
+/// Why text could not be decoded as a client.
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
@@ -34,14 +34,14 @@ pub(crate) enum DecodeError {
     Truncated(Truncated),
 }
 
-/// Decodes a client, with or without a byte order mark before it.
+/// Decodes a client. The text may begin with a byte order mark.
 pub(crate) fn client(text: &[u8]) -> Result<ClientInformation, DecodeError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     serde_json::from_slice(text).map_err(|_| DecodeError::of(text))
 }
 
 impl DecodeError {
-    /// Why this text could not be decoded.
+    /// Returns why this text could not be decoded.
     pub(crate) fn of(text: &[u8]) -> Self {
         if text.trim_ascii().is_empty() {
             return Self::Empty;
@@ -55,26 +55,26 @@ impl DecodeError {
 }
 
 impl<'de> Deserialize<'de> for ClientInformation {
-    /// Reads RFC 7591 JSON, as leniently as [`from_json`](Self::from_json) does.
+    /// Reads RFC 7591 JSON as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members::default())
     }
 }
 
-/// The members of a client as they arrived.
+/// The members of the JSON object, not yet interpreted.
 #[derive(Default)]
 struct Members {
-    /// Those of the contract, in its order; `null` if a member is missing.
+    /// The documented members by index: the credentials, then the metadata. `null` if missing.
     known: [Value; CREDENTIALS.len() + MetadataField::ALL.len()],
     additional: Map<String, Value>,
     warnings: Vec<FieldWarning>,
 }
 
-/// The members of the contract that are not metadata.
+/// The documented members that are not metadata.
 const CREDENTIALS: [&str; 4] =
     ["client_id", "client_secret", "client_id_issued_at", "client_secret_expires_at"];
 
-/// A member's name: its place in the contract, or another one.
+/// The name of a member. A documented one is an index, so that decoding it does not allocate.
 enum Name {
     Known(usize),
     Other(String),
@@ -120,20 +120,22 @@ impl<'de> Visitor<'de> for Members {
             let value = map.next_value()?;
             match name {
                 Name::Known(index) => {
-                    self.known.get_mut(index).map(|known| *known = value);
+                    if let Some(known) = self.known.get_mut(index) {
+                        *known = value;
+                    }
                 }
                 Name::Other(name) => {
                     self.additional.insert(name, value);
                 }
             }
         }
-        self.client().ok_or_else(|| A::Error::custom("no client_id"))
+        self.into_client().ok_or_else(|| A::Error::custom("no client_id"))
     }
 }
 
 impl Members {
-    /// The client, or `None` without a `client_id`.
-    fn client(mut self) -> Option<ClientInformation> {
+    /// Returns the client, or `None` if there is no `client_id`.
+    fn into_client(mut self) -> Option<ClientInformation> {
         let client_id = self.text("client_id", 0)?;
         let client_secret = self.text("client_secret", 1).map(ClientSecret::from);
         let client_id_issued_at = self.time("client_id_issued_at", 2);
@@ -158,12 +160,12 @@ impl Members {
         })
     }
 
-    /// The metadata, and whether it states an authentication method.
+    /// Returns the metadata, and whether it contains an authentication method.
     fn metadata(&mut self) -> (ClientMetadata, bool) {
         use MetadataField as Field;
         let redirect_uris = self.list(Field::RedirectUris);
         let auth_method = self.field(Field::TokenEndpointAuthMethod);
-        let is_stated = auth_method.is_some();
+        let auth_method_stated = auth_method.is_some();
         let metadata = ClientMetadata {
             redirect_uris,
             token_endpoint_auth_method: auth_method
@@ -181,7 +183,7 @@ impl Members {
             software_version: self.field(Field::SoftwareVersion),
             additional: Map::new(),
         };
-        (metadata, is_stated)
+        (metadata, auth_method_stated)
     }
 
     fn take(&mut self, index: usize) -> Value {
@@ -192,30 +194,35 @@ impl Members {
         self.text(field.as_str(), metadata_index(field))
     }
 
-    /// A string that is not empty.
     fn text(&mut self, name: &str, index: usize) -> Option<String> {
-        match self.take(index) {
+        let value = self.take(index);
+        self.string(name, value)
+    }
+
+    /// Reads a string. An empty one counts as missing.
+    fn string(&mut self, name: &str, value: Value) -> Option<String> {
+        match value {
             Value::String(text) => Some(text).filter(|text| !text.is_empty()),
             Value::Null => None,
-            other => self.odd(name, "a string", other),
+            other => self.reject(name, "a string", other),
         }
     }
 
-    /// A time in seconds: an integer, a number with a fraction, or a string of either.
+    /// Reads a time in seconds: an integer, a number with a fraction, or a string with either.
     fn time(&mut self, name: &str, index: usize) -> Option<DateTime<Utc>> {
         let value = self.take(index);
         let seconds = match &value {
             Value::Null => return None,
             Value::String(text) if text.trim().is_empty() => return None,
-            Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+            Value::Number(number) => number.as_i64().or_else(|| whole_seconds(number.as_f64()?)),
             Value::String(text) => {
                 let text = text.trim();
-                text.parse().ok().or_else(|| whole(text.parse().ok()?))
+                text.parse().ok().or_else(|| whole_seconds(text.parse().ok()?))
             }
             _ => None,
         };
         let Some(seconds) = seconds else {
-            return self.odd(name, "a number of seconds", value);
+            return self.reject(name, "a number of seconds", value);
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
@@ -225,37 +232,34 @@ impl Members {
         time
     }
 
-    /// The entries of a list that are strings and not empty.
+    /// Reads an array of strings. Skips elements that are empty or not strings.
     fn list(&mut self, field: MetadataField) -> Vec<String> {
         let name = field.as_str();
         match self.take(metadata_index(field)) {
             Value::Null => Vec::new(),
             Value::String(text) if text.is_empty() => Vec::new(),
             Value::Array(entries) => self.strings(name, entries),
-            other => self.odd(name, "a list", other).unwrap_or_default(),
+            other => self.reject(name, "a list", other).unwrap_or_default(),
         }
     }
 
-    /// A scope as a string, or as a list of its parts.
+    /// Reads a scope: a string, or an array of tokens.
     fn scope(&mut self) -> Option<String> {
-        let (name, index) = (MetadataField::Scope.as_str(), metadata_index(MetadataField::Scope));
-        match self.take(index) {
+        let name = MetadataField::Scope.as_str();
+        match self.take(metadata_index(MetadataField::Scope)) {
             Value::Array(entries) => {
                 let scope = self.strings(name, entries).join(" ");
                 Some(scope).filter(|scope| !scope.is_empty())
             }
-            other => {
-                self.known.get_mut(index).map(|known| *known = other);
-                self.text(name, index)
-            }
+            other => self.string(name, other),
         }
     }
 
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
-        let is_odd = |entry: &Value| !entry.is_string() && !entry.is_null();
-        if entries.iter().any(is_odd) {
-            for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_odd(entry)) {
-                let message = format!("expected a string, found {}", kind(entry));
+        let is_invalid = |entry: &Value| !entry.is_string() && !entry.is_null();
+        if entries.iter().any(is_invalid) {
+            for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_invalid(entry)) {
+                let message = format!("expected a string, found {}", json_type(entry));
                 self.warnings.push(FieldWarning::new(format!("{name}[{i}]"), message));
             }
             self.additional.insert(name.to_owned(), Value::Array(entries.clone()));
@@ -267,33 +271,35 @@ impl Members {
         strings.collect()
     }
 
-    fn odd<T>(&mut self, name: &str, expected: &str, value: Value) -> Option<T> {
-        let message = format!("expected {expected}, found {}", kind(&value));
+    /// Adds a warning and moves the value to `additional`.
+    fn reject<T>(&mut self, name: &str, expected: &str, value: Value) -> Option<T> {
+        let message = format!("expected {expected}, found {}", json_type(&value));
         self.warnings.push(FieldWarning::new(name, message));
         self.additional.insert(name.to_owned(), value);
         None
     }
 
-    /// Drops members that could not be read back from a store, where they are nested deeper.
+    /// Removes members that are nested so deeply that a store could not read them back.
     fn drop_deep_members(&mut self) {
         self.additional.retain(|name, value| {
-            let is_kept = is_shallow(value, MAX_DEPTH);
-            if !is_kept {
+            let is_shallow = is_within_depth(value, MAX_DEPTH);
+            if !is_shallow {
                 self.warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
             }
-            is_kept
+            is_shallow
         });
     }
 }
 
-/// The whole seconds of a number. A fraction of the first second is not 0, which would mean never.
+/// Removes the fraction. A number between -1 and 1 that is not 0 becomes 1, because 0 would mean that
+/// the secret never expires.
 #[allow(clippy::cast_possible_truncation, reason = "the cast saturates, and is then out of range")]
-fn whole(seconds: f64) -> Option<i64> {
+fn whole_seconds(seconds: f64) -> Option<i64> {
     let whole = if seconds.abs() < 1.0 { seconds.abs().ceil() } else { seconds };
     seconds.is_finite().then_some(whole as i64)
 }
 
-fn kind(value: &Value) -> &'static str {
+fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -304,15 +310,15 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The JSON library reads 128 levels. In a store, a member is some levels deeper than in a response.
+/// `serde_json` reads at most 128 levels, and a store nests a member deeper than a response does.
 const MAX_DEPTH: usize = 64;
 
-fn is_shallow(value: &Value, depth: usize) -> bool {
+fn is_within_depth(value: &Value, depth: usize) -> bool {
     let next = depth.checked_sub(1);
-    let is_shallow = |value| next.is_some_and(|depth| is_shallow(value, depth));
+    let is_within = |value| next.is_some_and(|depth| is_within_depth(value, depth));
     match value {
-        Value::Array(values) => values.iter().all(is_shallow),
-        Value::Object(members) => members.values().all(is_shallow),
+        Value::Array(values) => values.iter().all(is_within),
+        Value::Object(members) => members.values().all(is_within),
         _ => true,
     }
 }
