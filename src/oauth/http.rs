@@ -149,7 +149,7 @@ fn refused(response: &Response, sent: &[u8], headers: &HeaderMap) -> TokenError 
     let form: Vec<_> = form_urlencoded::parse(sent).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::of(&ApiError::of(response, &Redactor::with_secrets(secrets)))
+    TokenError::of(&ApiError::new(response, &Redactor::with_secrets(secrets)))
 }
 
 /// What of a request may be shown; any other field may be a credential.

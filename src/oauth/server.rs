@@ -92,6 +92,6 @@ impl AuthorizationServer {
 
 /// A URL that may be sent to, by the name of the setting or member that has it.
 pub(super) fn endpoint(name: &str, url: &str) -> Result<Url, OAuthError> {
-    url::endpoint(url)
+    url::parse_endpoint(url)
         .map_err(|problem| OAuthError::new(OAuthErrorKind::Endpoint, format!("{name}: {problem}")))
 }

@@ -26,7 +26,7 @@ impl Versioned {
     /// Takes the text as it was read, and the store's name for this very state of it: a row's
     /// version, an object's tag; empty where the text itself is what is compared.
     pub fn new(text: String, version: impl Into<String>) -> Self {
-        Self { text: secret::wiped(text), version: version.into() }
+        Self { text: secret::into_secret(text), version: version.into() }
     }
 
     /// Returns the text, **with secrets in the clear**.

@@ -92,7 +92,7 @@ pub(super) async fn import<S: RegistrationStore + ?Sized>(
     endpoint: &str,
     client: &ClientInformation,
 ) -> Result<(), Error> {
-    let endpoint = url::endpoint(endpoint).map_err(|problem| {
+    let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
         let problem = format!("the endpoint is no registration endpoint: {problem}");
         ConfigError::new("RegistrationStore::import", problem)
     })?;
