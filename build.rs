@@ -1,6 +1,6 @@
-//! Generates the typed client from the contract: `openapi.json` into `$OUT_DIR/client.rs`.
+//! Generates the typed client `$OUT_DIR/client.rs` from the contract `openapi.json`.
 //!
-//! Nothing else happens here. The result stands under a snapshot in `tests/it/snapshots`.
+//! A snapshot test in `tests/it/client` shows every change of the generated code in review.
 
 use std::{env, error::Error, fs, path::Path, process::ExitCode};
 
@@ -9,8 +9,8 @@ use syn::{Block, Expr, File, ImplItem, Item, Local, Pat, Stmt};
 
 const CONTRACT: &str = "openapi.json";
 
-/// The schemas that are types of this crate in the generated signature.
-const OURS: [(&str, &str); 3] = [
+/// Schemas that are replaced by types of this crate in the generated signature.
+const REPLACEMENTS: [(&str, &str); 3] = [
     ("ClientMetadata", "crate::metadata::ClientMetadata"),
     ("ClientInformation", "crate::response::ClientInformation"),
     ("ValidationErrorBody", "crate::response::ValidationErrorBody"),
@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     match generate() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            println!("cargo::error={CONTRACT}: {problem}");
+        Err(error) => {
+            println!("cargo::error={CONTRACT}: {error}");
             ExitCode::FAILURE
         }
     }
@@ -40,8 +40,8 @@ fn generate() -> Result<(), Box<dyn Error>> {
 
     let mut settings = GenerationSettings::new();
     settings.with_hooks(HooksMode::Expected).with_inner_type("crate::transport::Attempt".parse()?);
-    for (schema, ours) in OURS {
-        settings.with_replacement(schema, ours, [].into_iter());
+    for (schema, replacement) in REPLACEMENTS {
+        settings.with_replacement(schema, replacement, [].into_iter());
     }
     let tokens = Generator::new(&settings).generate_tokens(&contract)?;
     let mut client = syn::parse2(tokens)?;
@@ -51,8 +51,8 @@ fn generate() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Removes what the generator emits and this crate does not use: the module of types, all of which are
-/// ours; the prelude; `Client::new`, which makes an HTTP client; the derived `Clone`.
+/// Removes generated code that this crate does not use: the `types` module, because every schema in
+/// use is replaced; the prelude; `Client::new`, which builds its own HTTP client; the derives.
 fn adapt(client: &mut File) -> syn::Result<()> {
     client.items.retain(|item| !matches!(item, Item::Mod(_)));
     for item in &mut client.items {

@@ -1,10 +1,10 @@
-//! What a registration costs beside one written by hand with reqwest and `serde_json`.
+//! Measures the cost of a registration relative to one written by hand with reqwest and `serde_json`.
 //!
-//! Both sides in one process, in turns, against one server in a process of its own; so the ratio
-//! is of this side's work alone, and a machine that is busy elsewhere is so for both.
+//! Both sides run alternately in one process, and the server runs in another. So the ratio covers only
+//! the client's work, and other load on the machine affects both sides.
 //!
-//! `cargo bench --bench calls` prints a JSON object a line; `cargo test --benches` runs a few
-//! calls only.
+//! `cargo bench --bench calls` prints one JSON object per line. `cargo test --benches` makes only a few
+//! calls.
 #![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 mod support;
@@ -24,7 +24,7 @@ use support::{Bare, Server, metadata, rounded, runtime};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What a round of calls took, per call.
+/// The cost per call in one round: times in microseconds, allocated blocks, allocated bytes.
 #[derive(Clone, Copy)]
 struct Cost {
     wall: f64,
@@ -34,7 +34,7 @@ struct Cost {
 }
 
 fn main() {
-    support::serve_if_asked();
+    support::serve_if_requested();
     let quick = !env::args().any(|arg| arg == "--bench");
     let (rounds, calls) = if quick { (1, 256) } else { (31, 2048) };
     let server = Server::start();
@@ -62,7 +62,7 @@ fn main() {
             }
         }
         let per_call = |side: usize| median(costs[side].iter().map(|cost| cost.allocations));
-        // A count, so that it holds on any machine.
+        // Unlike times, the count does not depend on the machine.
         assert!(
             concurrency != 32 || per_call(1) <= 1.10 * per_call(0),
             "{} allocations a call, {} by hand",
@@ -91,7 +91,7 @@ async fn cost(calls: usize, work: impl Future<Output = usize>) -> Cost {
     }
 }
 
-/// Tasks that make these calls between them; how many registered.
+/// Makes the calls in concurrent tasks and returns how many registered a client.
 async fn workers<C, F>(
     calls: usize,
     concurrency: usize,
@@ -133,7 +133,7 @@ async fn by_poggio(client: Client, metadata: ClientMetadata) -> bool {
 
 fn print(name: &str, concurrency: usize, side: &[Cost], bare: &[Cost]) {
     let value = |of: fn(&Cost) -> f64| median(side.iter().map(of));
-    // The median of the rounds' own ratios: what both sides had to bear falls out.
+    // The median of the ratios per round, because load during a round affects both sides.
     let ratio = |of: fn(&Cost) -> f64| median(side.iter().zip(bare).map(|(a, b)| of(a) / of(b)));
     println!(
         "{}",

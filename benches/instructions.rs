@@ -1,8 +1,8 @@
-//! How many instructions a registration takes beside one written by hand, counted by valgrind.
+//! Counts the instructions of a registration relative to one written by hand, with valgrind.
 //!
-//! The count of 1,280 calls less that of 256, at 32 at once, in a process that does nothing else;
-//! the server is another. `cargo bench --bench instructions` prints a JSON object a line; without
-//! valgrind it says so and ends.
+//! The result is the count of 1,280 calls minus that of 256 calls, with 32 concurrent calls in a process
+//! of their own. `cargo bench --bench instructions` prints one JSON object per line, or a message if
+//! valgrind is not installed.
 #![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 #[path = "../tests/it/support/require.rs"]
@@ -20,7 +20,7 @@ const SIDES: [&str; 3] = ["bare reqwest", "register", "register, local_validatio
 const CONCURRENCY: usize = 32;
 
 fn main() {
-    support::serve_if_asked();
+    support::serve_if_requested();
     let args: Vec<String> = env::args().collect();
     if let [_, make, side, calls, base_url] = args.as_slice()
         && make == MAKE
@@ -52,7 +52,7 @@ fn main() {
     }
 }
 
-/// What valgrind counts for this program making so many calls.
+/// Runs this program under valgrind with this many calls and returns the instruction count.
 fn instructions(side: &str, calls: usize, base_url: &str) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

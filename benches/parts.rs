@@ -1,6 +1,6 @@
-//! What the parts of a registration cost by themselves.
+//! Measures the parts of a registration separately.
 //!
-//! `cargo bench --bench parts` measures; `cargo test --benches` runs each once.
+//! `cargo bench --bench parts` measures them; `cargo test --benches` runs each part once.
 
 mod support;
 
@@ -9,25 +9,25 @@ use std::{hint::black_box, process::Command, time::Duration};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use poggio::{Client, ClientInformation, ClientMetadata, parts, reqwest::header::HeaderMap};
 use serde_json::{Value, json};
-use support::{ANSWER, Bare, Registered, Server, metadata, runtime};
+use support::{Bare, RESPONSE, Registered, Server, metadata, runtime};
 
 fn main() {
-    support::serve_if_asked();
-    first_registration_if_asked();
+    support::serve_if_requested();
+    register_first_if_requested();
     let mut criterion = Criterion::default()
         .without_plots()
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    metadata_of(&mut criterion);
-    success_answers(&mut criterion);
+    metadata_parts(&mut criterion);
+    success_responses(&mut criterion);
     validation_errors(&mut criterion);
     clients(&mut criterion);
     processes(&mut criterion);
     criterion.final_summary();
 }
 
-fn metadata_of(criterion: &mut Criterion) {
+fn metadata_parts(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("metadata");
     group.bench_function("build", |bencher| bencher.iter(metadata));
     let valid = metadata();
@@ -47,16 +47,17 @@ fn metadata_of(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn success_answers(criterion: &mut Criterion) {
+fn success_responses(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("success answer");
     group.bench_function("serde_json alone", |bencher| {
-        bencher.iter(|| serde_json::from_slice::<Registered>(black_box(ANSWER.as_bytes())).is_ok());
+        bencher
+            .iter(|| serde_json::from_slice::<Registered>(black_box(RESPONSE.as_bytes())).is_ok());
     });
     let decode = |text: &str| serde_json::from_str::<ClientInformation>(text);
     group.bench_function("as the contract says", |bencher| {
-        bencher.iter(|| decode(black_box(ANSWER)).is_ok());
+        bencher.iter(|| decode(black_box(RESPONSE)).is_ok());
     });
-    let odd = ANSWER
+    let odd = RESPONSE
         .replace(r#""client_id_issued_at":1764000000"#, r#""client_id_issued_at":"1764000000""#);
     assert_eq!(decode(&odd).map(|client| client.warnings().len()).ok(), Some(0));
     group.bench_function("astray from the contract", |bencher| {
@@ -109,7 +110,7 @@ fn clients(criterion: &mut Criterion) {
 
 const FIRST: &str = "--first-registration";
 
-/// From the start of a process to its first registration, over loopback.
+/// Measures the time from the start of a process to its first registration, over loopback.
 fn processes(criterion: &mut Criterion) {
     let server = Server::start();
     let program = std::env::current_exe().expect("the bench's own path");
@@ -127,7 +128,7 @@ fn processes(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn first_registration_if_asked() {
+fn register_first_if_requested() {
     let args: Vec<_> = std::env::args().collect();
     let [_, first, side, base_url] = args.as_slice() else { return };
     if first != FIRST {

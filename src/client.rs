@@ -1,6 +1,6 @@
-//! The client: its configuration, and a registration.
+//! [`Client`]: its configuration, and one registration.
 //!
-//! A registration that happens once is in `store`, tokens are in `oauth`.
+//! `Client::register_once` is in `store`, and tokens are in `oauth`.
 
 mod builder;
 mod environment;
@@ -13,4 +13,4 @@ mod register;
 pub use builder::ClientBuilder;
 pub use handle::Client;
 #[cfg(any(fuzzing, feature = "__bench"))]
-pub(crate) use mapping::refused;
+pub(crate) use mapping::response_error;

@@ -1,6 +1,4 @@
-//! The one error type, and what each error says about the registration.
-//!
-//! [`Error`] and its kinds, each in a file of its own. How a response becomes an error is in `client`.
+//! [`Error`], its payload types, and [`Outcome`]. How a response becomes an error is in `client`.
 
 mod api;
 mod config;
@@ -26,11 +24,14 @@ use reqwest::StatusCode;
 
 use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 
-/// Why a registration did not give back its client.
+/// An error of this crate, except of its `oauth` module.
 ///
-/// `Display` is one line: what happened, what it means for the registration, and what to do. It
-/// never repeats [`source`](std::error::Error::source), and neither it nor `Debug` shows a secret,
-/// a token or a raw body.
+/// Check [`outcome`](Self::outcome) first: it returns whether a client was registered, and so whether
+/// you may register again.
+///
+/// `Display` prints one line: what happened, the outcome, and what to do. It does not repeat the
+/// [`source`](std::error::Error::source). Neither `Display` nor `Debug` prints a secret, a token or a
+/// response body.
 ///
 /// # Examples
 ///
@@ -53,27 +54,28 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client is not configured correctly; nothing was sent.
+    /// A setting cannot be used. No request was sent.
     Config(ConfigError),
-    /// The metadata was refused, by this crate before sending or by the server.
+    /// The client metadata is invalid. This crate found that before it sent a request, or the server
+    /// rejected the request.
     Validation(ValidationErrors),
-    /// The server answered with something else than a registration.
+    /// The server rejected the request or failed.
     Api(ApiError),
-    /// There was no answer.
+    /// No response arrived.
     Transport(TransportError),
-    /// The server registered a client, and its answer cannot be read. What could be recovered is
-    /// in it: keep that.
+    /// The server registered a client, but its response cannot be read. Save the credentials that were
+    /// recovered.
     Unreadable(UnreadableResponse),
-    /// The store of [`register_once`](crate::Client::register_once) cannot be used. Where a client
-    /// was registered and could not be saved, it is in the error.
+    /// A [`RegistrationStore`](crate::RegistrationStore) failed. If a client was registered but could
+    /// not be saved, the error contains it.
     Store(StoreError),
 }
 
 impl Error {
-    /// Returns what became of the registration.
+    /// Returns whether a client was registered.
     ///
-    /// Of a text that [`ClientInformation::from_json`](crate::ClientInformation::from_json) could not
-    /// read, that it was one: [`Outcome::Registered`].
+    /// If [`ClientInformation::from_json`] cannot read its text, this returns
+    /// [`Outcome::Registered`], because the text was saved after a registration.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
@@ -85,16 +87,16 @@ impl Error {
         }
     }
 
-    /// Returns the status of the answer, or `None` where there was none.
+    /// Returns the HTTP status of the response, or `None` if no response arrived.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.response().map(ResponseMeta::status)
     }
 
-    /// Returns the server's name for this request, to quote to its support; `None` where it gave
+    /// Returns the request id that the server sent, to quote in a support request, or `None` if it sent
     /// none.
     ///
-    /// Read from `x-request-id`, `request-id` or `x-correlation-id`.
+    /// It is read from the header `x-request-id`, `request-id` or `x-correlation-id`.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -103,14 +105,17 @@ impl Error {
         }
     }
 
-    /// Returns how long the server asks to wait before the next request, or `None` where it does
-    /// not say. `Duration::ZERO` means at once.
+    /// Returns how long to wait before the next request, or `None` if the response has no usable
+    /// `Retry-After` header.
+    ///
+    /// [`Duration::ZERO`] means that the next request may be sent now.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.response()?.retry_after()
     }
 
-    /// Returns how many requests were made: 0 where none was, 1 where nothing was sent again.
+    /// Returns how many times the request was attempted: 0 if no attempt was made, 1 if there was no
+    /// retry.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         match self {
@@ -123,8 +128,8 @@ impl Error {
         }
     }
 
-    /// Returns what to do now, in a sentence; `Display` ends with it, but for `Config`, which says
-    /// it itself.
+    /// Returns advice on what to do, in one sentence. `Display` ends with it, except for
+    /// [`Config`](Self::Config), whose message contains its own advice.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -150,7 +155,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Nothing was sent, and the message says what to correct.
+            // No request was sent, and the message already says what to correct.
             Self::Config(error) => return error.fmt(f),
             Self::Validation(errors) => errors.fmt(f)?,
             Self::Api(error) => error.fmt(f)?,
@@ -162,7 +167,7 @@ impl fmt::Display for Error {
             write!(f, " [request {id}]")?;
         }
         match self {
-            // A text that was kept, of which nothing is known.
+            // The text is not a response, so there is no outcome to report.
             Self::Unreadable(error) if error.response().is_none() => write!(f, "; {}", self.help()),
             _ => write!(f, "; {}: {}", self.outcome(), self.help()),
         }
@@ -171,7 +176,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // Past the payload, whose text is already in ours.
+        // Skips the payload, because our own message already contains its message.
         match self {
             Self::Transport(error) => error.source(),
             Self::Unreadable(error) => error.source(),
@@ -200,11 +205,14 @@ impl From<StoreError> for Error {
 }
 
 impl ClientInformation {
-    /// Reads a client from RFC 7591 JSON that was kept, as leniently as a response is read.
+    /// Reads a client from saved RFC 7591 JSON, as leniently as a response is read.
+    ///
+    /// To write that JSON, use [`expose_json`](Self::expose_json).
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] if it is not a JSON object with a `client_id`.
+    /// Returns [`Error::Unreadable`] if the text is not a JSON object with a `client_id`. The error
+    /// contains the credentials that could be recovered.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         decode::client(text.as_bytes()).map_err(|reason| {
             let recovered = recovery::credentials(text.as_bytes());

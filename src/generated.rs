@@ -1,6 +1,6 @@
-//! The generated client: what `build.rs` makes of `openapi.json`.
+//! The client that `build.rs` generates from `openapi.json`.
 //!
-//! Private, because its errors print whole bodies. How it sends is in `client`.
+//! It is private, because its errors print whole response bodies. Its hooks are in `client`.
 #![allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, reason = "generated code")]
 
 include!(concat!(env!("OUT_DIR"), "/client.rs"));

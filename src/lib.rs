@@ -45,17 +45,17 @@ pub use response::{
 pub use secret::ClientSecret;
 pub use store::{FileStore, RegistrationStore, RegistrationStoreExt};
 
-/// The library of keyrings other than the system's, for
-/// [`KeyringStore::with_keyring`](store::KeyringStore::with_keyring).
+/// Re-export of the crate whose keyrings
+/// [`KeyringStore::with_keyring`](store::KeyringStore::with_keyring) accepts.
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use keyring_core;
 
-/// The HTTP library whose types stand in this crate's signatures.
+/// Re-export of the HTTP client whose types are part of this crate's API.
 pub use reqwest;
 
-/// The library of the JSON values in this crate's signatures.
+/// Re-export of the crate whose JSON values are part of this crate's API.
 pub use serde_json;
 
-/// The library of the times in this crate's signatures.
+/// Re-export of the crate whose timestamps are part of this crate's API.
 pub use chrono;

@@ -1,7 +1,7 @@
-//! Client metadata: what a client says about itself when it registers (RFC 7591 section 2).
+//! Client metadata (RFC 7591 section 2): [`ClientMetadata`], its fields and enumerations, and the rules
+//! that are checked locally.
 //!
-//! [`ClientMetadata`], its fields and enumerations, and the local rules. How a server's 422 is read is
-//! in `response`; the error that both end in is in `error`.
+//! The decoding of a server's 422 response is in `response`, and `ValidationErrors` is in `error`.
 
 mod client_metadata;
 mod field;

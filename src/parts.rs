@@ -1,11 +1,11 @@
-//! The readers of a server's bytes by themselves, for what fuzzes and measures them (`fuzz/`,
-//! `benches/`).
+//! The functions that read bytes from a server, for the fuzz targets (`fuzz/`) and the benchmarks
+//! (`benches/`). Not part of the public API.
 #![allow(
     missing_docs,
     clippy::missing_errors_doc,
     clippy::must_use_candidate,
     clippy::result_large_err,
-    reason = "no part of the public interface"
+    reason = "not part of the public API"
 )]
 
 use bytes::Bytes;
@@ -15,34 +15,34 @@ use reqwest::{
 };
 
 use crate::{
-    ClientInformation, ClientMetadata, ClientSecret, Error,
-    client::refused,
+    ClientInformation, ClientMetadata, Error,
+    client::response_error,
     response::{Response, recovery},
     transport::retry_after,
 };
 
-/// Reads a success response and recovers its credentials: what can be read can be recovered.
+/// Checks that a secret that can be decoded from a success response can also be recovered from it.
 pub fn success(body: &[u8]) {
-    let recovered = recovery::credentials(body);
+    let recovered = recovery::credentials(body).client_secret;
     if let Ok(client) = serde_json::from_slice::<ClientInformation>(body) {
-        let found = recovered.client_secret.as_ref().map(ClientSecret::expose);
-        let secret = client.client_secret.as_ref().map(ClientSecret::expose);
-        assert!(secret.is_none() || found.is_some(), "what can be read can be recovered");
+        let decoded = client.client_secret;
+        assert!(decoded.is_none() || recovered.is_some(), "the secret was not recovered");
     }
 }
 
-/// Maps a refusal or failure; what is shown of it is short and steers no terminal.
+/// Checks the error of a response with this status and body.
 pub fn refusal(status: u16, body: &[u8]) {
-    shown(status, HeaderMap::new(), body);
+    check_error(status, HeaderMap::new(), body);
 }
 
+/// Checks the error of a response with this `WWW-Authenticate` header.
 pub fn challenge(value: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(value) {
-        shown(401, HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]), b"");
+        check_error(401, HeaderMap::from_iter([(WWW_AUTHENTICATE, value)]), b"");
     }
 }
 
-/// Two header values, a line each: `Retry-After` and `Date`.
+/// Reads the values of `Retry-After` and `Date`, separated by a line feed.
 pub fn retry_after(values: &[u8]) {
     let names: [HeaderName; 2] = [RETRY_AFTER, reqwest::header::DATE];
     let values = values.split(|byte| *byte == b'\n').map(HeaderValue::from_bytes);
@@ -50,7 +50,7 @@ pub fn retry_after(values: &[u8]) {
     let _ = retry_after::read(&headers.collect());
 }
 
-/// What a response that is not a success comes to for a client of this metadata.
+/// Returns the error of a response to a registration of this metadata.
 pub fn error(status: u16, headers: HeaderMap, body: &[u8], metadata: &ClientMetadata) -> Error {
     let response = Response {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
@@ -61,10 +61,11 @@ pub fn error(status: u16, headers: HeaderMap, body: &[u8], metadata: &ClientMeta
         attempts: 1,
     };
     let decoded = serde_json::from_slice(body).ok().filter(|_| status == 422);
-    refused(&response, decoded.as_ref(), metadata, Some("t0ken-canary"))
+    response_error(&response, decoded.as_ref(), metadata, Some("t0ken-canary"))
 }
 
-fn shown(status: u16, headers: HeaderMap, body: &[u8]) {
+/// Checks that the error is short and has neither control characters nor the token in it.
+fn check_error(status: u16, headers: HeaderMap, body: &[u8]) {
     let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
     let error = error(status, headers, body, &metadata);
     let display = error.to_string();

@@ -1,77 +1,82 @@
-//! A server's text made fit for people: one short line, nothing that steers a terminal, nothing
-//! that looks like a credential.
+//! Makes text from a server safe to show: one short line, without control characters and without
+//! anything that looks like a credential.
 //!
-//! All text of a server that this crate keeps goes through here once, where it is read. Only
-//! [`ApiError::headers`](crate::ApiError::headers) is kept as it came.
+//! Every text that an error takes from a response passes through here once, when the response is
+//! read. Not redacted are [`ApiError::headers`](crate::ApiError::headers) and
+//! [`UnreadableResponse::expose_body`](crate::UnreadableResponse::expose_body), which `Debug` does not
+//! show either.
 
 use crate::secret::ClientSecret;
 
 const REDACTED: &str = "[redacted]";
 const MAX_CHARS: usize = 300;
-/// Shorter words are not masked for their looks: codes, ports and dates would go with them.
-const SUSPECT_CHARS: usize = 16;
-/// What a credential is called, in the last part of a member's or parameter's name.
-const LABELS: &[&str] = &["secret", "token", "password", "key", "credential", "credentials"];
+/// Shorter words are not masked for looking random, because codes, ports and dates do too.
+const MIN_RANDOM_CHARS: usize = 16;
+/// A member or parameter whose name ends with one of these words holds a credential.
+const CREDENTIAL_NAMES: &[&str] =
+    &["secret", "token", "password", "key", "credential", "credentials"];
 
-/// Cleans text, knowing which credentials must not show in it.
+/// Redacts text: masks known secrets, and anything that looks like a credential.
 pub(crate) struct Redactor<'a> {
-    known: [Option<&'a str>; 2],
-    more: Vec<&'a str>,
+    /// An array, so that reading a response does not allocate.
+    secrets: [Option<&'a str>; 2],
+    more_secrets: Vec<&'a str>,
 }
 
 impl<'a> Redactor<'a> {
-    /// A redactor that also masks these wherever they stand.
     pub(crate) fn new(token: Option<&'a str>, secret: Option<&'a ClientSecret>) -> Self {
-        let known = [token, secret.map(ClientSecret::expose)];
-        Self { known: known.map(|text| text.filter(is_secret)), more: Vec::new() }
+        let secrets = [token, secret.map(ClientSecret::expose)];
+        Self { secrets: secrets.map(|text| text.filter(is_long_enough)), more_secrets: Vec::new() }
     }
 
-    /// A redactor that also masks these wherever they stand.
     #[cfg(feature = "oauth2")]
-    pub(crate) fn with_secrets(known: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { known: [None, None], more: known.into_iter().filter(is_secret).collect() }
+    pub(crate) fn with_secrets(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let more_secrets = secrets.into_iter().filter(is_long_enough).collect();
+        Self { secrets: [None, None], more_secrets }
     }
 
-    fn known(&self) -> impl Iterator<Item = &'a str> {
-        self.known.iter().flatten().chain(&self.more).copied()
+    fn secrets(&self) -> impl Iterator<Item = &'a str> {
+        self.secrets.iter().flatten().chain(&self.more_secrets).copied()
     }
 
-    /// The text on one line of at most 300 characters, fit to be shown and logged.
+    /// Returns the text on one line of at most 300 characters, safe to show and to log.
     pub(crate) fn redact(&self, text: &str) -> String {
         let mut line = one_line(text);
-        for secret in self.known() {
+        for secret in self.secrets() {
             line = line.replace(secret, REDACTED);
         }
-        shorten(&mask_suspects(&line))
+        truncate(&mask_credentials(&line))
     }
 
-    /// Whether a text holds one of the known credentials.
+    /// Returns whether the text contains a known secret.
     pub(crate) fn contains_secret(&self, text: &str) -> bool {
-        self.known().any(|secret| text.contains(secret))
+        self.secrets().any(|secret| text.contains(secret))
     }
 
-    /// A glimpse of a body that is not what the contract says: the title of a page, else its
-    /// first words. `None` where nothing readable is left.
+    /// Returns an excerpt of a body that is not JSON: the title of an HTML page, or the first 300
+    /// characters of the text. `None` if there is no readable text.
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim_start();
         let excerpt =
-            if text.starts_with('<') { self.redact(&page_text(text)) } else { self.redact(text) };
+            if text.starts_with('<') { self.redact(&html_text(text)) } else { self.redact(text) };
         Some(excerpt).filter(|excerpt| !excerpt.is_empty())
     }
 }
 
-/// Less than four bytes are no secret.
-fn is_secret(text: &&str) -> bool {
-    text.len() >= 4
+/// Values shorter than four bytes are not masked, because masking them would hide ordinary text.
+fn is_long_enough(secret: &&str) -> bool {
+    secret.len() >= 4
 }
 
-/// Our own or a caller's text on one short line: nothing that steers a terminal, nothing masked.
+/// Returns text of this crate or of the caller on one line of at most 300 characters, without control
+/// characters. Masks nothing.
 pub(crate) fn sanitize(text: &str) -> String {
-    shorten(&one_line(text))
+    truncate(&one_line(text))
 }
 
-/// Blanks for control characters, nothing for invisible and direction-changing ones.
+/// Replaces white space and control characters with single spaces, and removes characters that are
+/// invisible or change the direction of text.
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -94,8 +99,8 @@ fn is_invisible(character: char) -> bool {
         | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Masks each word that looks random, and what stands behind the name of a credential.
-fn mask_suspects(line: &str) -> String {
+/// Masks each word that looks random, and each value that follows the name of a credential.
+fn mask_credentials(line: &str) -> String {
     let mut masked = String::with_capacity(line.len());
     let mut rest = line;
     while !rest.is_empty() {
@@ -104,7 +109,7 @@ fn mask_suspects(line: &str) -> String {
         masked.push_str(if looks_random(word) { REDACTED } else { word });
         masked.push_str(gap);
         rest = next;
-        if !next.is_empty() && is_label(word, gap) {
+        if !next.is_empty() && is_credential_name(word, gap) {
             masked.push_str(REDACTED);
             let end = next.find(|c: char| c.is_whitespace() || "\"'&,;<>".contains(c));
             rest = next.get(end.unwrap_or(next.len())..).unwrap_or_default();
@@ -117,37 +122,38 @@ fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '.' | '~')
 }
 
-/// Whether a word with this after it names a credential that follows: `client_secret=`,
-/// `"access_token":`, `Bearer `. A colon alone follows a word in any sentence.
-fn is_label(word: &str, gap: &str) -> bool {
+/// Returns whether a word, together with the text after it, names a credential that follows:
+/// `client_secret=`, `"access_token":`, `Bearer `. A bare colon is not enough, because it follows
+/// words in ordinary sentences.
+fn is_credential_name(word: &str, gap: &str) -> bool {
     let last = word.rsplit(['_', '-', '.']).next().unwrap_or(word);
-    let named = LABELS.iter().any(|label| last.eq_ignore_ascii_case(label));
-    let assigned = gap.contains('=') || gap.starts_with("\":") || gap.starts_with("':");
-    (named && assigned) || (word.eq_ignore_ascii_case("bearer") && gap == " ")
+    let is_name = CREDENTIAL_NAMES.iter().any(|name| last.eq_ignore_ascii_case(name));
+    let is_assigned = gap.contains('=') || gap.starts_with("\":") || gap.starts_with("':");
+    (is_name && is_assigned) || (word.eq_ignore_ascii_case("bearer") && gap == " ")
 }
 
-/// Whether a word, or a part of a path, is long and changes between small letters, capitals and
-/// digits as often as no name does.
+/// Returns whether a word, or a part of a path, is long and switches between lowercase, uppercase and
+/// digits more often than a name does: at least once in four characters.
 fn looks_random(word: &str) -> bool {
     word.split(['/', '.']).any(|part| {
-        let kinds = part
+        let classes = part
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .map(|character| (character.is_ascii_digit(), character.is_ascii_uppercase()));
-        let changes = kinds.clone().zip(kinds.skip(1)).filter(|(one, next)| one != next).count();
-        part.len() >= SUSPECT_CHARS && changes * 4 >= part.len()
+        let switches = classes.clone().zip(classes.skip(1)).filter(|(a, b)| a != b).count();
+        part.len() >= MIN_RANDOM_CHARS && switches * 4 >= part.len()
     })
 }
 
-fn shorten(text: &str) -> String {
+fn truncate(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text).trim_end()),
         None => text.to_owned(),
     }
 }
 
-/// The title of a page, else its text without tags.
-fn page_text(page: &str) -> String {
+/// Returns the title of an HTML page, or its text without tags if it has no title.
+fn html_text(page: &str) -> String {
     let lower = page.to_ascii_lowercase();
     let title = lower.find("<title").and_then(|open| {
         let start = open + lower.get(open..)?.find('>')? + 1;
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_sentences_are_left_alone() {
+    fn redact_does_not_change_ordinary_sentences() {
         for text in [
             "client_name is not allowed",
             "Input should be 'authorization_code', 'refresh_token' or 'client_credentials'",
@@ -200,12 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_taken_out() {
+    fn redact_removes_control_and_direction_characters() {
         assert_eq!(redact("a\u{1b}[31mred\r\nb\u{9b}2Jc\u{202e}d\u{0}e"), "a [31mred b 2Jcd e");
     }
 
     #[test]
-    fn credentials_are_masked_by_value_by_name_and_by_looks() {
+    fn redact_masks_credentials_by_value_name_and_randomness() {
         for (text, expected) in [
             ("got kn0wn here", "got [redacted] here"),
             ("gotkn0wnhere", "got[redacted]here"),
@@ -222,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let cleaned = redact(&"ü".repeat(1000));
-        assert_eq!(cleaned, format!("{}…", "ü".repeat(300)));
+    fn redact_truncates_after_300_characters() {
+        let redacted = redact(&"ü".repeat(1000));
+        assert_eq!(redacted, format!("{}…", "ü".repeat(300)));
     }
 
     #[test]
-    fn a_page_shows_its_title_else_its_text() {
+    fn excerpt_returns_the_title_of_a_page_or_its_text() {
         let excerpt = |body: &str| Redactor::new(None, None).excerpt(body.as_bytes());
         assert_eq!(
             excerpt("<html><head><TITLE>502 Bad Gateway</TITLE></head><body>x</body></html>")

@@ -1,8 +1,8 @@
-//! Responses: what arrived, and what it means.
+//! Responses and their decoding.
 //!
-//! A success is a [`ClientInformation`], a 422 a `ValidationErrorBody`, any other refusal a `Refusal`.
-//! If a success cannot be decoded, `recovery` finds the credentials in it. How a response becomes an
-//! error is in `client`.
+//! A success decodes to a [`ClientInformation`], a 422 to a `ValidationErrorBody`, and any other response
+//! to a `Refusal`. If a success cannot be decoded, `recovery` extracts the credentials from it. How a
+//! response becomes an error is in `client`.
 
 mod additional;
 pub(crate) mod challenge;

@@ -1,18 +1,18 @@
-//! Secrets: the client secret a caller is given, and the bearer token a caller gives.
+//! The client secret that the server issues, and the bearer token that the caller sets.
 //!
-//! Both are wiped from memory when dropped and neither is ever printed. Copies that the HTTP and
-//! TLS libraries make in their own buffers are out of reach.
+//! Both are wiped from memory on drop, and neither is ever printed. This crate cannot wipe the copies
+//! in the buffers of the HTTP and TLS libraries.
 
 use std::fmt;
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 
-/// A client secret (RFC 6749 section 2.3.1), shown once by the server and never printed by this
-/// crate.
+/// A client secret (RFC 6749 section 2.3.1).
 ///
-/// `Debug` prints `ClientSecret([redacted])`; there is no `Display`, no `Serialize` and no
-/// `PartialEq`. The memory is wiped on drop.
+/// The server shows it once, and this crate never prints it: `Debug` prints
+/// `ClientSecret([redacted])`, and there is no `Display`, `Serialize` or `PartialEq`. To read it, call
+/// [`expose`](Self::expose). The memory is wiped on drop.
 ///
 /// # Examples
 ///
@@ -27,7 +27,7 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 pub struct ClientSecret(SecretString);
 
 impl ClientSecret {
-    /// Returns the secret itself. Keep the borrow short, and out of logs.
+    /// Returns the secret as plain text. Do not log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
@@ -47,25 +47,28 @@ impl From<&str> for ClientSecret {
 }
 
 impl From<String> for ClientSecret {
-    /// Copies the secret into memory of its exact size and wipes the given string.
+    /// Copies the secret and wipes the given string.
     fn from(secret: String) -> Self {
-        Self(wiped(secret))
+        Self(into_secret(secret))
     }
 }
 
-/// The text in memory of its exact size; what it came in is wiped.
-pub(crate) fn wiped(mut text: String) -> SecretString {
-    let kept = SecretString::from(text.as_str());
+/// Copies the text and wipes the original.
+///
+/// `SecretString::from(String)` shrinks the string instead, and so may leave a copy behind that is not
+/// wiped.
+pub(crate) fn into_secret(mut text: String) -> SecretString {
+    let secret = SecretString::from(text.as_str());
     text.zeroize();
-    kept
+    secret
 }
 
-/// The token that authorizes a registration (RFC 6750), kept out of everything but its header.
+/// The bearer token that authorizes a registration (RFC 6750).
 #[derive(Clone)]
 pub(crate) struct BearerToken(SecretString);
 
 impl BearerToken {
-    /// Takes a token, or says in a sentence why it cannot be one; never repeats it.
+    /// Checks a token. The error says what is wrong with it, and never contains the token.
     pub(crate) fn parse(token: &str) -> Result<Self, &'static str> {
         if token.is_empty() {
             return Err("is empty; leave it unset to register without a token");
@@ -84,7 +87,8 @@ impl BearerToken {
         self.0.expose_secret()
     }
 
-    /// The value of the `Authorization` header, marked sensitive so that nothing prints it.
+    /// Returns the value of the `Authorization` header, marked as sensitive so that `Debug` does not
+    /// print it.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         let mut text = format!("Bearer {}", self.expose());
         let header = HeaderValue::from_str(&text).ok();
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_of_a_token_is_marked_sensitive() {
+    fn bearer_token_header_is_sensitive() {
         let header = BearerToken::parse("p0ggio").unwrap().header().unwrap();
         assert!(header.is_sensitive());
         assert_eq!(header, "Bearer p0ggio");

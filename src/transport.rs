@@ -1,6 +1,6 @@
-//! Everything between a request and its response: deadline, attempts, size cap.
+//! Sends requests: the deadline, retries, and the size limit of responses.
 //!
-//! What a response means is in `response`; what is said of a failure is in `error`.
+//! Responses are decoded in `response`, and failures are reported by `error`.
 
 mod attempt;
 mod body;

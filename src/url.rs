@@ -1,25 +1,26 @@
-//! URLs: which hosts are loopback, which URLs this crate sends to, and when two redirect URIs are
-//! the same.
+//! URL rules: which hosts are loopback, which URLs this crate sends requests to, and when two
+//! redirect URIs are equivalent.
 //!
-//! Plain `http` is for loopback hosts only, and the port of a loopback redirect URI is free (RFC 8252
-//! sections 7.3 and 8.3). The rules for metadata are in `metadata`.
+//! Plain `http` is accepted for loopback hosts only, and a loopback redirect URI matches on any port
+//! (RFC 8252 sections 7.3 and 8.3). The rules for client metadata are in `metadata`.
 
 use std::net::IpAddr;
 
 use fluent_uri::Uri;
 use reqwest::Url;
 
-pub(crate) const DEFAULT_BASE: &str = "https://api.poggio.io";
+pub(crate) const DEFAULT_BASE_URL: &str = "https://api.poggio.io";
 pub(crate) const REGISTRATION_PATH: &str = "/v1/oauth/register";
 
-/// Whether the host of a URL is in 127.0.0.0/8, `[::1]`, or the name `localhost`.
+/// Returns whether the host of a URL is in 127.0.0.0/8, is `[::1]`, or is `localhost`.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// A redirect URI as it counts: the port of a loopback one is free (RFC 8252 section 7.3).
+/// Removes the port of a loopback redirect URI, so that two URIs that differ only in it compare
+/// equal (RFC 8252 section 7.3). Returns any other URI unchanged.
 pub(crate) fn without_port(uri: &str) -> String {
     let Ok(parsed) = Uri::parse(uri) else { return uri.to_owned() };
     let Some(authority) = parsed.authority() else { return uri.to_owned() };
@@ -31,11 +32,13 @@ pub(crate) fn without_port(uri: &str) -> String {
     format!("http://{}{}{query}", authority.host().to_ascii_lowercase(), parsed.path())
 }
 
-/// Takes a base URL, or says in a sentence why it cannot be one; never repeats what may be a
-/// password. Returns it in its normal form, without a slash at the end.
-pub(crate) fn base(text: &str) -> Result<String, String> {
+/// Checks a base URL and returns it normalized, without a trailing slash.
+///
+/// The error says what is wrong with it, and shows at most the scheme and the host, because a URL may
+/// contain a password.
+pub(crate) fn parse_base_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text.trim())
-        .map_err(|error| format!("not a URL ({error}); write it whole, like {DEFAULT_BASE}"))?;
+        .map_err(|error| format!("not a URL ({error}); write it whole, like {DEFAULT_BASE_URL}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("holds a user name or password; pass a token with auth_token".into());
     }
@@ -43,7 +46,7 @@ pub(crate) fn base(text: &str) -> Result<String, String> {
         return Err("has a ? or #; leave out what follows the path".into());
     }
     if !text.contains("://") {
-        return Err(format!("has no scheme; write it whole, like {DEFAULT_BASE}"));
+        return Err(format!("has no scheme; write it whole, like {DEFAULT_BASE_URL}"));
     }
     check_scheme(&url)?;
     let text = url.as_str().trim_end_matches('/');
@@ -53,7 +56,7 @@ pub(crate) fn base(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A URL is https, or http to this machine.
+/// Accepts `https`, and `http` to a loopback host.
 fn check_scheme(url: &Url) -> Result<(), String> {
     match url.scheme() {
         "https" => Ok(()),
@@ -67,8 +70,8 @@ fn check_scheme(url: &Url) -> Result<(), String> {
     }
 }
 
-/// Takes the URL of an endpoint, or says in a sentence why it cannot be one.
-pub(crate) fn endpoint(text: &str) -> Result<Url, String> {
+/// Parses the URL of an endpoint. The error shows at most the scheme and the host.
+pub(crate) fn parse_endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error})"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("holds a user name or password".into());

@@ -1,6 +1,6 @@
-//! What the benches share: a server in a process of its own, and a registration written by hand
-//! with reqwest and `serde_json`, as a program without this crate would.
-#![allow(dead_code, reason = "each bench uses its part")]
+//! Shared by the benchmarks: a server in a separate process, and a registration written by hand with
+//! reqwest and `serde_json`.
+#![allow(dead_code, reason = "each benchmark uses a part of this module")]
 
 use std::{
     env,
@@ -21,8 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 
 const SERVE: &str = "--serve";
 
-/// What a FastAPI server of Poggio's shape answers to [`metadata`].
-pub(crate) const ANSWER: &str = r#"{"client_id":"3f9c1e7a52b84d06","client_secret":"Zk3vW9qLr8sT1uXyB4nM7cPaDfGhJkQe5oR2iU6wYtE","client_id_issued_at":1764000000,"client_secret_expires_at":0,"redirect_uris":["http://127.0.0.1:8910/callback"],"token_endpoint_auth_method":"client_secret_post","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Acme Sync","client_uri":"https://acme.example","logo_uri":null,"scope":"read write","contacts":["ops@acme.example"],"tos_uri":null,"policy_uri":null,"software_id":null,"software_version":null}"#;
+/// The response body of a FastAPI server to [`metadata`].
+pub(crate) const RESPONSE: &str = r#"{"client_id":"3f9c1e7a52b84d06","client_secret":"Zk3vW9qLr8sT1uXyB4nM7cPaDfGhJkQe5oR2iU6wYtE","client_id_issued_at":1764000000,"client_secret_expires_at":0,"redirect_uris":["http://127.0.0.1:8910/callback"],"token_endpoint_auth_method":"client_secret_post","grant_types":["authorization_code","refresh_token"],"response_types":["code"],"client_name":"Acme Sync","client_uri":"https://acme.example","logo_uri":null,"scope":"read write","contacts":["ops@acme.example"],"tos_uri":null,"policy_uri":null,"software_id":null,"software_version":null}"#;
 
 pub(crate) fn metadata() -> ClientMetadata {
     ClientMetadata::new()
@@ -34,23 +34,18 @@ pub(crate) fn metadata() -> ClientMetadata {
         .with_contacts(["ops@acme.example"])
 }
 
-/// A process that serves; it ends with this value.
+/// A server process, which is killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) base_url: String,
 }
 
 impl Server {
-    /// Starts this program again, as the server.
+    /// Starts this program again as the server.
     pub(crate) fn start() -> Self {
-        Self::answering_after(0)
-    }
-
-    /// One that takes so many milliseconds for an answer.
-    pub(crate) fn answering_after(millis: u64) -> Self {
         let program = env::current_exe().expect("the bench's own path");
         let mut process = Command::new(program)
-            .args([SERVE, &millis.to_string()])
+            .arg(SERVE)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -69,51 +64,46 @@ impl Drop for Server {
     }
 }
 
-/// To be called first in `main`: does not return where this process is to be the server.
-pub(crate) fn serve_if_asked() {
-    let mut args = env::args().skip_while(|arg| arg != SERVE).skip(1);
-    let Some(millis) = args.next().and_then(|millis| millis.parse().ok()) else { return };
-    // Ends with the bench, however that ends.
+/// Call this first in `main`. It does not return if this process is the server.
+pub(crate) fn serve_if_requested() {
+    if !env::args().any(|arg| arg == SERVE) {
+        return;
+    }
+    // Standard input closes when the benchmark ends, even if it is killed.
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_line(&mut String::new());
         std::process::exit(0);
     });
-    runtime().block_on(serve(Duration::from_millis(millis)));
+    runtime().block_on(serve());
 }
 
-/// A runtime on this thread alone.
+/// Returns a runtime that uses only the current thread.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// To three places.
+/// Rounds to three decimal places.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-async fn serve(takes: Duration) {
+async fn serve() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     println!("http://{}", listener.local_addr().expect("its address"));
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
         let _ = stream.set_nodelay(true);
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| answer(request, takes)),
-        ));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(respond)),
+        );
     }
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    takes: Duration,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    if !takes.is_zero() {
-        tokio::time::sleep(takes).await;
-    }
+async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     let status = if body.starts_with(b"{") { 201 } else { 400 };
-    let mut response = Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes())));
+    let mut response = Response::new(Full::new(Bytes::from_static(RESPONSE.as_bytes())));
     *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
     response
         .headers_mut()
@@ -121,14 +111,14 @@ async fn answer(
     Ok(response)
 }
 
-/// A registration by hand.
+/// A registration written by hand.
 #[derive(Clone)]
 pub(crate) struct Bare {
     http: reqwest::Client,
     url: String,
 }
 
-/// The members of the contract, read strictly; any other is dropped.
+/// The documented members, decoded strictly.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Registered {
     pub(crate) client_id: String,

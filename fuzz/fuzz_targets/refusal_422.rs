@@ -1,4 +1,4 @@
-//! FastAPI's problems, and whatever else comes with a 422.
+//! Fuzzes the body of a 422 response.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poggio::parts::refusal(422, bytes));

@@ -1,4 +1,4 @@
-//! The configuration of a client.
+//! [`ClientBuilder`]: the configuration of a client.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     url,
 };
 
-/// Configures a [`Client`]; made by [`Client::builder`].
+/// Configures a [`Client`]. [`Client::builder`] returns one with the defaults.
 ///
 /// # Examples
 ///
@@ -52,9 +52,9 @@ pub struct ClientBuilder {
     http_client: Option<reqwest::Client>,
 }
 
-/// A value, and what it was set by: the method, or the environment variable.
+/// A value and its name for errors: a method of the builder or an environment variable.
 pub(super) struct Setting<T> {
-    pub(super) by: &'static str,
+    pub(super) name: &'static str,
     pub(super) value: T,
 }
 
@@ -64,7 +64,7 @@ const AUTH_TOKEN: &str = "auth_token";
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
-            base_url: Setting { by: BASE_URL, value: url::DEFAULT_BASE.to_owned() },
+            base_url: Setting { name: BASE_URL, value: url::DEFAULT_BASE_URL.to_owned() },
             auth_token: None,
             registration_endpoint: None,
             app_info: None,
@@ -78,105 +78,108 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets where the API is: the part before `/v1/oauth/register`. Default:
+    /// Sets the base URL of the API, to which `/v1/oauth/register` is appended. Default:
     /// `https://api.poggio.io`.
     ///
-    /// It may have a port, a path, an IPv6 address, and a slash at the end. `http` is for this
-    /// machine alone: `localhost`, 127.0.0.0/8 and `[::1]`; no proxy is used for it, unless a
-    /// client given to [`http_client`](Self::http_client) has one.
+    /// The URL may contain a port and a path. It must use `https`, except for the loopback hosts
+    /// `localhost`, 127.0.0.0/8 and `[::1]`. Requests over `http` use no proxy, unless you set one in
+    /// your own [`http_client`](Self::http_client).
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Setting { by: BASE_URL, value: url.into() };
+        self.base_url = Setting { name: BASE_URL, value: url.into() };
         self
     }
 
-    /// Sets the URL to register at, in place of the one below the base URL: one that was
-    /// discovered, such as that of a later version of the API. Default: the base URL with
-    /// `/v1/oauth/register`.
+    /// Sets the URL of the registration endpoint, such as one that was discovered. Default: the base
+    /// URL followed by `/v1/oauth/register`.
     pub fn registration_endpoint(mut self, url: impl Into<String>) -> Self {
         self.registration_endpoint = Some(url.into());
         self
     }
 
-    /// Sets the token that authorizes registrations (RFC 6750), without the word `Bearer`.
-    /// Default: none, which Poggio documents as sufficient.
+    /// Sets the bearer token that authorizes registrations (RFC 6750), without the word `Bearer`.
+    /// Default: none, because Poggio does not require a token.
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
-        self.auth_token = Some(Setting { by: AUTH_TOKEN, value: secret::wiped(token.into()) });
+        self.auth_token =
+            Some(Setting { name: AUTH_TOKEN, value: secret::into_secret(token.into()) });
         self
     }
 
-    /// Sets the bound of a whole call, retries and the waits between them included. Default:
-    /// 30 seconds.
+    /// Sets the timeout of a whole call, including retries and the waits between them. Default: 30
+    /// seconds. A value too large for [`Instant`](std::time::Instant) means no timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets the bound of each attempt to connect, TLS included. Default: 10 seconds. Without
-    /// effect on a client given to [`http_client`](Self::http_client).
+    /// Sets the timeout for establishing a connection, including TLS. Default: 10 seconds. It does not
+    /// apply to a client set by [`http_client`](Self::http_client).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Sets how often a request is sent again at most, where it is certain that the server did
-    /// not act on it. Default: 2. With 0 nothing is sent again.
+    /// Sets how many times a request is retried at most. Default: 2. A request is retried only if it is
+    /// certain that the server did not act on it.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
     }
 
-    /// Sets how much of an answer's body is read, in bytes. Default: 262,144. What is larger is
-    /// [`Error::Unreadable`] if it is a success answer, else it is read up to there. The head has the
-    /// HTTP library's cap: 100 headers, some 400 KiB.
+    /// Sets how many bytes of a response body are read at most. Default: 262,144.
+    ///
+    /// A larger success response is [`Error::Unreadable`]. Any other larger response is truncated.
+    /// Response headers are limited by the HTTP client to 100 headers and about 400 KiB.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
         self
     }
 
-    /// Puts the application's name and version before this crate's in `User-Agent`, as in
-    /// `acme/1.2 poggio/0.1.0 (linux; x86_64)`. Both are tokens: letters, digits and
-    /// ``!#$%&'*+-.^_`|~`` (RFC 9110 section 10.1.5).
+    /// Adds the name and version of your application to the `User-Agent` header, as in
+    /// `acme/1.2 poggio/0.1.0 (linux; x86_64)`. Default: none.
+    ///
+    /// Both may contain letters, digits and ``!#$%&'*+-.^_`|~`` (RFC 9110 section 10.1.5).
     pub fn app_info(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.app_info = Some((name.into(), version.into()));
         self
     }
 
-    /// Sets whether metadata is checked before it is sent. Default: true. Turn it off to let the
-    /// server alone decide.
+    /// Sets whether metadata is validated before it is sent. Default: true. If false, only the server
+    /// validates it.
     pub fn local_validation(mut self, on: bool) -> Self {
         self.local_validation = on;
         self
     }
 
-    /// Sets how long before its end a kept secret counts as expired for
+    /// Sets how long before its expiry a stored secret counts as expired for
     /// [`register_once`](Client::register_once). Default: 60 seconds.
     pub fn renewal_margin(mut self, margin: Duration) -> Self {
         self.renewal_margin = margin;
         self
     }
 
-    /// Sets the HTTP client to send with, in place of one of this crate's own making: for a proxy,
-    /// a certificate authority of one's own, shared connections.
+    /// Sets the HTTP client, for example to use a proxy, a private certificate authority or shared
+    /// connections. Default: a client built by this crate.
     ///
-    /// Build it with `redirect(reqwest::redirect::Policy::none())`: a redirect that it follows to
-    /// another URL is an error. It cannot send the registration a second time in any case. Its own
-    /// timeouts and proxies apply beside this builder's settings.
+    /// Build it with [`redirect(Policy::none())`](reqwest::ClientBuilder::redirect), because a response
+    /// from another URL is an error. A registration is never sent twice, even if the client follows
+    /// redirects. The client's own timeouts and proxies apply in addition to the settings of this
+    /// builder.
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
     }
 
-    /// Builds the client; sends nothing.
+    /// Builds the client. Sends no request.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names the setting and what is wrong with it.
+    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
-        let base_url = url::base(&self.base_url.value)
-            .map_err(|problem| ConfigError::new(self.base_url.by, problem))?;
+        let base_url = url::parse_base_url(&self.base_url.value)
+            .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;
         let token = self.auth_token.as_ref().map(|token| {
             let parsed = BearerToken::parse(token.value.expose_secret());
-            parsed.map_err(|problem| ConfigError::new(token.by, problem))
+            parsed.map_err(|problem| ConfigError::new(token.name, problem))
         });
         let token = token.transpose()?;
         self.check_limits()?;
@@ -190,10 +193,10 @@ impl ClientBuilder {
             max_retries: self.max_retries,
             max_response_bytes: self.max_response_bytes,
         };
-        // Last: the one setting that costs time to check.
+        // Last, because loading certificates takes time.
         let http = match &self.http_client {
             Some(client) => client.clone(),
-            None => http_client::client(is_https, self.connect_timeout)?,
+            None => http_client::build(is_https, self.connect_timeout)?,
         };
         let shared = Shared {
             base_url,
@@ -207,11 +210,11 @@ impl ClientBuilder {
 
     fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {
         if let Some(url) = &self.registration_endpoint {
-            return url::endpoint(url)
+            return url::parse_endpoint(url)
                 .map_err(|problem| ConfigError::new("registration_endpoint", problem));
         }
         Url::parse(&format!("{base_url}{}", url::REGISTRATION_PATH))
-            .map_err(|error| ConfigError::new(self.base_url.by, error.to_string()))
+            .map_err(|error| ConfigError::new(self.base_url.name, error.to_string()))
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
@@ -234,13 +237,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] where TLS cannot be set up: the platform's certificates cannot be read,
-    /// or this crate was built without a TLS feature.
+    /// Returns [`Error::Config`] if TLS cannot be set up, because the platform's certificates cannot be
+    /// read or this crate was built without a TLS feature.
     pub fn new() -> Result<Self, Error> {
         Self::builder().build()
     }
 
-    /// Returns a builder with the defaults.
+    /// Returns a builder with the default settings.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -249,11 +252,11 @@ impl Client {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            // Not yet checked: it may hold a password.
-            .field("base_url", &url::base(&self.base_url.value))
+            // Not yet checked, so it may contain a password.
+            .field("base_url", &url::parse_base_url(&self.base_url.value))
             .field(
                 "registration_endpoint",
-                &self.registration_endpoint.as_deref().map(url::endpoint),
+                &self.registration_endpoint.as_deref().map(url::parse_endpoint),
             )
             .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
             .field("app_info", &self.app_info)

@@ -16,24 +16,24 @@ const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
 
 impl Client {
     /// Returns a client for the base URL in `POGGIO_BASE_URL`, with the token in
-    /// `POGGIO_AUTH_TOKEN`. A variable that is unset or empty leaves the default.
+    /// `POGGIO_AUTH_TOKEN`. If a variable is unset or empty, the default is used.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names the variable and what is wrong with its value.
+    /// Returns [`Error::Config`] if a value cannot be used. The error names the variable.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().from_env()?.build()
     }
 }
 
 impl ClientBuilder {
-    /// Sets the base URL to `POGGIO_BASE_URL` and the token to `POGGIO_AUTH_TOKEN`, where the
-    /// environment has them. A variable that is unset or empty changes nothing.
+    /// Sets the base URL from `POGGIO_BASE_URL` and the token from `POGGIO_AUTH_TOKEN`. A variable that
+    /// is unset or empty changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] that names the variable if its value is not UTF-8; [`build`](Self::build)
-    /// names it too if the value cannot be used.
+    /// Returns [`Error::Config`] if a value is not UTF-8. Other invalid values are reported by
+    /// [`build`](Self::build). Both errors name the variable.
     ///
     /// # Examples
     ///
@@ -46,26 +46,26 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    #[allow(
-        clippy::wrong_self_convention,
-        reason = "named as Client::from_env, which it is part of"
-    )]
+    #[allow(clippy::wrong_self_convention, reason = "has the same name as Client::from_env")]
     pub fn from_env(self) -> Result<Self, Error> {
-        self.set_from(|name| std::env::var_os(name))
+        self.apply_variables(|name| std::env::var_os(name))
     }
 
-    fn set_from(mut self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+    fn apply_variables(
+        mut self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Error> {
         let read = |name| match variable(name).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
             Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8; set it anew")),
         };
         if let Some(value) = read(BASE_URL)? {
-            self.base_url = Setting { by: BASE_URL, value };
+            self.base_url = Setting { name: BASE_URL, value };
         }
         if let Some(token) = read(AUTH_TOKEN)? {
-            let value = secret::wiped(token);
-            self.auth_token = Some(Setting { by: AUTH_TOKEN, value });
+            let value = secret::into_secret(token);
+            self.auth_token = Some(Setting { name: AUTH_TOKEN, value });
         }
         Ok(self)
     }
@@ -81,11 +81,11 @@ mod tests {
     fn build(variables: &[(&str, &str)]) -> Result<Client, Error> {
         let variables: HashMap<_, _> = variables.iter().copied().collect();
         let builder = ClientBuilder::new().base_url("http://[::1]").auth_token("own");
-        builder.set_from(|name| variables.get(name).map(OsString::from))?.build()
+        builder.apply_variables(|name| variables.get(name).map(OsString::from))?.build()
     }
 
     #[test]
-    fn what_the_environment_has_is_set_and_what_it_has_not_stays() {
+    fn from_env_changes_only_variables_that_are_set() {
         let client = build(&[("POGGIO_BASE_URL", "http://127.0.0.1:9100/")]).unwrap();
         assert_eq!(client.base_url(), "http://127.0.0.1:9100");
         assert_eq!(client.shared.token.as_ref().unwrap().expose(), "own");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_that_is_wrong_is_named() {
+    fn build_names_the_invalid_variable() {
         for name in ["POGGIO_BASE_URL", "POGGIO_AUTH_TOKEN"] {
             let error = build(&[(name, "ftp: //x")]).unwrap_err();
             assert!(error.to_string().starts_with(&format!("{name}: ")), "{error}");
@@ -104,10 +104,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_variable_that_is_not_utf_8_is_named() {
+    fn from_env_names_a_variable_that_is_not_utf_8() {
         use std::os::unix::ffi::OsStringExt;
         let not_utf_8 = |_: &str| Some(OsString::from_vec(vec![0xff]));
-        let error = ClientBuilder::new().set_from(not_utf_8).unwrap_err();
+        let error = ClientBuilder::new().apply_variables(not_utf_8).unwrap_err();
         assert_eq!(error.to_string(), "POGGIO_BASE_URL: is not UTF-8; set it anew");
     }
 }

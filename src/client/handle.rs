@@ -1,10 +1,14 @@
-//! The client as a value: what it was built with. What it does is in `register` and in later modules.
+//! [`Client`] and its settings. Its operations are in `register`, `store` and `oauth`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{secret::BearerToken, transport::Transport};
 
-/// Registers OAuth clients at Poggio. Cheap to clone; clones share their connections.
+/// Registers OAuth clients at Poggio.
+///
+/// Cloning is cheap, and clones share their connections. Use
+/// [`register_once`](Self::register_once) in a program that runs more than once, and
+/// [`register`](Self::register) to create a new client with every call.
 ///
 /// # Examples
 ///
@@ -36,13 +40,13 @@ pub(super) struct Shared {
 }
 
 impl Client {
-    /// Returns the base URL, without a slash at the end.
+    /// Returns the base URL, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.shared.base_url
     }
 
-    /// Returns the URL that registrations are sent to.
+    /// Returns the URL of the registration endpoint.
     #[must_use]
     pub fn registration_endpoint(&self) -> &str {
         self.shared.transport.endpoint.as_str()

@@ -1,4 +1,4 @@
-//! How the generated client sends: through an [`Attempt`].
+//! The hooks of the generated client, which sends through an [`Attempt`].
 
 use progenitor_client::{ClientHooks, OperationInfo};
 
@@ -14,7 +14,7 @@ impl ClientHooks<Attempt> for generated::Client {
         Ok(self.inner.run(&self.client, request).await)
     }
 
-    /// Keeps the placeholder of an attempt without a response from being decoded.
+    /// Prevents the generated client from decoding the placeholder for a missing response.
     async fn post<E>(
         &self,
         _: &reqwest::Result<reqwest::Response>,

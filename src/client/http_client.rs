@@ -1,4 +1,4 @@
-//! The HTTP client of this crate's own making, and how it names itself.
+//! The default HTTP client, and the `User-Agent` header.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use reqwest::header::HeaderValue;
 use crate::error::ConfigError;
 
 pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderValue, ConfigError> {
-    let own = format!(
+    let product = format!(
         "poggio/{} ({}; {})",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,
         std::env::consts::ARCH,
     );
     let text = match app_info {
-        None => own,
+        None => product,
         Some((name, version)) if is_token(name) && is_token(version) => {
-            format!("{name}/{version} {own}")
+            format!("{name}/{version} {product}")
         }
         Some(_) => {
             return Err(ConfigError::new(
@@ -30,8 +30,8 @@ pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderVa
         .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
 }
 
-/// An HTTP client that leaves redirects, retries and cookies alone.
-pub(super) fn client(
+/// Builds an HTTP client that does not follow redirects.
+pub(super) fn build(
     is_https: bool,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, ConfigError> {
@@ -42,7 +42,7 @@ pub(super) fn client(
     let builder = if is_https {
         tls(builder)?
     } else {
-        // A proxy would carry to another machine what is in the clear for this one.
+        // A proxy would send the unencrypted request to another machine.
         builder.no_proxy()
     };
     builder.build().map_err(|error| {
@@ -52,8 +52,8 @@ pub(super) fn client(
     })
 }
 
-/// Sets TLS up by the features this crate was built with.
-#[allow(clippy::unnecessary_wraps, reason = "fails where no TLS feature is on")]
+/// Sets up TLS with the backend that the crate features select.
+#[allow(clippy::unnecessary_wraps, reason = "fails if no TLS feature is on")]
 fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, ConfigError> {
     #[cfg(feature = "rustls")]
     return Ok(builder.tls_backend_rustls().tls_version_min(reqwest::tls::Version::TLS_1_2));
@@ -70,7 +70,7 @@ fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Config
     }
 }
 
-/// RFC 9110 section 5.6.2.
+/// Returns whether the text is a token (RFC 9110 section 5.6.2).
 fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)

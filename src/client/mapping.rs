@@ -1,4 +1,4 @@
-//! From the recorded response, and what was decoded of it, to a client or an error.
+//! Turns the recorded response and its decoded body into a client or an error.
 
 use crate::{
     error::{
@@ -14,19 +14,16 @@ use crate::{
     transport::Transport,
 };
 
-/// What the generated client decoded.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there is one, and the usual variant is the large one"
-)]
+/// The body of a response, as decoded by the generated client.
+#[allow(clippy::large_enum_variant, reason = "there is one value, and it is usually the large one")]
 pub(super) enum Decoded {
     Client(ClientInformation),
     ValidationErrors(ValidationErrorBody),
-    /// Nothing: the recorded response says what it is.
+    /// The generated client could not decode the response. The recorded one shows why.
     Nothing,
 }
 
-/// The result of a registration that a server responded to.
+/// Returns the result of a registration to which the server responded.
 pub(super) fn result(
     response: Response,
     decoded: Decoded,
@@ -35,18 +32,14 @@ pub(super) fn result(
 ) -> Result<ClientInformation, Error> {
     let token = token.map(BearerToken::expose);
     match decoded {
-        Decoded::Client(client) if is_within_cap(&response) => {
+        // A body over the limit is an error, even if it begins with complete JSON.
+        Decoded::Client(client) if !matches!(response.truncated, Some(Truncated::TooLarge(_))) => {
             Ok(success(client, &response, token))
         }
-        Decoded::ValidationErrors(body) => Err(refused(&response, Some(&body), sent, token)),
+        Decoded::ValidationErrors(body) => Err(response_error(&response, Some(&body), sent, token)),
         _ if response.status.is_success() => Err(unreadable(response, token)),
-        _ => Err(refused(&response, None, sent, token)),
+        _ => Err(response_error(&response, None, sent, token)),
     }
-}
-
-/// Whether the cap left the body whole. A larger body may begin with whole JSON.
-fn is_within_cap(response: &Response) -> bool {
-    !matches!(response.truncated, Some(Truncated::TooLarge(_)))
 }
 
 fn success(
@@ -76,28 +69,29 @@ fn unreadable(response: Response, token: Option<&str>) -> Error {
     Error::Unreadable(UnreadableResponse::new(Some(meta), reason, recovered, response.body))
 }
 
-/// The error of a response that is not a success. A 400 may hold FastAPI's list as a 422 does.
-pub(crate) fn refused(
+/// Returns the error of a response that is not a success. A 400 may contain FastAPI's list of validation
+/// errors, which the contract names for 422 only.
+pub(crate) fn response_error(
     response: &Response,
     decoded: Option<&ValidationErrorBody>,
     sent: &ClientMetadata,
     token: Option<&str>,
 ) -> Error {
-    // Even a refusal may quote a secret, and a server may echo the token.
-    let quoted = recovery::credentials(&response.body).client_secret;
-    let redactor = Redactor::new(token, quoted.as_ref());
-    let from_400 = || serde_json::from_slice(&response.body).ok();
-    let other = if response.status.as_u16() == 400 { from_400() } else { None };
-    match decoded.or(other.as_ref()) {
+    // An error response may contain a secret or echo the token.
+    let secret = recovery::credentials(&response.body).client_secret;
+    let redactor = Redactor::new(token, secret.as_ref());
+    let is_400 = response.status.as_u16() == 400;
+    let from_400 = is_400.then(|| serde_json::from_slice(&response.body).ok()).flatten();
+    match decoded.or(from_400.as_ref()) {
         Some(body) => {
             let errors = body.errors(sent, &redactor);
             ValidationErrors::server(errors, response.meta(&redactor)).into()
         }
-        None => Error::Api(ApiError::of(response, &redactor)),
+        None => Error::Api(ApiError::new(response, &redactor)),
     }
 }
 
-/// The error of a call without a response.
+/// Returns the error of a call without a response.
 pub(super) fn transport_error(failure: TransportFailure, transport: &Transport) -> Error {
     let endpoint = transport.endpoint.to_string();
     Error::Transport(TransportError::new(failure, endpoint, transport.timeout))

@@ -1,4 +1,4 @@
-//! A registration: validation, the generated client, and its decoded response.
+//! `Client::register`: validates the metadata, calls the generated client, and records the span.
 
 use std::sync::Arc;
 
@@ -18,24 +18,31 @@ use crate::{
 };
 
 impl Client {
-    /// Registers a client described by `metadata`.
+    /// Registers a new client with this metadata and returns its credentials.
     ///
-    /// Each call makes a new client: a program that will run again wants
-    /// [`register_once`](Self::register_once).
+    /// Every successful call creates one more client. Use [`register_once`](Self::register_once) in a
+    /// program that runs more than once.
     ///
-    /// The metadata is checked first, unless
-    /// [`local_validation`](ClientBuilder::local_validation) is off. The request is sent again by
-    /// itself only where it is certain that the server did not act on it.
+    /// The metadata is validated first, unless
+    /// [`local_validation`](crate::ClientBuilder::local_validation) is off. The request is retried only
+    /// if it is certain that the server did not act on it, and at most
+    /// [`max_retries`](crate::ClientBuilder::max_retries) times.
     ///
-    /// Needs a tokio runtime with time and I/O enabled. A future that is dropped before it is
-    /// done leaves the outcome [`Unknown`](crate::Outcome::Unknown).
+    /// Requires a tokio runtime with time and I/O enabled. If you drop the future before it completes,
+    /// the outcome is [`Unknown`](crate::Outcome::Unknown).
     ///
     /// Source: RFC 7591 section 3.
     ///
     /// # Errors
     ///
-    /// See [`Error`] for what happened, and [`Error::outcome`] for what became of the
-    /// registration.
+    /// * [`Error::Validation`]: the metadata is invalid. No client was registered.
+    /// * [`Error::Api`]: the server rejected the request, and no client was registered. If the server
+    ///   failed (5xx), the outcome is usually unknown.
+    /// * [`Error::Transport`]: no response arrived. If the request was sent, the outcome is unknown;
+    ///   otherwise no client was registered.
+    /// * [`Error::Unreadable`]: a client was registered, but the response cannot be read.
+    ///
+    /// [`Error::outcome`] returns the outcome of each error.
     ///
     /// # Examples
     ///
@@ -96,12 +103,12 @@ impl Client {
             Err(progenitor_client::Error::ErrorResponse(body)) => {
                 Decoded::ValidationErrors(body.into_inner())
             }
-            // Never displayed, because it prints bodies.
+            // The error is dropped, because its `Display` prints the body.
             Err(_) => Decoded::Nothing,
         };
         match progenitor_client::ClientInfo::inner(&generated).take() {
             Some(recorded) => recorded.map(|response| (response, decoded)),
-            // Not reached: the request can be built, because its URL was parsed with the base URL.
+            // Not reached: building the request cannot fail, because its URL was parsed before.
             None => Err(TransportFailure {
                 sent: false,
                 kind: FailureKind::Connect,
@@ -124,7 +131,7 @@ fn record(span: &Span, result: &Result<ClientInformation, Error>) {
     span.record("attempts", attempts);
     match result {
         Ok(client) => {
-            // Debug escapes what would steer a terminal.
+            // `Debug` escapes control characters.
             span.record("client_id", field::debug(&client.client_id));
             span.record("outcome", "registered");
         }

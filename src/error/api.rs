@@ -1,4 +1,4 @@
-//! An answer that is neither a registration nor a list of problems by field.
+//! The error for a response that is neither a registration nor a list of validation errors.
 
 use std::fmt;
 
@@ -13,8 +13,9 @@ use crate::{
     response::{ErrorCode, Refusal, Response, ResponseMeta},
 };
 
-/// The server's refusal or failure, whatever its form: RFC 7591 JSON, FastAPI's `detail`, a
-/// `WWW-Authenticate` challenge, a page, nothing.
+/// A response with which the server rejects the request or reports a failure.
+///
+/// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
 #[derive(Clone, Debug)]
 pub struct ApiError(Box<Inner>);
 
@@ -26,8 +27,7 @@ struct Inner {
     description: Option<String>,
 }
 
-/// Headers as they arrived. `Debug` prints the names only, because a value may be a cookie or a
-/// credential.
+/// Response headers. `Debug` prints the names only, because a value may be a cookie or a credential.
 #[derive(Clone)]
 struct Headers(HeaderMap);
 
@@ -38,36 +38,37 @@ impl fmt::Debug for Headers {
 }
 
 impl ApiError {
-    /// The refusal that a response of any status states.
-    pub(crate) fn of(response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(crate) fn new(response: &Response, redactor: &Redactor<'_>) -> Self {
         let Refusal { code, description } = Refusal::read(response, redactor);
         let headers = Headers(response.headers.clone());
         Self(Box::new(Inner { response: response.meta(redactor), headers, code, description }))
     }
 
-    /// Returns the status of the answer.
+    /// Returns the HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.response.status()
     }
 
-    /// Returns the OAuth error code of the body, else of the `WWW-Authenticate` challenge.
+    /// Returns the OAuth error code from the body or, if the body has none, from the
+    /// `WWW-Authenticate` challenge.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {
         self.0.code.clone()
     }
 
-    /// Returns what the server says of it, in at most 300 characters on one line; `None` where it
-    /// says nothing readable.
+    /// Returns the server's description of the error on one line of at most 300 characters, or `None`
+    /// if the response contains none.
     ///
-    /// From `error_description` or FastAPI's `detail`, else from the challenge, else the title or
-    /// first words of the body. What looks like a credential in it is masked.
+    /// It is read from `error_description`, FastAPI's `detail` or a similar member of the body, then
+    /// from the challenge, then from the title or the first words of a body that is not JSON. Anything
+    /// in it that looks like a credential is masked.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// Returns the headers as they came: not cleaned, so do not print their values.
+    /// Returns the response headers. They are not redacted, so do not log their values.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.0.headers.0

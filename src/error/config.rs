@@ -1,8 +1,8 @@
-//! A setting that cannot be used.
+//! The error for a setting that cannot be used.
 
 use std::{borrow::Cow, fmt};
 
-/// A setting of a client that cannot be used; nothing was sent.
+/// A setting that cannot be used. No request was sent.
 ///
 /// # Examples
 ///
@@ -27,14 +27,14 @@ impl ConfigError {
         Self { setting: setting.into(), problem: problem.into() }
     }
 
-    /// Returns the setting's name: a method of [`ClientBuilder`](crate::ClientBuilder), the
-    /// environment variable it was read from, or the function of a store that was given it.
+    /// Returns the name of the setting: a method of [`ClientBuilder`](crate::ClientBuilder), an
+    /// environment variable, or a function of a store.
     #[must_use]
     pub fn setting(&self) -> &str {
         &self.setting
     }
 
-    /// Returns what is wrong with it and what to do; never the value of a token.
+    /// Returns what is wrong with the setting and how to correct it. It never contains a token.
     #[must_use]
     pub fn problem(&self) -> &str {
         &self.problem

@@ -1,10 +1,12 @@
-//! What an error says about the registration.
+//! [`Outcome`]: whether a failed call registered a client.
 
 use std::fmt;
 
 use reqwest::StatusCode;
 
-/// What an error says of the registration: the first thing to look at.
+/// Whether a failed call registered a client.
+///
+/// A registration cannot be undone, so check the outcome before you register again.
 ///
 /// # Examples
 ///
@@ -20,18 +22,19 @@ use reqwest::StatusCode;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// No client was registered. To register again makes no second one.
+    /// No client was registered. Registering again does not create a duplicate.
     NotRegistered,
-    /// The request was sent and no one can say what became of it. To register again may make a
-    /// second client.
+    /// The request was sent, but it is not known whether the server acted on it. Registering again may
+    /// create a duplicate.
     Unknown,
-    /// A client was registered, though its answer could not be read, or could not be saved. To
-    /// register again does make a second client.
+    /// A client was registered, but the response could not be read or the client could not be saved.
+    /// Registering again creates a duplicate.
     Registered,
 }
 
 impl Outcome {
-    /// What a status other than 2xx says; a 503 that asks to come back later has done nothing.
+    /// Returns the outcome of a response other than 2xx. A 503 with `Retry-After` means that the server
+    /// did not act on the request.
     pub(crate) fn of_status(status: StatusCode, has_retry_after: bool) -> Self {
         match status.as_u16() {
             503 if has_retry_after => Self::NotRegistered,

@@ -1,18 +1,19 @@
-//! A store that cannot be used.
+//! The error of a registration store.
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
 use super::outcome::Outcome;
 use crate::response::ClientInformation;
 
-/// A store of registrations failed, or does not do what was asked.
+/// An error of a [`RegistrationStore`](crate::RegistrationStore).
 ///
-/// Where a client was registered and could not be saved, it is in here: keep it.
+/// If a client was registered but could not be saved, [`client`](Self::client) returns it. Save it
+/// elsewhere, because its secret cannot be obtained again.
 ///
 /// # Examples
 ///
 /// ```
-/// use poggio::{Error, FileStore, StoreErrorKind, RegistrationStore};
+/// use poggio::{Error, FileStore, RegistrationStoreExt, StoreErrorKind};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), poggio::Error> {
@@ -38,31 +39,36 @@ struct Inner {
     client: Option<ClientInformation>,
 }
 
-/// What is the matter with a store.
+/// The kind of a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// It could not be read or written.
+    /// The store could not be read or written.
     Failed,
-    /// Others used it for as long as was to be waited.
+    /// Other callers kept the store locked until the timeout.
     Busy,
-    /// Others than its owner can read it, or could put something else in its place.
+    /// Users other than the owner can read or replace the store.
     InsecurePermissions,
-    /// What is in it cannot be read. It is left as it is.
+    /// The content of the store cannot be read. It was not changed.
     Damaged,
-    /// A version of this crate that is not known here has written it. It is left as it is.
+    /// The store was written in a format that this version of the crate does not know. It was not
+    /// changed.
     UnknownFormat,
-    /// Its secrets are in the system keyring, which this store does not read. It is left as it is.
+    /// The secrets are in the system keyring, which this store does not read. The store was not
+    /// changed.
     RequiresKeyring,
-    /// A person entered these credentials; they cannot be used, and are not replaced.
+    /// The imported credentials cannot be used. They are not replaced automatically.
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
 }
 
 impl StoreError {
-    /// Makes an error of the kind [`Failed`](StoreErrorKind::Failed), for stores of one's own:
-    /// `problem` goes on from the store's name, as in "cannot be reached".
+    /// Creates an error of the kind [`Failed`](StoreErrorKind::Failed), for your own implementation of
+    /// a store.
+    ///
+    /// `problem` continues a sentence that begins with the name of the store, such as "cannot be
+    /// reached".
     pub fn new(problem: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind: StoreErrorKind::Failed,
@@ -73,36 +79,36 @@ impl StoreError {
         }))
     }
 
-    /// Makes it an error of another kind.
+    /// Sets the kind.
     #[must_use]
     pub fn with_kind(mut self, kind: StoreErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// Adds what caused it; it must show no secret.
+    /// Sets the source. Its `Display` and `Debug` must not print a secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Names the store, unless it is named.
+    /// Sets the name of the store, unless it is already set.
     #[must_use]
     pub(crate) fn at(mut self, name: &str) -> Self {
         self.0.name.get_or_insert_with(|| name.to_owned());
         self
     }
 
-    pub(crate) fn damaged(name: &str, how: impl fmt::Display) -> Self {
+    pub(crate) fn damaged(name: &str, cause: impl fmt::Display) -> Self {
         let problem =
-            format!("is damaged, or not a store of registrations: {how}; it was not changed");
+            format!("is damaged, or not a store of registrations: {cause}; it was not changed");
         Self::new(problem).with_kind(StoreErrorKind::Damaged).at(name)
     }
 
-    pub(crate) fn unknown_format(name: &str, found: u64, known: u64) -> Self {
+    pub(crate) fn unknown_format(name: &str, found: u64, supported: u64) -> Self {
         let problem = format!(
-            "has format {found}, and this program reads format {known}; it was not changed"
+            "has format {found}, and this program reads format {supported}; it was not changed"
         );
         Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name)
     }
@@ -116,8 +122,8 @@ impl StoreError {
         Self::new(problem).with_kind(StoreErrorKind::RequiresKeyring).at(name)
     }
 
-    pub(crate) fn busy(name: &str, who: impl fmt::Display, waited: Duration) -> Self {
-        let problem = format!("was in use by others for {waited:?}: {who}");
+    pub(crate) fn busy(name: &str, holder: impl fmt::Display, waited: Duration) -> Self {
+        let problem = format!("was in use by others for {waited:?}: {holder}");
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(name)
     }
 
@@ -126,25 +132,26 @@ impl StoreError {
         self
     }
 
-    /// Returns what is the matter.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind
     }
 
-    /// Returns the store's name, such as its path.
+    /// Returns the name of the store, such as the path of its file, if it is known.
     #[must_use]
     pub fn store_name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// Returns the client that was registered and could not be saved; `None` where none was.
+    /// Returns the client that was registered but could not be saved, or `None` if no client was
+    /// registered.
     #[must_use]
     pub fn client(&self) -> Option<&ClientInformation> {
         self.0.client.as_ref()
     }
 
-    /// Returns that client as a value of its own.
+    /// Consumes the error and returns the client that was registered but could not be saved, if any.
     #[must_use]
     pub fn into_client(self) -> Option<ClientInformation> {
         self.0.client

@@ -1,4 +1,4 @@
-//! A call that ended without an answer.
+//! The error for a call that ended without a response.
 
 use std::{fmt, time::Duration};
 
@@ -7,7 +7,7 @@ use super::outcome::Outcome;
 /// A call that ended without a response.
 #[derive(Debug)]
 pub(crate) struct TransportFailure {
-    /// Whether any part of the request may have left.
+    /// Whether the server may have received a part of the request.
     pub(crate) sent: bool,
     pub(crate) kind: FailureKind,
     pub(crate) source: Option<reqwest::Error>,
@@ -17,19 +17,20 @@ pub(crate) struct TransportFailure {
 /// How a call ended without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// No connection, or none in time.
+    /// The connection was not established, or not in time.
     Connect,
     /// The deadline passed.
     Timeout,
-    /// The connection broke, or the peer does not speak HTTP.
+    /// The connection broke, or the response is not HTTP.
     Broken,
-    /// The HTTP client followed a redirect with a GET, so its response is not one to this request.
+    /// The caller's HTTP client followed a redirect, so the response is not the endpoint's.
     Redirected,
 }
 
-/// No answer came: no connection, a timeout, a connection that broke.
+/// A call that ended without a response: no connection was established, the call timed out, or the
+/// connection broke.
 ///
-/// What the network said is its [`source`](std::error::Error::source).
+/// The error of the HTTP client is the [`source`](std::error::Error::source).
 #[derive(Debug)]
 pub struct TransportError(Box<Inner>);
 
@@ -45,14 +46,16 @@ impl TransportError {
         Self(Box::new(Inner { failure, endpoint, timeout }))
     }
 
-    /// Returns whether the request may have reached the server. `false` is certain: no byte of its
-    /// body was written, so the server cannot have acted on it.
+    /// Returns whether the request may have reached the server.
+    ///
+    /// If this returns `false`, no byte of the request body was written, so the server cannot have
+    /// acted on the request.
     #[must_use]
     pub fn is_sent(&self) -> bool {
         self.0.failure.sent
     }
 
-    /// Returns whether time ran out, be it for the connection or for the whole call.
+    /// Returns whether the call timed out, while connecting or as a whole.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         let failure = &self.0.failure;
@@ -70,9 +73,9 @@ impl TransportError {
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        // A redirect is a refusal like any other 3xx; only its target answered with something.
-        let redirected = self.0.failure.kind == FailureKind::Redirected;
-        if self.is_sent() && !redirected { Outcome::Unknown } else { Outcome::NotRegistered }
+        // A 3xx of the endpoint means that it did not register a client.
+        let is_redirected = self.0.failure.kind == FailureKind::Redirected;
+        if self.is_sent() && !is_redirected { Outcome::Unknown } else { Outcome::NotRegistered }
     }
 
     pub(crate) fn help(&self) -> &'static str {
@@ -100,7 +103,7 @@ impl fmt::Display for TransportError {
                 write!(f, "no answer from {endpoint} ")?;
                 match failure.source {
                     None => write!(f, "within {timeout:?}, {sent}")?,
-                    // A timeout of the caller's own HTTP client.
+                    // The timeout of the caller's HTTP client, whose length is not known.
                     Some(_) => write!(f, "in time, {sent}")?,
                 }
             }

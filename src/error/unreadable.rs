@@ -1,4 +1,4 @@
-//! A success answer that cannot be read, and what could be recovered of it.
+//! The error for a success response that cannot be read, with the credentials recovered from it.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::{
     secret::ClientSecret,
 };
 
-/// The server registered a client and its answer cannot be read as one: keep what is in here, and
-/// do not register again.
+/// A success response, or saved JSON, that cannot be read as a client.
 ///
-/// The client exists. Where both its id and its secret were recovered, they can be used.
+/// The client exists, so do not register again. If both the id and the secret were recovered, you can
+/// use them.
 #[derive(Debug)]
 pub struct UnreadableResponse(Box<Inner>);
 
@@ -24,7 +24,7 @@ struct Inner {
 }
 
 impl fmt::Debug for Inner {
-    /// Leaves the body out, which may hold a secret.
+    /// Omits the body, because it may contain a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
             .field("response", &self.response)
@@ -44,20 +44,19 @@ impl UnreadableResponse {
         Self(Box::new(Inner { response, reason, recovered, body }))
     }
 
-    /// Returns the client's id, if it arrived whole.
+    /// Returns the client id, if all of it arrived.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.0.recovered.client_id.as_deref()
     }
 
-    /// Returns the client's secret, if it arrived whole; never a part of it.
+    /// Returns the client secret, if all of it arrived.
     #[must_use]
     pub fn client_secret(&self) -> Option<&ClientSecret> {
         self.0.recovered.client_secret.as_ref()
     }
 
-    /// Returns the body as it arrived, **with secrets in the clear**: up to its end, or up to where it
-    /// was truncated. `Debug` does not show it.
+    /// Returns the bytes of the body that arrived, **with secrets in plain text**. Do not log them.
     #[must_use]
     pub fn expose_body(&self) -> &[u8] {
         &self.0.body

@@ -1,5 +1,5 @@
-//! All problems with client metadata, in one shape whoever found them: this crate before it sends, or
-//! the server. A single problem is in `metadata`.
+//! The validation errors of client metadata, found by this crate or by the server. A single error is in
+//! `metadata`.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use crate::{
     response::ResponseMeta,
 };
 
-/// How many problems `Display` spells out; all are in the value.
+/// `Display` prints at most this many errors.
 const MAX_SHOWN: usize = 10;
 
-/// Who found the problems.
+/// Where [`ValidationErrors`] come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// This crate, before anything was sent.
+    /// This crate found the errors before it sent a request.
     Local,
-    /// The server; it refused the request.
+    /// The server rejected the request.
     Server,
 }
 
-/// Every problem found with client metadata; no client was registered.
+/// All errors found in client metadata, by this crate or by the server. No client was registered.
 ///
-/// Local and server problems are read by the same code of a caller.
+/// There is always at least one error.
 ///
 /// # Examples
 ///
@@ -58,20 +58,23 @@ impl ValidationErrors {
         Self { errors, response: Some(Box::new(response)) }
     }
 
-    /// Returns the problems: local ones in the contract's order of fields, a server's in its own.
+    /// Returns an iterator over the errors: local ones in the order of [`MetadataField::ALL`], others in
+    /// the order of the server.
+    ///
+    /// [`MetadataField::ALL`]: crate::MetadataField::ALL
     pub fn iter(&self) -> std::slice::Iter<'_, FieldError> {
         self.errors.iter()
     }
 
-    /// Returns how many problems there are; never 0.
+    /// Returns the number of errors, which is at least 1.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "there is always one")]
     pub fn len(&self) -> usize {
         self.errors.len()
     }
 
-    /// Returns the problems of one field and of what lies in it, by the field's name or by
-    /// [`MetadataField`].
+    /// Returns the errors of one field and its elements. Accepts the name of a field or a
+    /// [`MetadataField`](crate::MetadataField).
     pub fn on<'a>(&'a self, field: impl AsRef<str> + 'a) -> impl Iterator<Item = &'a FieldError> {
         self.errors.iter().filter(move |error| {
             error
@@ -81,7 +84,7 @@ impl ValidationErrors {
         })
     }
 
-    /// Returns who found the problems.
+    /// Returns whether this crate or the server found the errors.
     #[must_use]
     pub fn origin(&self) -> Origin {
         if self.response.is_some() { Origin::Server } else { Origin::Local }
@@ -122,15 +125,14 @@ impl fmt::Display for ValidationErrors {
 impl std::error::Error for ValidationErrors {}
 
 impl ClientMetadata {
-    /// Checks the metadata against what the RFCs forbid, all rules at once.
+    /// Checks the metadata against the rules of the RFCs and reports all violations together.
     ///
-    /// [`Client::register`](crate::Client::register) does this before it sends, unless
+    /// [`Client::register`](crate::Client::register) calls this before it sends the request, unless
     /// [`local_validation`](crate::ClientBuilder::local_validation) is off.
     ///
     /// # Errors
     ///
-    /// [`ValidationErrors`] of [`Origin::Local`](crate::Origin::Local) with every problem found;
-    /// nothing was sent.
+    /// Returns [`ValidationErrors`] of [`Origin::Local`] with every violation.
     ///
     /// # Examples
     ///

@@ -1,5 +1,5 @@
-//! The metadata of a client as a value. Its JSON form, where the derived one does not do, is in `json`;
-//! its fields by name are in `field`.
+//! [`ClientMetadata`] and its builder methods. Hand-written parts of its JSON form are in `json`, and
+//! the names of its fields are in `field`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,15 +9,18 @@ use super::{
     terms::{AuthMethod, GrantType, ResponseType},
 };
 
-/// The metadata of a client: what is asked for in a registration, and what was granted in its
-/// answer.
+/// The metadata of a client: the values requested in a registration, or the values granted in the
+/// response.
 ///
-/// [`Default`] is Poggio's documented defaults: no redirect URI, `client_secret_post`,
-/// `authorization_code`, `code`, all else unset. As JSON it has RFC 7591's form: what is unset is
-/// left out, never null, and so are an empty list of redirect URIs or contacts and a blank scope.
+/// [`Default`] returns Poggio's documented defaults: no redirect URI, `client_secret_post`,
+/// `authorization_code`, `code`, and everything else unset.
 ///
-/// It can be read from a file. A null member counts as unset if unset is possible. A member that
-/// Poggio does not document goes to [`additional`](Self::additional) and is sent as it is.
+/// It serializes to RFC 7591 JSON. Unset members are omitted rather than `null`, and so are empty lists
+/// of redirect URIs or contacts and a blank scope.
+///
+/// It deserializes from the same JSON, so you can read it from a file. A missing member gets its
+/// default. `null` is accepted for members that can be unset. Members that Poggio does not document are
+/// stored in [`additional`](Self::additional) and sent unchanged.
 ///
 /// Source: RFC 7591 section 2.
 ///
@@ -49,50 +52,51 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, expecting = "an object with the members of client metadata")]
 pub struct ClientMetadata {
-    /// Where the authorization server may send the user back to. Default: none.
+    /// The URIs to which the authorization server may redirect the user. Default: none.
     ///
-    /// Sent exactly as given. A client of the code or implicit grant needs at least one.
+    /// They are sent unchanged. A client that uses the `authorization_code` or `implicit` grant needs at
+    /// least one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
     /// How the client authenticates at the token endpoint. Default: `client_secret_post`.
     pub token_endpoint_auth_method: AuthMethod,
-    /// The grant types the client will use. Default: `authorization_code`.
+    /// The grant types that the client uses. Default: `authorization_code`.
     pub grant_types: Vec<GrantType>,
-    /// The response types the client will use. Default: `code`.
+    /// The response types that the client uses. Default: `code`.
     pub response_types: Vec<ResponseType>,
-    /// The client's name as users will read it. Default: unset.
+    /// The name of the client that is shown to users. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
-    /// URL of the client's home page. Default: unset.
+    /// The URL of the client's home page. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
-    /// URL of the client's logo. Default: unset.
+    /// The URL of the client's logo. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_uri: Option<String>,
-    /// The scopes the client may ask for, separated by single spaces (RFC 6749 section 3.3).
-    /// Default: unset. A blank scope is left out of the request.
+    /// The scopes that the client may request, separated by single spaces (RFC 6749 section 3.3).
+    /// Default: unset. A blank scope is not sent.
     #[serde(skip_serializing_if = "json::is_blank")]
     pub scope: Option<String>,
-    /// Whom to reach about the client, usually e-mail addresses. Default: none.
+    /// Contacts responsible for the client, usually email addresses. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "json::null_is_empty")]
     pub contacts: Vec<String>,
-    /// URL of the client's terms of service. Default: unset.
+    /// The URL of the client's terms of service. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
-    /// URL of the client's privacy policy. Default: unset.
+    /// The URL of the client's privacy policy. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_uri: Option<String>,
-    /// Names the software, the same in all its installations and versions. Default: unset.
+    /// An identifier of the software, the same for all its installations and versions. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_id: Option<String>,
-    /// The version of the software that `software_id` names. Default: unset.
+    /// The version of the software that `software_id` identifies. Default: unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
-    /// Members beyond the thirteen, sent as given, such as OpenID Connect's `application_type`.
-    /// Default: none.
+    /// Members without a field in this struct, such as OpenID Connect's `application_type`. They are
+    /// sent unchanged. Default: none.
     ///
-    /// A name that one of the fields above has is not sent, and [`validate`](Self::validate) reports
-    /// it.
+    /// A member with the name of one of the fields above is not sent, and [`validate`](Self::validate)
+    /// reports it.
     #[serde(flatten, serialize_with = "json::additional")]
     pub additional: Map<String, Value>,
 }
@@ -119,18 +123,18 @@ impl Default for ClientMetadata {
 }
 
 impl ClientMetadata {
-    /// Returns the documented defaults, the start for a client that sends users to Poggio to log
-    /// in. Add at least one redirect URI.
+    /// Returns metadata for a client whose users log in at Poggio: the documented defaults. Add at
+    /// least one redirect URI.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the start for a client without users: the `client_credentials` grant and no
-    /// response type.
+    /// Returns metadata for a client without users: the `client_credentials` grant and no response
+    /// types.
     ///
-    /// Without the empty list of response types a server would fill in `code`, which does not go
-    /// with that grant (RFC 7591 section 2.1).
+    /// The list of response types is sent empty. Without it, the server would use the default `code`,
+    /// which requires the `authorization_code` grant (RFC 7591 section 2.1).
     ///
     /// # Examples
     ///
@@ -150,7 +154,7 @@ impl ClientMetadata {
         }
     }
 
-    /// Adds one redirect URI to those already there.
+    /// Adds one redirect URI.
     #[must_use]
     pub fn with_redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
@@ -164,7 +168,7 @@ impl ClientMetadata {
         self
     }
 
-    /// Sets the grant types, in place of those already there.
+    /// Replaces the grant types.
     #[must_use]
     pub fn with_grant_types<T: Into<GrantType>>(
         mut self,
@@ -174,7 +178,7 @@ impl ClientMetadata {
         self
     }
 
-    /// Sets the response types, in place of those already there.
+    /// Replaces the response types.
     #[must_use]
     pub fn with_response_types<T: Into<ResponseType>>(
         mut self,
@@ -184,7 +188,7 @@ impl ClientMetadata {
         self
     }
 
-    /// Sets the name that users will read.
+    /// Sets the name that is shown to users.
     #[must_use]
     pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
         self.client_name = Some(name.into());
@@ -212,7 +216,7 @@ impl ClientMetadata {
         self
     }
 
-    /// Sets the contacts, in place of those already there.
+    /// Replaces the contacts.
     #[must_use]
     pub fn with_contacts<T: Into<String>>(mut self, contacts: impl IntoIterator<Item = T>) -> Self {
         self.contacts = contacts.into_iter().map(Into::into).collect();
@@ -247,7 +251,7 @@ impl ClientMetadata {
         self
     }
 
-    /// Adds a member that is not one of the thirteen, in place of one of the same name.
+    /// Sets a member that has no field in this struct.
     ///
     /// # Examples
     ///

@@ -1,10 +1,11 @@
-//! The thirteen members of client metadata by name.
+//! [`MetadataField`]: the names of the documented members of client metadata.
 
 use std::fmt;
 
 macro_rules! fields {
     ($($variant:ident $name:literal,)*) => {
-        /// A member of [`ClientMetadata`], named as in RFC 7591 section 2.
+        /// A member of [`ClientMetadata`](crate::ClientMetadata) that Poggio documents (RFC 7591
+        /// section 2).
         ///
         /// # Examples
         ///
@@ -21,16 +22,16 @@ macro_rules! fields {
         }
 
         impl MetadataField {
-            /// Every member, in the contract's order.
+            /// All members, in the order of `openapi.json`.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Returns the member's name in JSON.
+            /// Returns the name of the member in JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns the member of that name, or `None` where the contract has none.
+            /// Returns the member with this name, or `None` if there is none.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)* _ => None }

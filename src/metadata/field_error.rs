@@ -1,4 +1,4 @@
-//! One problem with client metadata, found by this crate or by the server.
+//! One validation error of client metadata, found by this crate or by the server.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::field::MetadataField;
 use crate::redact::sanitize;
 
-/// One problem with client metadata.
+/// One validation error of client metadata.
 ///
-/// `Display` is the path, the message and the value, on one line fit for a terminal.
+/// `Display` prints the path, the message and the value on one line, without control characters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
     pub(crate) path: String,
@@ -20,43 +20,41 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// Returns the way to the problem, like `redirect_uris[0]`; without the `body` that a server
-    /// puts before it.
+    /// Returns the path of the invalid value in the metadata, such as `redirect_uris[0]`.
     ///
-    /// Where the problem is not in a member of the metadata, it names the part of the request:
-    /// `body`, `body[1]` (a position in text that is not JSON), `header.authorization`,
-    /// `query.org_id`, or `request` where the server did not say.
+    /// If the error is not about the metadata, the path names a part of the request: `body`, `body[1]`
+    /// (a position in text that is not JSON), `header.authorization`, `query.org_id`, or `request` if
+    /// the server named no part.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the member that the path begins with, or `None` where it is none of the
-    /// contract's.
+    /// Returns the member that the path begins with, or `None` if that is not a documented member.
     #[must_use]
     pub fn field(&self) -> Option<MetadataField> {
         self.field
     }
 
-    /// Returns what was wrong and what to do, in a sentence; a server's text is cleaned and cut
-    /// to 300 characters.
+    /// Returns the error message. Local messages also say how to correct the value. A server's message
+    /// is redacted and truncated to 300 characters.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Returns the kind of the problem in a word, for programs: a server's as it came, such as
-    /// `missing`, `list_type` or `literal_error`, and `unspecified` where it gave none.
+    /// Returns the kind of the error, for use by programs.
     ///
     /// Local kinds are `missing`, `url_parsing`, `url_scheme`, `url_fragment`, `url_port`,
     /// `response_type_mismatch`, `grant_type_mismatch`, `scope_token`, `string_too_short` and
-    /// `duplicate_member`.
+    /// `duplicate_member`. A server's kind is passed through, such as `list_type` or `literal_error`, or
+    /// is `unspecified` if the server sent none.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// Returns what was sent, or would have been sent, at the path; `None` where nothing was.
+    /// Returns the value at this path in the request, or `None` if there is none.
     #[must_use]
     pub fn value(&self) -> Option<&Value> {
         self.value.as_ref()

@@ -1,6 +1,7 @@
-//! The rules checked before sending: only what the RFCs forbid, every problem at once.
+//! The rules for client metadata, which are checked before it is sent.
 //!
-//! Valid metadata is checked without an allocation.
+//! They reject only values that the RFCs forbid, and report all violations together. Checking valid
+//! metadata does not allocate.
 
 use fluent_uri::Uri;
 use serde_json::Value;
@@ -11,54 +12,49 @@ use super::{
 };
 use crate::url::is_loopback;
 
-/// Schemes whose content a browser would run or read from the user's machine; no server can be
-/// waiting behind them.
+/// Schemes that a browser executes or resolves on the user's machine, so that no client can receive the
+/// redirect.
 const FORBIDDEN_SCHEMES: &[&str] =
     &["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
 
-type Problem = (&'static str, &'static str);
+/// The kind and the message of a violated rule.
+type Violation = (&'static str, &'static str);
 
 pub(crate) fn check(metadata: &ClientMetadata) -> Vec<FieldError> {
-    let mut found = Vec::new();
-    redirect_uris(metadata, &mut found);
-    grants_and_responses(metadata, &mut found);
-    web_url(MetadataField::ClientUri, metadata.client_uri.as_deref(), &mut found);
-    web_url(MetadataField::LogoUri, metadata.logo_uri.as_deref(), &mut found);
-    scope(metadata, &mut found);
-    contacts(metadata, &mut found);
-    web_url(MetadataField::TosUri, metadata.tos_uri.as_deref(), &mut found);
-    web_url(MetadataField::PolicyUri, metadata.policy_uri.as_deref(), &mut found);
-    additional(metadata, &mut found);
-    found
+    let mut errors = Vec::new();
+    check_redirect_uris(metadata, &mut errors);
+    check_grant_and_response_types(metadata, &mut errors);
+    check_web_url(MetadataField::ClientUri, metadata.client_uri.as_deref(), &mut errors);
+    check_web_url(MetadataField::LogoUri, metadata.logo_uri.as_deref(), &mut errors);
+    check_scope(metadata, &mut errors);
+    check_contacts(metadata, &mut errors);
+    check_web_url(MetadataField::TosUri, metadata.tos_uri.as_deref(), &mut errors);
+    check_web_url(MetadataField::PolicyUri, metadata.policy_uri.as_deref(), &mut errors);
+    check_additional(metadata, &mut errors);
+    errors
 }
 
-fn redirect_uris(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
+fn check_redirect_uris(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
     for (i, uri) in metadata.redirect_uris.iter().enumerate() {
-        if let Err(problem) = redirect_uri(uri) {
-            found.push(at(MetadataField::RedirectUris, Some(i), problem, uri));
+        if let Err(violation) = redirect_uri(uri) {
+            errors.push(field_error(MetadataField::RedirectUris, Some(i), violation, uri));
         }
     }
     let redirects =
         |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit);
     if metadata.redirect_uris.is_empty() && metadata.grant_types.iter().any(redirects) {
-        found.push(FieldError {
-            value: None,
-            ..at(
-                MetadataField::RedirectUris,
-                None,
-                (
-                    "missing",
-                    "the authorization_code and implicit grants need at least one redirect URI \
-                 (RFC 7591 section 2); add one, or ask for another grant",
-                ),
-                "",
-            )
-        });
+        let violation = (
+            "missing",
+            "the authorization_code and implicit grants need at least one redirect URI (RFC 7591 \
+             section 2); add one, or ask for another grant",
+        );
+        let error = field_error(MetadataField::RedirectUris, None, violation, "");
+        errors.push(FieldError { value: None, ..error });
     }
 }
 
-fn redirect_uri(text: &str) -> Result<(), Problem> {
-    let uri = absolute(text)?;
+fn redirect_uri(text: &str) -> Result<(), Violation> {
+    let uri = absolute_uri(text)?;
     if uri.has_fragment() {
         return Err((
             "url_fragment",
@@ -68,9 +64,9 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
     }
     let scheme = uri.scheme().as_str();
     if scheme.eq_ignore_ascii_case("https") {
-        return with_host(&uri).map(|_| ());
+        return host(&uri).map(|_| ());
     }
-    if scheme.eq_ignore_ascii_case("http") && !is_loopback(with_host(&uri)?) {
+    if scheme.eq_ignore_ascii_case("http") && !is_loopback(host(&uri)?) {
         return Err((
             "url_scheme",
             "http is for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use https, or \
@@ -87,7 +83,7 @@ fn redirect_uri(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn absolute(text: &str) -> Result<Uri<&str>, Problem> {
+fn absolute_uri(text: &str) -> Result<Uri<&str>, Violation> {
     Uri::parse(text).map_err(|_| {
         (
             "url_parsing",
@@ -97,8 +93,8 @@ fn absolute(text: &str) -> Result<Uri<&str>, Problem> {
     })
 }
 
-/// The host of an http or https URL, which must have one, and a port that exists.
-fn with_host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Problem> {
+/// Returns the host of an http or https URL. Fails if the URL has no host or an invalid port.
+fn host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Violation> {
     let authority = uri
         .authority()
         .filter(|authority| !authority.host().is_empty())
@@ -112,53 +108,54 @@ fn with_host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Problem> {
     Ok(authority.host())
 }
 
-/// Which grant goes with which response type: RFC 7591 section 2.1's table. What neither that
-/// table nor OpenID Connect names is let through.
-fn grants_and_responses(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
-    let has_grant = |grant: &GrantType| metadata.grant_types.contains(grant);
-    let code = has_grant(&GrantType::AuthorizationCode);
-    let implicit = has_grant(&GrantType::Implicit);
-    let has_word = |words: &[&str]| {
+/// Checks that grant types and response types match (the table in RFC 7591 section 2.1). Accepts types
+/// that neither that table nor OpenID Connect defines.
+fn check_grant_and_response_types(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
+    let has_code_grant = metadata.grant_types.contains(&GrantType::AuthorizationCode);
+    let has_implicit_grant = metadata.grant_types.contains(&GrantType::Implicit);
+    let has_response_type = |accepted: &[&str]| {
         let mut types = metadata.response_types.iter();
-        types.any(|value| {
-            let value = value.as_str();
-            words.contains(&value) || value.split(' ').any(|word| words.contains(&word))
-        })
+        types.any(|value| value.as_str().split(' ').any(|part| accepted.contains(&part)))
     };
 
     for (i, grant) in metadata.grant_types.iter().enumerate() {
-        let problem = match grant {
-            GrantType::AuthorizationCode if !has_word(&["code"]) => {
+        let message = match grant {
+            GrantType::AuthorizationCode if !has_response_type(&["code"]) => {
                 "the authorization_code grant goes with the response type code (RFC 7591 section \
                  2.1); add code to response_types, or leave out this grant"
             }
-            GrantType::Implicit if !has_word(&["token", "id_token"]) => {
+            GrantType::Implicit if !has_response_type(&["token", "id_token"]) => {
                 "the implicit grant goes with the response type token (RFC 7591 section 2.1); \
                  add token to response_types, or leave out this grant"
             }
             _ => continue,
         };
-        let problem = ("grant_type_mismatch", problem);
-        found.push(at(MetadataField::GrantTypes, Some(i), problem, grant.as_str()));
+        let violation = ("grant_type_mismatch", message);
+        errors.push(field_error(MetadataField::GrantTypes, Some(i), violation, grant.as_str()));
     }
     for (i, response) in metadata.response_types.iter().enumerate() {
-        let mut words = response.as_str().split(' ');
-        let problem = if !code && words.clone().any(|word| word == "code") {
+        let mut parts = response.as_str().split(' ');
+        let message = if !has_code_grant && parts.clone().any(|part| part == "code") {
             "the response type code, which is the default, goes with the authorization_code grant (RFC \
              7591 section 2.1); add that grant, or set response_types without code: an empty list \
              for a client that redirects nobody"
-        } else if !implicit && words.any(|word| matches!(word, "token" | "id_token")) {
+        } else if !has_implicit_grant && parts.any(|part| matches!(part, "token" | "id_token")) {
             "the response types token and id_token go with the implicit grant (RFC 7591 section \
              2.1); add that grant, or leave this response type out"
         } else {
             continue;
         };
-        let problem = ("response_type_mismatch", problem);
-        found.push(at(MetadataField::ResponseTypes, Some(i), problem, response.as_str()));
+        let violation = ("response_type_mismatch", message);
+        errors.push(field_error(
+            MetadataField::ResponseTypes,
+            Some(i),
+            violation,
+            response.as_str(),
+        ));
     }
 }
 
-fn scope(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
+fn check_scope(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
     let Some(scope) = metadata.scope.as_deref().filter(|scope| !scope.trim().is_empty()) else {
         return;
     };
@@ -167,30 +164,26 @@ fn scope(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
         !token.is_empty() && token.bytes().all(allowed)
     };
     if !scope.split(' ').all(is_token) {
-        found.push(at(
-            MetadataField::Scope,
-            None,
-            (
-                "scope_token",
-                "a scope is made of tokens with one blank between them, each of visible ASCII \
+        let violation = (
+            "scope_token",
+            "a scope is made of tokens with one blank between them, each of visible ASCII \
              without \" and \\ (RFC 6749 section 3.3); remove any other character",
-            ),
-            scope,
-        ));
+        );
+        errors.push(field_error(MetadataField::Scope, None, violation, scope));
     }
 }
 
-/// A member that holds the URL of a page or picture (RFC 7591 section 2).
-fn web_url(field: MetadataField, text: Option<&str>, found: &mut Vec<FieldError>) {
+/// Checks a member that holds the URL of a web page or an image (RFC 7591 section 2).
+fn check_web_url(field: MetadataField, text: Option<&str>, errors: &mut Vec<FieldError>) {
     if let Some(text) = text
-        && let Err(problem) = web_page(text)
+        && let Err(violation) = web_url(text)
     {
-        found.push(at(field, None, problem, text));
+        errors.push(field_error(field, None, violation, text));
     }
 }
 
-fn web_page(text: &str) -> Result<(), Problem> {
-    let uri = absolute(text)?;
+fn web_url(text: &str) -> Result<(), Violation> {
+    let uri = absolute_uri(text)?;
     let scheme = uri.scheme().as_str();
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return Err((
@@ -198,40 +191,41 @@ fn web_page(text: &str) -> Result<(), Problem> {
             "not the URL of a web page (RFC 7591 section 2); use https or http",
         ));
     }
-    with_host(&uri).map(|_| ())
+    host(&uri).map(|_| ())
 }
 
-fn contacts(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
+fn check_contacts(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
     for (i, contact) in metadata.contacts.iter().enumerate() {
         if contact.trim().is_empty() {
-            found.push(at(
-                MetadataField::Contacts,
-                Some(i),
-                (
-                    "string_too_short",
-                    "a contact is not empty (RFC 7591 section 2); write an address or leave it out",
-                ),
-                contact,
-            ));
+            let violation = (
+                "string_too_short",
+                "a contact is not empty (RFC 7591 section 2); write an address or leave it out",
+            );
+            errors.push(field_error(MetadataField::Contacts, Some(i), violation, contact));
         }
     }
 }
 
-/// An additional member of the name of a field would be sent twice, so it is not sent at all.
-fn additional(metadata: &ClientMetadata, found: &mut Vec<FieldError>) {
+/// Reports additional members with the name of a field. They are not sent, because the field already is.
+fn check_additional(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
     for (name, value) in &metadata.additional {
         if let Some(field) = MetadataField::from_name(name) {
-            let problem = (
+            let violation = (
                 "duplicate_member",
                 "this member is a field of its own; set the field, and remove it from additional",
             );
-            found.push(FieldError { value: Some(value.clone()), ..at(field, None, problem, "") });
+            let error = field_error(field, None, violation, "");
+            errors.push(FieldError { value: Some(value.clone()), ..error });
         }
     }
 }
 
-fn at(field: MetadataField, index: Option<usize>, problem: Problem, value: &str) -> FieldError {
-    let (kind, message) = problem;
+fn field_error(
+    field: MetadataField,
+    index: Option<usize>,
+    (kind, message): Violation,
+    value: &str,
+) -> FieldError {
     FieldError {
         path: match index {
             Some(index) => format!("{field}[{index}]"),

@@ -1,5 +1,5 @@
-//! Open enumerations of OAuth's registered terms: the known values by name, any other kept as it
-//! is.
+//! Open enumerations of the values that OAuth registers: known values are variants, and any other value
+//! is stored as `Other`.
 
 use std::{convert::Infallible, fmt, hash, str::FromStr};
 
@@ -9,18 +9,18 @@ macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* }) => {
         $(#[$doc])*
         ///
-        /// Values compare, hash and serialize by their text, so a value that is written as
-        /// `Other` equals the named one of the same text.
+        /// Values compare, hash and serialize by their text, so `Other` equals the variant with the same
+        /// text.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* #[doc = concat!("\n\n`", $text, "`")] $variant,)*
-            /// Any other value, exactly as it is written.
+            /// Any other value, unchanged.
             Other(String),
         }
 
         impl $name {
-            /// Returns the value as it is written in JSON.
+            /// Returns the value as it appears in JSON.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self { $(Self::$variant => $text,)* Self::Other(text) => text }
@@ -96,9 +96,9 @@ macro_rules! open_enum {
 open_enum! {
     /// How a client authenticates at the token endpoint: `token_endpoint_auth_method`.
     ///
-    /// Poggio's authorization server metadata names `client_secret_post` only.
+    /// Poggio's authorization server metadata lists `client_secret_post` only.
     ///
-    /// Source: RFC 7591 section 2, and the IANA registry it opens.
+    /// Source: RFC 7591 section 2, and the IANA registry that it establishes.
     ///
     /// # Examples
     ///
@@ -109,27 +109,27 @@ open_enum! {
     /// assert_eq!(AuthMethod::from("x-acme").as_str(), "x-acme");
     /// ```
     AuthMethod {
-        /// A public client, which has no secret.
+        /// No authentication: a public client, which has no secret.
         None "none",
-        /// The secret in the body of the token request.
+        /// The client sends the secret in the body of the token request.
         ClientSecretPost "client_secret_post",
-        /// The secret in an HTTP Basic header.
+        /// The client sends the secret with HTTP Basic authentication.
         ClientSecretBasic "client_secret_basic",
-        /// A JWT made with the secret (OpenID Connect Core section 9).
+        /// The client sends a JWT authenticated with the secret (OpenID Connect Core section 9).
         ClientSecretJwt "client_secret_jwt",
-        /// A JWT made with a private key (OpenID Connect Core section 9).
+        /// The client sends a JWT signed with a private key (OpenID Connect Core section 9).
         PrivateKeyJwt "private_key_jwt",
-        /// A client certificate of a known authority (RFC 8705 section 2.1).
+        /// The client uses a certificate issued by a certificate authority (RFC 8705 section 2.1).
         TlsClientAuth "tls_client_auth",
-        /// A client certificate of the client's own (RFC 8705 section 2.2).
+        /// The client uses a self-signed certificate (RFC 8705 section 2.2).
         SelfSignedTlsClientAuth "self_signed_tls_client_auth",
     }
 }
 
 open_enum! {
-    /// A grant type that a client will use at the token endpoint: an entry of `grant_types`.
+    /// A grant type that a client uses at the token endpoint: an element of `grant_types`.
     ///
-    /// Poggio's authorization server metadata names `authorization_code`, `client_credentials`
+    /// Poggio's authorization server metadata lists `authorization_code`, `client_credentials`
     /// and `refresh_token`.
     ///
     /// Source: RFC 7591 section 2.
@@ -142,13 +142,13 @@ open_enum! {
     /// assert_eq!(GrantType::from("refresh_token"), GrantType::RefreshToken);
     /// ```
     GrantType {
-        /// A code from the authorization endpoint (RFC 6749 section 4.1).
+        /// The client exchanges a code from the authorization endpoint (RFC 6749 section 4.1).
         AuthorizationCode "authorization_code",
-        /// A token from the authorization endpoint itself (RFC 6749 section 4.2).
+        /// The authorization endpoint issues the token (RFC 6749 section 4.2).
         Implicit "implicit",
-        /// The user's own password (RFC 6749 section 4.3).
+        /// The password of the user (RFC 6749 section 4.3).
         Password "password",
-        /// The client's credentials alone (RFC 6749 section 4.4).
+        /// The credentials of the client (RFC 6749 section 4.4).
         ClientCredentials "client_credentials",
         /// A refresh token (RFC 6749 section 6).
         RefreshToken "refresh_token",
@@ -158,16 +158,16 @@ open_enum! {
         Saml2Bearer "urn:ietf:params:oauth:grant-type:saml2-bearer",
         /// A device code (RFC 8628).
         DeviceCode "urn:ietf:params:oauth:grant-type:device_code",
-        /// Another token (RFC 8693).
+        /// Exchange of another token (RFC 8693).
         TokenExchange "urn:ietf:params:oauth:grant-type:token-exchange",
     }
 }
 
 open_enum! {
-    /// A response type that a client will use at the authorization endpoint: an entry of
+    /// A response type that a client uses at the authorization endpoint: an element of
     /// `response_types`.
     ///
-    /// A value may consist of several words, as `code id_token` does.
+    /// A value may combine several types, such as `code id_token`.
     ///
     /// Source: RFC 7591 section 2.
     ///

@@ -155,7 +155,7 @@ fn read_error(response: &Response, request_body: &[u8], request_headers: &Header
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::from_api_error(&ApiError::of(response, &Redactor::with_secrets(secrets)))
+    TokenError::from_api_error(&ApiError::new(response, &Redactor::with_secrets(secrets)))
 }
 
 /// The form fields of a request that may be shown. Any other field may be a credential.

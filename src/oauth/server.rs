@@ -91,6 +91,6 @@ impl AuthorizationServer {
 
 /// Parses an endpoint, which must be https or on a loopback host; `name` is for the error.
 pub(super) fn endpoint(name: &str, url: &str) -> Result<Url, OAuthError> {
-    url::endpoint(url)
+    url::parse_endpoint(url)
         .map_err(|problem| OAuthError::new(OAuthErrorKind::Endpoint, format!("{name}: {problem}")))
 }

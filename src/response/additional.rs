@@ -1,35 +1,35 @@
-//! Members that the contract does not name.
+//! [`AdditionalMembers`]: members of a response that have no field.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// Members of an answer by name and raw value.
+/// Members of a response that have no field in
+/// [`ClientInformation`](crate::ClientInformation), with their raw values.
 ///
-/// A value may be a credential, such as a `registration_access_token`: `Debug` prints the names
-/// alone.
+/// A value may be a credential, such as a `registration_access_token`, so `Debug` prints only the names.
 #[derive(Clone, Default, PartialEq)]
 pub struct AdditionalMembers(pub(crate) Map<String, Value>);
 
 impl AdditionalMembers {
-    /// Returns the value of that name.
+    /// Returns the value of the member with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// Returns all names and values.
+    /// Returns an iterator over all names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// Returns how many members there are.
+    /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

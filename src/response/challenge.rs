@@ -6,10 +6,10 @@ use reqwest::header::WWW_AUTHENTICATE;
 use super::{error_code::ErrorCode, received::Response};
 use crate::redact::Redactor;
 
-/// The parameters of all `WWW-Authenticate` headers, by their names.
+/// Returns the names and values of the parameters of all `WWW-Authenticate` headers.
 pub(crate) fn params(response: &Response) -> Vec<(String, String)> {
     let values = response.headers.get_all(WWW_AUTHENTICATE).iter();
-    // The grammar is ASCII's; a server's slip must not cost the rest.
+    // The parser accepts ASCII only. Other bytes are replaced, so that the rest can be read.
     let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
     let texts: Vec<String> =
         values.map(|value| value.as_bytes().iter().map(ascii).collect()).collect();
@@ -18,7 +18,7 @@ pub(crate) fn params(response: &Response) -> Vec<(String, String)> {
     params.map(|(name, value)| (name.to_owned(), value.to_unescaped())).collect()
 }
 
-/// What a `WWW-Authenticate` header says (RFC 6750 section 3).
+/// The error code and the description from a `WWW-Authenticate` header, redacted.
 #[derive(Default)]
 pub(super) struct Challenge {
     pub(super) code: Option<ErrorCode>,

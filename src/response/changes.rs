@@ -1,24 +1,24 @@
-//! What a server granted otherwise than asked.
+//! The differences between the requested and the granted metadata.
 
 use std::fmt;
 
 use super::client_information::ClientInformation;
 use crate::metadata::{ClientMetadata, MetadataField};
 
-/// What became of a requested value.
+/// How the granted values of a field differ from the requested ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
-    /// It was left out, and nothing came in its place.
+    /// The server dropped values and added none.
     Dropped,
-    /// Something else came in its place.
+    /// The server dropped values and added others.
     Replaced,
-    /// Something came that was not asked for.
+    /// The server added values and dropped none.
     Added,
 }
 
-/// A field of the metadata that was granted otherwise than asked.
+/// A field of the metadata whose granted values differ from the requested ones.
 ///
-/// `Display` says it in a line fit for a terminal.
+/// `Display` prints the difference on one line, with control characters escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     field: MetadataField,
@@ -27,13 +27,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// Returns the field.
+    /// Returns the field that differs.
     #[must_use]
     pub fn field(&self) -> MetadataField {
         self.field
     }
 
-    /// Returns what became of what was asked.
+    /// Returns how the granted values differ.
     #[must_use]
     pub fn kind(&self) -> ChangeKind {
         match (self.dropped().next(), self.added().next()) {
@@ -43,42 +43,43 @@ impl Change {
         }
     }
 
-    /// Returns what was asked for: a list's entries, a scope's tokens, else one value or none.
+    /// Returns the requested values: the elements of an array, the tokens of a scope, or at most one
+    /// value for any other field.
     #[must_use]
     pub fn requested(&self) -> &[String] {
         &self.requested
     }
 
-    /// Returns what was granted, in the same form.
+    /// Returns the granted values, in the same form as the requested ones.
     #[must_use]
     pub fn granted(&self) -> &[String] {
         &self.granted
     }
 
-    /// Returns what was asked for and not granted.
+    /// Returns the values that were requested and not granted.
     pub fn dropped(&self) -> impl Iterator<Item = &str> {
-        without(&self.requested, &self.granted)
+        difference(&self.requested, &self.granted)
     }
 
-    /// Returns what was granted and not asked for.
+    /// Returns the values that were granted and not requested.
     pub fn added(&self) -> impl Iterator<Item = &str> {
-        without(&self.granted, &self.requested)
+        difference(&self.granted, &self.requested)
     }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: asked for {}, ", self.field, listed(&self.requested))?;
-        write!(f, "was given {}", listed(&self.granted))
+        write!(f, "{}: asked for {}, ", self.field, quoted(&self.requested))?;
+        write!(f, "was given {}", quoted(&self.granted))
     }
 }
 
 impl ClientInformation {
-    /// Returns what the server granted otherwise than asked, one [`Change`] a field, in the
-    /// contract's order; empty where all was granted.
+    /// Returns the fields whose granted values differ from the requested ones, in the order of
+    /// [`MetadataField::ALL`]. Returns nothing if everything was granted as requested.
     ///
-    /// The order of a list and of scopes does not matter. What the answer does not state counts
-    /// as dropped.
+    /// The order of array elements and scope tokens is ignored. A field that is missing in the response
+    /// counts as dropped. [`additional`](ClientMetadata::additional) members are not compared.
     ///
     /// # Examples
     ///
@@ -102,34 +103,32 @@ impl ClientInformation {
     /// ```
     #[must_use]
     pub fn changes_from(&self, requested: &ClientMetadata) -> Vec<Change> {
-        between(requested, self)
+        let changes = MetadataField::ALL.iter().filter_map(|&field| {
+            let granted = match field {
+                MetadataField::TokenEndpointAuthMethod if self.auth_method().is_none() => {
+                    Vec::new()
+                }
+                _ => values(field, &self.metadata),
+            };
+            let change = Change { field, requested: values(field, requested), granted };
+            let differs = change.dropped().next().is_some() || change.added().next().is_some();
+            differs.then_some(change)
+        });
+        changes.collect()
     }
 }
 
-fn between(requested: &ClientMetadata, granted: &ClientInformation) -> Vec<Change> {
-    let changed = MetadataField::ALL.iter().filter_map(|&field| {
-        let asked = values(field, requested);
-        let given = match field {
-            MetadataField::TokenEndpointAuthMethod if granted.auth_method().is_none() => Vec::new(),
-            _ => values(field, &granted.metadata),
-        };
-        let change = Change { field, requested: asked, granted: given };
-        let differs = change.dropped().next().is_some() || change.added().next().is_some();
-        differs.then_some(change)
-    });
-    changed.collect()
-}
-
+/// Returns the values of a field that are not empty.
 fn values(field: MetadataField, metadata: &ClientMetadata) -> Vec<String> {
     let values = metadata.values(field).into_iter();
     values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
-fn without<'a>(all: &'a [String], known: &'a [String]) -> impl Iterator<Item = &'a str> {
-    all.iter().filter(|value| !known.contains(value)).map(String::as_str)
+fn difference<'a>(values: &'a [String], others: &'a [String]) -> impl Iterator<Item = &'a str> {
+    values.iter().filter(|value| !others.contains(value)).map(String::as_str)
 }
 
-fn listed(values: &[String]) -> String {
+fn quoted(values: &[String]) -> String {
     if values.is_empty() {
         return "nothing".to_owned();
     }

@@ -1,5 +1,4 @@
-//! A registered client as a value. Its decoding is in `decode`, the comparison with the request in
-//! `changes`.
+//! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -10,14 +9,14 @@ use crate::{
     secret::ClientSecret,
 };
 
-/// A registered client: its credentials, and its metadata as the server keeps it.
+/// A registered client: its credentials and its registered metadata.
 ///
-/// Keep it: neither Poggio nor this crate can bring back a secret that is lost.
+/// Save it, because the server shows the secret only once. To serialize it, call
+/// [`expose_json`](Self::expose_json).
 ///
-/// Whatever was odd about the answer, short of a missing `client_id`, is in
-/// [`warnings`](Self::warnings); whatever differs from what was asked is in
-/// [`changes_from`](Self::changes_from). `null`, `""` and a member that is missing are all read as
-/// absent.
+/// Responses are read leniently: only a `client_id` is required. Members that could not be read are
+/// reported by [`warnings`](Self::warnings), and metadata that was not granted as requested is reported
+/// by [`changes_from`](Self::changes_from). A member that is `null` or `""` is read as missing.
 ///
 /// Source: RFC 7591 section 3.2.1.
 ///
@@ -44,72 +43,70 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientInformation {
-    /// Identifies the client at the authorization and token endpoints; never empty.
+    /// The identifier of the client at the authorization and token endpoints. Never empty.
     pub client_id: String,
-    /// The client's secret, or `None` for a public client.
+    /// The secret of the client, or `None` if the response contains none, as for a public client.
     pub client_secret: Option<ClientSecret>,
-    /// When the client was registered, to the second; `None` where the answer does not say.
+    /// When the client was registered, in whole seconds, or `None` if the response does not say.
     pub client_id_issued_at: Option<DateTime<Utc>>,
-    /// When the secret ceases to work.
+    /// When the secret expires.
     pub client_secret_expires_at: SecretExpiry,
-    /// The metadata as registered, which may differ from what was asked.
+    /// The registered metadata, which may differ from the requested metadata.
     ///
-    /// What the answer does not state is unset or empty here; where it does not state
-    /// `token_endpoint_auth_method`, that is the documented default.
+    /// Members that are missing in the response are unset or empty here, except that
+    /// `token_endpoint_auth_method` is the documented default.
     pub metadata: ClientMetadata,
-    /// The members that the contract does not name, and the raw value of each that it does name
-    /// but that could not be read.
+    /// The members that have no field, and the raw values of members that could not be read.
     pub additional: AdditionalMembers,
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
     pub(crate) response: Option<ResponseMeta>,
 }
 
-/// When a client secret ceases to work: `client_secret_expires_at`.
+/// When a client secret expires: `client_secret_expires_at`.
 ///
 /// Source: RFC 7591 section 3.2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SecretExpiry {
-    /// It does not expire: the answer says 0.
+    /// The secret does not expire. The response contains 0.
     Never,
-    /// It ceases to work then.
+    /// The secret expires at this time.
     At(DateTime<Utc>),
-    /// The answer does not say, or there is no secret.
+    /// The response does not say, or there is no secret.
     Unspecified,
 }
 
 impl ClientInformation {
-    /// Returns what came but could not be read, in the order it was found; empty where the answer
-    /// kept to the contract.
+    /// Returns the parts of the response that could not be read. Empty if everything could be read.
     #[must_use]
     pub fn warnings(&self) -> &[FieldWarning] {
         &self.warnings
     }
 
-    /// Returns what is known of the response that registered this client, or `None` if it was not
-    /// registered by this call: it comes from a store or from
-    /// [`from_json`](Self::from_json).
+    /// Returns the status, the request id and the number of attempts of the response that registered
+    /// this client, or `None` if the client comes from a store or from [`from_json`](Self::from_json).
     #[must_use]
     pub fn response(&self) -> Option<&ResponseMeta> {
         self.response.as_ref()
     }
 
-    /// Whether the answer says what was granted, and not the credentials alone.
+    /// Returns whether the response contains metadata, and not only credentials.
     pub(crate) fn has_metadata(&self) -> bool {
         !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
     }
 
-    /// The authentication method, unless it is only the default for an answer that states none.
+    /// Returns the authentication method, or `None` if the response does not contain one and the field
+    /// holds the default.
     pub(crate) fn auth_method(&self) -> Option<&AuthMethod> {
         let method = &self.metadata.token_endpoint_auth_method;
         let is_default = *method == ClientMetadata::default().token_endpoint_auth_method;
         (self.auth_method_stated || !is_default).then_some(method)
     }
 
-    /// Returns the client as RFC 7591 JSON, **with its secret in the clear**, to be put where
-    /// only its owner can read it.
+    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it only where no
+    /// other user can read it.
     ///
-    /// [`from_json`](Self::from_json) reads it back.
+    /// To read it back, call [`from_json`](Self::from_json).
     ///
     /// # Examples
     ///
@@ -141,7 +138,8 @@ impl ClientInformation {
         if let Ok(Value::Object(metadata)) = serde_json::to_value(&self.metadata) {
             json.extend(metadata);
         }
-        // What the answer did not state is not made up here.
+        // Members that were missing in the response stay missing, so that reading it back gives the
+        // same value.
         json.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
         if self.auth_method().is_none() {
             json.remove(MetadataField::TokenEndpointAuthMethod.as_str());

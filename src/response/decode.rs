@@ -1,8 +1,8 @@
-//! The lenient decoding of a client, from a response and from a store.
+//! The lenient decoding of a client from a response or from a store.
 //!
-//! Only a `client_id` is required. A member that is not as the contract says is kept as it is in
-//! `additional`, with a warning, because a response with credentials is never discarded for another
-//! member. Of a member that comes twice, the last counts.
+//! Only a `client_id` is required, because a response with credentials must not be discarded if another
+//! member is invalid. The raw value of an invalid member goes to `additional`, with a warning. If a
+//! member is repeated, the last one is used.
 
 use std::{fmt, mem};
 
@@ -25,7 +25,7 @@ use crate::{
     secret::ClientSecret,
 };
 
-/// Why a text is not a registered client.
+/// Why text could not be decoded as a client.
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
@@ -35,14 +35,14 @@ pub(crate) enum DecodeError {
     Truncated(Truncated),
 }
 
-/// Decodes a client, with or without a byte order mark before it.
+/// Decodes a client. The text may begin with a byte order mark.
 pub(crate) fn client(text: &[u8]) -> Result<ClientInformation, DecodeError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     serde_json::from_slice(text).map_err(|_| DecodeError::of(text))
 }
 
 impl DecodeError {
-    /// Why this text could not be decoded.
+    /// Returns why this text could not be decoded.
     pub(crate) fn of(text: &[u8]) -> Self {
         if text.trim_ascii().is_empty() {
             return Self::Empty;
@@ -56,26 +56,26 @@ impl DecodeError {
 }
 
 impl<'de> Deserialize<'de> for ClientInformation {
-    /// Reads RFC 7591 JSON, as leniently as [`from_json`](Self::from_json) does.
+    /// Reads RFC 7591 JSON as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Object)
     }
 }
 
-/// The members of a client as they arrived.
+/// The members of the JSON object, not yet interpreted.
 #[derive(Default)]
 struct Members {
-    /// Those of the contract, in its order.
+    /// The documented members by index: the credentials, then the metadata.
     known: [Member; CREDENTIALS.len() + MetadataField::ALL.len()],
     additional: Map<String, Value>,
     warnings: Vec<FieldWarning>,
 }
 
-/// The members of the contract that are not metadata.
+/// The documented members that are not metadata.
 const CREDENTIALS: [&str; 4] =
     ["client_id", "client_secret", "client_id_issued_at", "client_secret_expires_at"];
 
-/// A member's name: its place in the contract, or another one.
+/// The name of a member. A documented one is an index, so that decoding it does not allocate.
 enum Name {
     Known(usize),
     Other(String),
@@ -137,7 +137,7 @@ impl<'de> Visitor<'de> for Object {
 }
 
 impl Members {
-    /// The client, or `None` without a `client_id`.
+    /// Returns the client, or `None` if there is no `client_id`.
     fn client(&mut self) -> Option<ClientInformation> {
         let client_id = self.text("client_id", 0)?;
         let client_secret = self.text("client_secret", 1).map(ClientSecret::from);
@@ -163,12 +163,12 @@ impl Members {
         })
     }
 
-    /// The metadata, and whether it states an authentication method.
+    /// Returns the metadata, and whether it contains an authentication method.
     fn metadata(&mut self) -> (ClientMetadata, bool) {
         use MetadataField as Field;
         let redirect_uris = self.list(Field::RedirectUris);
         let auth_method = self.field(Field::TokenEndpointAuthMethod);
-        let is_stated = auth_method.is_some();
+        let auth_method_stated = auth_method.is_some();
         let metadata = ClientMetadata {
             redirect_uris,
             token_endpoint_auth_method: auth_method
@@ -186,7 +186,7 @@ impl Members {
             software_version: self.field(Field::SoftwareVersion),
             additional: Map::new(),
         };
-        (metadata, is_stated)
+        (metadata, auth_method_stated)
     }
 
     fn take(&mut self, index: usize) -> Member {
@@ -197,16 +197,15 @@ impl Members {
         self.text(field.as_str(), metadata_index(field))
     }
 
-    /// A string that is not empty.
     fn text(&mut self, name: &str, index: usize) -> Option<String> {
         match self.take(index) {
             Member::Text(text) => Some(text).filter(|text| !text.is_empty()),
             Member::Absent => None,
-            other => self.odd(name, "a string", other.into()),
+            other => self.reject(name, "a string", other.into()),
         }
     }
 
-    /// A time in seconds: an integer, a number with a fraction, or a string of either.
+    /// Reads a time in seconds: an integer, a number with a fraction, or a string with either.
     fn time(&mut self, name: &str, index: usize) -> Option<DateTime<Utc>> {
         let member = self.take(index);
         let seconds = match &member {
@@ -215,13 +214,13 @@ impl Members {
             Member::Integer(seconds) => Some(*seconds),
             Member::Text(text) => {
                 let text = text.trim();
-                text.parse().ok().or_else(|| whole(text.parse().ok()?))
+                text.parse().ok().or_else(|| whole_seconds(text.parse().ok()?))
             }
-            Member::Other(value) => value.as_f64().and_then(whole),
+            Member::Other(value) => value.as_f64().and_then(whole_seconds),
             Member::Strings(_) => None,
         };
         let Some(seconds) = seconds else {
-            return self.odd(name, "a number of seconds", member.into());
+            return self.reject(name, "a number of seconds", member.into());
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
@@ -231,7 +230,7 @@ impl Members {
         time
     }
 
-    /// The entries of a list that are strings and not empty.
+    /// Reads an array of strings. Skips elements that are empty or not strings.
     fn list(&mut self, field: MetadataField) -> Vec<String> {
         let name = field.as_str();
         match self.take(metadata_index(field)) {
@@ -242,11 +241,11 @@ impl Members {
             Member::Absent => Vec::new(),
             Member::Text(text) if text.is_empty() => Vec::new(),
             Member::Other(Value::Array(entries)) => self.strings(name, entries),
-            other => self.odd(name, "a list", other.into()).unwrap_or_default(),
+            other => self.reject(name, "a list", other.into()).unwrap_or_default(),
         }
     }
 
-    /// A scope as a string, or as a list of its parts.
+    /// Reads a scope: a string, or an array of tokens.
     fn scope(&mut self) -> Option<String> {
         let index = metadata_index(MetadataField::Scope);
         if let Some(Member::Strings(_) | Member::Other(Value::Array(_))) = self.known.get(index) {
@@ -258,12 +257,12 @@ impl Members {
 
     /// The strings of a list that has other entries. `null` entries are dropped without a warning.
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
-        let is_odd = |entry: &Value| !entry.is_string() && !entry.is_null();
-        for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_odd(entry)) {
-            let message = format!("expected a string, found {}", kind(entry));
+        let is_invalid = |entry: &Value| !entry.is_string() && !entry.is_null();
+        for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_invalid(entry)) {
+            let message = format!("expected a string, found {}", json_type(entry));
             self.warnings.push(FieldWarning::new(format!("{name}[{i}]"), message));
         }
-        if entries.iter().any(is_odd) {
+        if entries.iter().any(is_invalid) {
             self.additional.insert(name.to_owned(), Value::Array(entries.clone()));
         }
         let strings = entries.into_iter().filter_map(|entry| match entry {
@@ -273,33 +272,35 @@ impl Members {
         strings.collect()
     }
 
-    fn odd<T>(&mut self, name: &str, expected: &str, value: Value) -> Option<T> {
-        let message = format!("expected {expected}, found {}", kind(&value));
+    /// Adds a warning and moves the value to `additional`.
+    fn reject<T>(&mut self, name: &str, expected: &str, value: Value) -> Option<T> {
+        let message = format!("expected {expected}, found {}", json_type(&value));
         self.warnings.push(FieldWarning::new(name, message));
         self.additional.insert(name.to_owned(), value);
         None
     }
 
-    /// Drops members that could not be read back from a store, where they are nested deeper.
+    /// Removes members that are nested so deeply that a store could not read them back.
     fn drop_deep_members(&mut self) {
         self.additional.retain(|name, value| {
-            let is_kept = is_shallow(value, MAX_DEPTH);
-            if !is_kept {
+            let is_shallow = is_within_depth(value, MAX_DEPTH);
+            if !is_shallow {
                 self.warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
             }
-            is_kept
+            is_shallow
         });
     }
 }
 
-/// The whole seconds of a number. A fraction of the first second is not 0, which would mean never.
+/// Removes the fraction. A number between -1 and 1 that is not 0 becomes 1, because 0 would mean that
+/// the secret never expires.
 #[allow(clippy::cast_possible_truncation, reason = "the cast saturates, and is then out of range")]
-fn whole(seconds: f64) -> Option<i64> {
+fn whole_seconds(seconds: f64) -> Option<i64> {
     let whole = if seconds.abs() < 1.0 { seconds.abs().ceil() } else { seconds };
     seconds.is_finite().then_some(whole as i64)
 }
 
-fn kind(value: &Value) -> &'static str {
+fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -310,15 +311,15 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The JSON library reads 128 levels. In a store, a member is some levels deeper than in a response.
+/// `serde_json` reads at most 128 levels, and a store nests a member deeper than a response does.
 const MAX_DEPTH: usize = 64;
 
-fn is_shallow(value: &Value, depth: usize) -> bool {
+fn is_within_depth(value: &Value, depth: usize) -> bool {
     let next = depth.checked_sub(1);
-    let is_shallow = |value| next.is_some_and(|depth| is_shallow(value, depth));
+    let is_within = |value| next.is_some_and(|depth| is_within_depth(value, depth));
     match value {
-        Value::Array(values) => values.iter().all(is_shallow),
-        Value::Object(members) => members.values().all(is_shallow),
+        Value::Array(values) => values.iter().all(is_within),
+        Value::Object(members) => members.values().all(is_within),
         _ => true,
     }
 }

@@ -1,12 +1,11 @@
-//! Error codes: an open set of registered words.
+//! [`ErrorCode`]: OAuth error codes, an open set.
 
 use std::{borrow::Cow, fmt};
 
-/// The `error` member of an OAuth error answer: a known code or any other, kept as it came.
+/// The `error` member of an OAuth error response: one of the registered codes or any other.
 ///
-/// The constants compare with `==`; a `match` goes by [`as_str`](Self::as_str).
-///
-/// Text that is not a word of at most 64 visible ASCII characters is no code.
+/// Compare it with the constants by `==`, or `match` on [`as_str`](Self::as_str). A code has at most 64
+/// visible ASCII characters; other text is never an `ErrorCode`.
 ///
 /// Source: RFC 7591 section 3.2.2, RFC 6750 section 3.1, RFC 6749 section 5.2.
 ///
@@ -27,7 +26,7 @@ macro_rules! codes {
         impl ErrorCode {
             $($(#[$doc])* pub const $name: Self = Self(Cow::Borrowed($text));)*
 
-            /// The constant of this text.
+            /// Returns the constant with this text.
             pub(crate) fn known(text: &str) -> Option<Self> {
                 [$(Self::$name),*].into_iter().find(|code| code == text)
             }
@@ -36,47 +35,48 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A redirect URI is not acceptable (RFC 7591).
+    /// A redirect URI is invalid (RFC 7591).
     INVALID_REDIRECT_URI "invalid_redirect_uri",
-    /// Another member of the metadata is not acceptable (RFC 7591).
+    /// Another member of the metadata is invalid (RFC 7591).
     INVALID_CLIENT_METADATA "invalid_client_metadata",
-    /// The software statement is not valid (RFC 7591).
+    /// The software statement is invalid (RFC 7591).
     INVALID_SOFTWARE_STATEMENT "invalid_software_statement",
-    /// The software statement is not approved here (RFC 7591).
+    /// The server does not approve the software statement (RFC 7591).
     UNAPPROVED_SOFTWARE_STATEMENT "unapproved_software_statement",
     /// The bearer token is malformed, expired or revoked (RFC 6750).
     INVALID_TOKEN "invalid_token",
-    /// The bearer token does not allow this (RFC 6750).
+    /// The scope of the bearer token does not allow this request (RFC 6750).
     INSUFFICIENT_SCOPE "insufficient_scope",
-    /// The client is unknown, or did not authenticate (RFC 6749).
+    /// The client is unknown, or its authentication failed (RFC 6749).
     INVALID_CLIENT "invalid_client",
-    /// The code or refresh token is expired, used or another client's (RFC 6749).
+    /// The authorization code or refresh token is expired, revoked, or issued to another client (RFC
+    /// 6749).
     INVALID_GRANT "invalid_grant",
-    /// The scope is unknown or more than was granted (RFC 6749).
+    /// The scope is unknown, malformed, or exceeds the granted scope (RFC 6749).
     INVALID_SCOPE "invalid_scope",
     /// The client may not use this grant type (RFC 6749).
     UNAUTHORIZED_CLIENT "unauthorized_client",
-    /// The server does not know this grant type (RFC 6749).
+    /// The server does not support this grant type (RFC 6749).
     UNSUPPORTED_GRANT_TYPE "unsupported_grant_type",
     /// The request is malformed (RFC 6749, RFC 6750).
     INVALID_REQUEST "invalid_request",
-    /// The caller may not do this (RFC 6749).
+    /// The user or the server denied the request (RFC 6749).
     ACCESS_DENIED "access_denied",
-    /// The server failed and says so in OAuth's terms (RFC 6749).
+    /// The server failed (RFC 6749).
     SERVER_ERROR "server_error",
     /// The server is overloaded or down for maintenance (RFC 6749).
     TEMPORARILY_UNAVAILABLE "temporarily_unavailable",
 }
 
 impl ErrorCode {
-    /// Takes a code that a server sent and that has been cleaned.
+    /// Returns the code in text that has been redacted, or `None` if the text cannot be a code.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let is_code =
             !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());
         is_code.then(|| Self(Cow::Owned(text.to_owned())))
     }
 
-    /// Returns the code as it is written in JSON.
+    /// Returns the code as it appears in JSON.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,8 +1,10 @@
-//! What came but could not be read.
+//! [`FieldWarning`]: a part of a response that could not be read.
 
 use std::{borrow::Cow, fmt};
 
-/// A part of a success answer that could not be read; its raw value, if it is a member's, is in
+/// A part of a success response that could not be read.
+///
+/// The raw value of a member is in
 /// [`ClientInformation::additional`](crate::ClientInformation::additional).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldWarning {
@@ -15,14 +17,14 @@ impl FieldWarning {
         Self { path: path.into(), message: message.into() }
     }
 
-    /// Returns the member's name, with the position in a list as in `contacts[1]`; `body` where
-    /// it is about the answer as a whole.
+    /// Returns the name of the member, with the index of an array element, such as `contacts[1]`.
+    /// Returns `body` if the warning is about the response as a whole.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns what was wrong with it; never its value.
+    /// Returns what is wrong with it. It never contains the value.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

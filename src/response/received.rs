@@ -1,33 +1,33 @@
-//! A response as it arrived, whole or truncated, and not yet interpreted.
+//! A response as it arrived, complete or truncated, before it is decoded.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{ResponseBuilderExt, StatusCode, Url, header::HeaderMap};
 
-use super::meta::ResponseMeta;
+use super::meta::{ResponseMeta, request_id};
 use crate::redact::Redactor;
 
-/// What some servers send before JSON, in UTF-8.
+/// The UTF-8 byte order mark, which some servers send before JSON.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A response whose body was read up to its end, or up to where it was truncated.
+/// A response whose body was read to its end, or until it was truncated.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Without the byte order mark that some servers send.
+    /// Without a byte order mark.
     pub(crate) body: Bytes,
     pub(crate) truncated: Option<Truncated>,
     pub(crate) retry_after: Option<Duration>,
-    /// Requests of the whole call, this one included.
+    /// The number of attempts in this call, including this one.
     pub(crate) attempts: u32,
 }
 
 /// Why a body was truncated.
 #[derive(Debug)]
 pub(crate) enum Truncated {
-    /// It is larger than the cap, in bytes. The rest was not read.
+    /// The body is larger than this limit in bytes. The rest was not read.
     TooLarge(usize),
     /// The deadline passed.
     Timeout,
@@ -37,9 +37,12 @@ pub(crate) enum Truncated {
 
 impl Response {
     pub(crate) fn meta(&self, redactor: &Redactor<'_>) -> ResponseMeta {
-        ResponseMeta::new(self.status, &self.headers, redactor)
-            .with_retry_after(self.retry_after)
-            .with_attempts(self.attempts)
+        ResponseMeta {
+            status: self.status,
+            request_id: request_id(&self.headers, redactor),
+            retry_after: self.retry_after,
+            attempts: self.attempts,
+        }
     }
 
     /// Returns the status and the body, which is shared, for the generated client to decode. The URL is

@@ -1,31 +1,32 @@
-//! Credentials out of bytes that are not an answer: cut, wrapped, followed or preceded by
-//! something else.
+//! Recovers the credentials from a body that cannot be decoded, because it is truncated or is not pure
+//! JSON.
 
 use crate::secret::ClientSecret;
 
-/// The credentials of which every byte arrived.
+/// The credentials that arrived completely.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecoveredCredentials {
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<ClientSecret>,
 }
 
-/// No answer is nested more deeply.
+/// The depth that `serde_json` reads. Deeper braces are ignored, which limits the memory in use.
 const MAX_DEPTH: usize = 128;
 
-/// Whatever of `client_id` and `client_secret` stands whole in these bytes.
+/// Returns the `client_id` and the `client_secret` that these bytes contain.
 ///
-/// They are taken from one and the same object, the outermost that has a `client_id`, else that
-/// has a secret; where a member comes twice the last counts, as it does in an answer that can be
-/// read. A string without its closing quote did not arrive whole.
+/// Both are taken from the same object, so that the id of one client is never combined with the secret
+/// of another. That object is the outermost one with a `client_id` or, if there is none, with a secret.
+/// If a member is repeated, the last one is used, as in decoding. A string without its closing quote is
+/// not recovered, because it may be incomplete.
 pub(crate) fn credentials(bytes: &[u8]) -> RecoveredCredentials {
-    // After a stray quote, what is in strings and what is between them are the other way about.
-    let after_a_quote =
+    // An unmatched quote swaps the inside and the outside of strings, so search again after it.
+    let after_first_quote =
         || outermost(bytes.get(bytes.iter().position(|byte| *byte == b'"')? + 1..)?);
-    let found = outermost(bytes).or_else(after_a_quote).unwrap_or_default();
+    let object = outermost(bytes).or_else(after_first_quote).unwrap_or_default();
     RecoveredCredentials {
-        client_id: found.client_id,
-        client_secret: found.client_secret.map(ClientSecret::from),
+        client_id: object.client_id,
+        client_secret: object.client_secret.map(ClientSecret::from),
     }
 }
 
@@ -37,24 +38,24 @@ struct Object {
 }
 
 impl Object {
-    /// The better of two, the smaller: with an id before without, the outer before the inner.
+    /// The sort key: objects with an id first, then outer objects.
     fn rank(&self) -> (bool, usize) {
         (self.client_id.is_none(), self.depth)
     }
 
-    fn is_of_use(&self) -> bool {
+    fn has_credentials(&self) -> bool {
         self.client_id.is_some() || self.client_secret.is_some()
     }
 }
 
-/// The best object that begins in these bytes; of two as good, the first.
+/// Returns the object with credentials that ranks first. Of equal objects, the one that ends first.
 ///
-/// Only strings and braces are looked at, so what is between them may be anything.
+/// Only strings and braces are parsed, so anything may be between them.
 fn outermost(bytes: &[u8]) -> Option<Object> {
     let mut best: Option<Object> = None;
-    let mut keep = |object: Object| {
+    let mut consider = |object: Object| {
         let is_better = best.as_ref().is_none_or(|best| object.rank() < best.rank());
-        if object.is_of_use() && is_better {
+        if object.has_credentials() && is_better {
             best = Some(object);
         }
     };
@@ -62,25 +63,25 @@ fn outermost(bytes: &[u8]) -> Option<Object> {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         at = match byte {
-            b'"' => member(bytes, at, open.last_mut()),
+            b'"' => read_member(bytes, at, open.last_mut()),
             b'{' if open.len() < MAX_DEPTH => {
                 open.push(Object { depth: open.len(), ..Object::default() });
                 at + 1
             }
             b'}' if open.len() > 1 => {
-                open.pop().into_iter().for_each(&mut keep);
+                open.pop().into_iter().for_each(&mut consider);
                 at + 1
             }
             _ => at + 1,
         };
     }
-    open.into_iter().rev().for_each(&mut keep);
+    open.into_iter().rev().for_each(&mut consider);
     best
 }
 
-/// Takes the value of the string that begins here, if that is a credential's name, into its
-/// object; returns where the string ends.
-fn member(bytes: &[u8], start: usize, object: Option<&mut Object>) -> usize {
+/// Reads the string at `start`. If it is the name of a credential, stores the value in the object.
+/// Returns the index after the string.
+fn read_member(bytes: &[u8], start: usize, object: Option<&mut Object>) -> usize {
     let end = string_end(bytes, start);
     let field = match (bytes.get(start..end), object) {
         (Some(b"\"client_id\""), Some(object)) => &mut object.client_id,
@@ -93,7 +94,8 @@ fn member(bytes: &[u8], start: usize, object: Option<&mut Object>) -> usize {
     end
 }
 
-/// Where the string that begins here ends, past its closing quote; past everything if it has none.
+/// Returns the index after the closing quote of the string at `start`, or the length of the bytes if the
+/// string is not closed.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {
@@ -106,7 +108,8 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// The value after a member's name: a string that is not empty, or a whole number that ended.
+/// Returns the value after the name of a member: a closed string that is not empty, or an integer that is
+/// followed by a delimiter.
 fn value(after_name: &[u8]) -> Option<String> {
     let after = after_name.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
     if after.first() == Some(&b'"') {
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_credentials_are_those_of_one_object_the_outermost() {
+    fn recovery_takes_credentials_from_the_outermost_object_only() {
         let owner = r#""owner": {"client_id": "portal", "client_secret": "other"}"#;
         let own = r#""client_id": "mine", "client_secret": "s3cr3t""#;
         assert_eq!(recovered(&format!("{{{owner}, {own}, ")), both("mine", "s3cr3t"));
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_member_that_comes_twice_the_last_counts() {
+    fn recovery_uses_the_last_of_repeated_members() {
         let twice =
             r#"{"client_id": "a", "client_secret": "x", "client_id": "b", "client_secret": "y" "#;
         assert_eq!(recovered(twice), both("b", "y"));
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_does_not_matter() {
+    fn recovery_ignores_text_around_the_object() {
         let whole = r#"{"client_id": "id", "client_secret": "s\"3\u00fc"}"#;
         for text in [
             format!("}}}}]]{whole}"),
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_takes_no_longer_than_sense() {
+    fn recovery_takes_linear_time() {
         for piece in ["\\\"", "\"", "{", "\"client_id\":", "\"client_secret\":\""] {
             let started = std::time::Instant::now();
             recovered(&piece.repeat(256 * 1024 / piece.len()));
@@ -179,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_a_string_is_no_member() {
+    fn recovery_ignores_member_names_inside_strings() {
         assert_eq!(recovered(r#"{"x": "\"client_id\": \"fake\"", "y"#), (None, None));
         assert_eq!(recovered(r#"{"x": "client_id", "y": 1"#), (None, None));
     }
 
     #[test]
-    fn at_every_cut_a_credential_is_whole_or_not_there() {
+    fn recovery_never_returns_a_truncated_credential() {
         let whole =
             r#"{"a": "{\"", "client_id": "id-1", "b": [1, {}], "client_secret": "s3cr3t", "c": 1}"#;
         for cut in 0..=whole.len() {

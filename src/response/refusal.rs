@@ -1,5 +1,5 @@
-//! What a refusal says: the code and the description, in a JSON body, a `WWW-Authenticate` challenge or
-//! a page. FastAPI's list of problems is in `validation_body`.
+//! Reads the error code and the description of an error response, from a JSON body, a
+//! `WWW-Authenticate` challenge or a page. FastAPI's list of validation errors is in `validation_body`.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{metadata::ClientMetadata, redact::Redactor};
 
-/// The code and the description of a refusal, redacted.
+/// The error code and the description of an error response, redacted.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: Option<ErrorCode>,
@@ -18,7 +18,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     /// Reads a response of any status. A JSON body takes precedence over the challenge, and the
-    /// challenge over a page.
+    /// challenge over an HTML page or plain text.
     pub(crate) fn read(response: &Response, redactor: &Redactor<'_>) -> Self {
         let body: Option<Value> = serde_json::from_slice(&response.body).ok();
         let challenge = Challenge::read(response, redactor);
@@ -32,8 +32,8 @@ impl Refusal {
     }
 }
 
-/// RFC 7591's `error`; some APIs have an object there, with a `code` in it. FastAPI puts either, or
-/// the code alone, into `detail`.
+/// Reads RFC 7591's `error`. In some APIs it is an object with a `code`. FastAPI nests either of them
+/// in `detail`, or `detail` is the code.
 fn code(body: &Value, redactor: &Redactor<'_>) -> Option<ErrorCode> {
     let detail = body.get("detail");
     if let Some(known) = detail.and_then(Value::as_str).and_then(ErrorCode::known) {
@@ -44,15 +44,16 @@ fn code(body: &Value, redactor: &Redactor<'_>) -> Option<ErrorCode> {
     ErrorCode::read(&redactor.redact(text))
 }
 
-/// The sentence that a JSON body holds for people, wherever it is; else what there is instead.
+/// Returns the message for people in a JSON body, or the names of its members if there is no message
+/// and no error code.
 ///
-/// Values of other members are not shown: any of them may be a credential.
+/// Values of other members are not shown, because any of them may be a credential.
 fn description(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
     let text = match body {
-        // FastAPI's list of problems, at another status than its own.
-        _ if body.get("detail").is_some_and(Value::is_array) => problems(body, redactor)?,
+        // FastAPI's list of validation errors, with a status other than 422.
+        _ if body.get("detail").is_some_and(Value::is_array) => validation_errors(body, redactor)?,
         Value::String(text) => text.clone(),
-        Value::Object(members) => match sentence(body) {
+        Value::Object(members) => match message(body) {
             Some(text) => text.to_owned(),
             None if members.is_empty() || code(body, redactor).is_some() => return None,
             None => {
@@ -60,28 +61,28 @@ fn description(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
                 format!("JSON with the members {}", names.join(", "))
             }
         },
-        other => sentence(other)?.to_owned(),
+        other => message(other)?.to_owned(),
     };
     Some(redactor.redact(&text)).filter(|text| !text.is_empty())
 }
 
-fn problems(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
+fn validation_errors(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
     let errors =
         ValidationErrorBody::from_value(body)?.errors(&ClientMetadata::default(), redactor);
     let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
     Some(lines.collect::<Vec<_>>().join("; "))
 }
 
-/// The first text under a name that usually holds a sentence, outermost first.
-fn sentence(value: &Value) -> Option<&str> {
+/// Returns the first text under a name that usually holds a message. Outer members are searched first.
+fn message(value: &Value) -> Option<&str> {
     const NAMES: [&str; 6] = ["error_description", "detail", "message", "msg", "title", "reason"];
     let text = |name: &str| value.get(name)?.as_str().filter(|text| !text.is_empty());
-    // An `error` that is no code is a sentence.
+    // An `error` that is not a code is a message.
     let error = || text("error").filter(|text| ErrorCode::read(text).is_none());
     let found = NAMES.iter().find_map(|name| text(name)).or_else(error);
     found.or_else(|| match value {
-        Value::Object(members) => members.values().find_map(sentence),
-        Value::Array(entries) => entries.iter().find_map(sentence),
+        Value::Object(members) => members.values().find_map(message),
+        Value::Array(entries) => entries.iter().find_map(message),
         _ => None,
     })
 }

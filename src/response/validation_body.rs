@@ -1,8 +1,8 @@
-//! FastAPI's 422: `{"detail": [{"loc": […], "msg": …, "type": …}]}`.
+//! The body of FastAPI's 422 response: `{"detail": [{"loc": […], "msg": …, "type": …}]}`.
 //!
-//! Decoding is lenient, because servers and their versions differ: an entry may be a bare string or lack
-//! any member. Other members of an entry (`input`, `ctx`) are not kept, because they are the server's
-//! word for what was sent. The value is looked up in what was sent.
+//! Decoding is lenient, because servers and their versions differ: an entry may be a string, or lack any
+//! member. The invalid value is taken from the request, not from the entry's `input`, which a server may
+//! change or omit.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::{
     redact::{Redactor, sanitize},
 };
 
-/// The problems that a server lists in `detail`; never empty.
+/// The entries of `detail`. Never empty.
 #[derive(Debug)]
 pub(crate) struct ValidationErrorBody(Vec<Value>);
 
@@ -24,13 +24,13 @@ impl<'de> Deserialize<'de> for ValidationErrorBody {
 }
 
 impl ValidationErrorBody {
-    /// Takes the list out of a JSON body, or `None` if there is no such list.
+    /// Returns the entries of `detail` in a JSON body, or `None` if there are none.
     pub(crate) fn from_value(body: &Value) -> Option<Self> {
         let entries = body.get("detail")?.as_array().filter(|entries| !entries.is_empty())?;
         Some(Self(entries.clone()))
     }
 
-    /// Returns the problems with the values that were sent.
+    /// Returns the validation errors, with the values from the request.
     pub(crate) fn errors(&self, sent: &ClientMetadata, redactor: &Redactor<'_>) -> Vec<FieldError> {
         let sent = serde_json::to_value(sent).unwrap_or_default();
         self.0.iter().map(|entry| field_error(entry, &sent, redactor)).collect()
@@ -39,26 +39,26 @@ impl ValidationErrorBody {
 
 fn field_error(entry: &Value, sent: &Value, redactor: &Redactor<'_>) -> FieldError {
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
-    let filled = |text: &String| !text.is_empty();
+    let is_not_empty = |text: &String| !text.is_empty();
     let location = entry.get("loc").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let way = in_metadata(location);
+    let in_metadata = in_metadata(location);
     let message = entry.as_str().or_else(|| member("msg")).map(|text| redactor.redact(text));
     FieldError {
-        path: path(way.unwrap_or(location), redactor),
-        field: way.and_then(|way| MetadataField::from_name(way.first()?.as_str()?)),
+        path: path(in_metadata.unwrap_or(location), redactor),
+        field: in_metadata.and_then(|steps| MetadataField::from_name(steps.first()?.as_str()?)),
         kind: member("type")
             .map(|kind| redactor.redact(kind))
-            .filter(filled)
+            .filter(is_not_empty)
             .map_or("unspecified".into(), Into::into),
         message: message
-            .filter(filled)
+            .filter(is_not_empty)
             .map_or("the server did not say what is wrong with it".into(), Into::into),
-        value: way.and_then(|way| lookup(way, sent)).cloned(),
+        value: in_metadata.and_then(|steps| lookup(steps, sent)).cloned(),
     }
 }
 
-/// The part of a location that leads through the metadata: what follows `body`, or all of it
-/// where a server leaves `body` out before a member's name.
+/// Returns the part of a location that is a path in the metadata: everything after `body`, or the whole
+/// location if it begins with the name of a member. `None` if the location is not in the metadata.
 fn in_metadata(location: &[Value]) -> Option<&[Value]> {
     let (first, rest) = location.split_first()?;
     match first.as_str()? {
@@ -68,7 +68,7 @@ fn in_metadata(location: &[Value]) -> Option<&[Value]> {
     }
 }
 
-/// `["redirect_uris", 0]` as `redirect_uris[0]`.
+/// Formats `["redirect_uris", 0]` as `redirect_uris[0]`.
 fn path(location: &[Value], redactor: &Redactor<'_>) -> String {
     let mut path = String::new();
     for step in location {
@@ -89,8 +89,8 @@ fn path(location: &[Value], redactor: &Redactor<'_>) -> String {
     if path.is_empty() { "request".to_owned() } else { sanitize(&path) }
 }
 
-fn lookup<'a>(way: &[Value], sent: &'a Value) -> Option<&'a Value> {
-    way.iter().try_fold(sent, |value, step| match step {
+fn lookup<'a>(steps: &[Value], sent: &'a Value) -> Option<&'a Value> {
+    steps.iter().try_fold(sent, |value, step| match step {
         Value::String(name) => value.get(name),
         Value::Number(index) => value.get(usize::try_from(index.as_u64()?).ok()?),
         _ => None,

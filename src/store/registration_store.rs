@@ -27,7 +27,7 @@ impl Versioned {
     /// Creates a document from its text and the store's version of it, such as a row version or an
     /// `ETag`. Pass an empty version if the store compares the text itself.
     pub fn new(text: String, version: impl Into<String>) -> Self {
-        Self { text: secret::wiped(text), version: version.into() }
+        Self { text: secret::into_secret(text), version: version.into() }
     }
 
     /// Returns the text, **with its secrets in the clear**.

@@ -126,7 +126,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
         client: &'a ClientInformation,
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
-            let endpoint = url::endpoint(endpoint).map_err(|problem| {
+            let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
                 let problem = format!("the endpoint is no registration endpoint: {problem}");
                 ConfigError::new("RegistrationStore::import", problem)
             })?;

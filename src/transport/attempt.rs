@@ -1,4 +1,4 @@
-//! One attempt in the hands of the generated client, and the record of what it came to.
+//! One attempt of the generated client, and the record of its result.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::send::Transport;
 use crate::{error::TransportFailure, response::Response};
 
-/// How the generated client sends its one request, and where the response is recorded.
+/// Sends the request of the generated client, and records the result.
 pub(crate) struct Attempt {
     transport: Arc<Transport>,
     deadline: Option<Instant>,
@@ -29,9 +29,11 @@ impl Attempt {
         self.transport.endpoint.clone()
     }
 
-    /// Sends the request to the endpoint and records what came of it. Returns the response to be
-    /// decoded, which shares its body with the record; without a response, a placeholder, because the
-    /// generated client expects an error of reqwest's that nobody can make.
+    /// Sends the request and records the result. Returns the response for the generated client to
+    /// decode, which shares its body with the recorded one.
+    ///
+    /// If no response arrived, returns a placeholder, because the generated client accepts only a
+    /// `reqwest::Error` as an error, which this crate cannot create.
     pub(crate) async fn run(
         &self,
         http: &reqwest::Client,
@@ -51,12 +53,12 @@ impl Attempt {
         response.into()
     }
 
-    /// Whether a response was recorded.
+    /// Returns whether a response was recorded.
     pub(crate) fn has_response(&self) -> bool {
         matches!(*self.lock(), Some(Ok(_)))
     }
 
-    /// Takes the record; `None` if nothing was sent.
+    /// Takes the recorded result, or returns `None` if `run` was not called.
     pub(crate) fn take(&self) -> Option<Result<Response, TransportFailure>> {
         self.lock().take()
     }

@@ -1,4 +1,4 @@
-//! Reading a response's body under a cap and a deadline.
+//! Reads the body of a response, up to a size limit and a deadline.
 
 use std::pin::Pin;
 
@@ -6,57 +6,56 @@ use bytes::Bytes;
 use secrecy::zeroize::Zeroizing;
 use tokio::time::Sleep;
 
-use super::deadline::until;
+use super::deadline::with_deadline;
 use crate::response::{BYTE_ORDER_MARK, Truncated};
 
-/// Reads up to `cap` bytes; what came before it is truncated is kept.
+/// Reads up to `limit` bytes. If the body is truncated, returns the bytes that arrived, and why.
 ///
-/// A body of one piece, which is the usual, is handed on as it lies in the HTTP library's buffer.
-/// Of several, a copy is made, which is wiped on drop, since a success answer holds a secret.
+/// A body of one chunk, which is the usual case, is returned without a copy. Several chunks are copied
+/// into a buffer that is wiped on drop, because a success response contains a secret.
 pub(super) async fn read(
     response: &mut reqwest::Response,
-    cap: usize,
+    limit: usize,
     mut deadline: Pin<&mut Option<Sleep>>,
 ) -> (Bytes, Option<Truncated>) {
     let mut first = Bytes::new();
-    let mut whole = Zeroizing::new(Vec::new());
+    let mut buffer = Zeroizing::new(Vec::new());
     let truncated = loop {
-        let chunk = match until(deadline.as_mut(), response.chunk()).await {
+        let chunk = match with_deadline(deadline.as_mut(), response.chunk()).await {
             None => break Some(Truncated::Timeout),
             Some(Err(error)) => break Some(Truncated::Broken(error)),
             Some(Ok(None)) => break None,
             Some(Ok(Some(chunk))) => chunk,
         };
-        let room = cap - first.len().max(whole.len());
-        let fitting = chunk.slice(..chunk.len().min(room));
+        let remaining = limit - first.len().max(buffer.len());
+        let accepted = chunk.slice(..chunk.len().min(remaining));
         if first.is_empty() {
-            first = fitting;
+            first = accepted;
         } else {
-            if whole.is_empty() {
-                append(&mut whole, &first);
+            if buffer.is_empty() {
+                append(&mut buffer, &first);
             }
-            append(&mut whole, &fitting);
+            append(&mut buffer, &accepted);
         }
-        if chunk.len() > room {
-            break Some(Truncated::TooLarge(cap));
+        if chunk.len() > remaining {
+            break Some(Truncated::TooLarge(limit));
         }
     };
-    let body = if whole.is_empty() { first } else { Bytes::from_owner(whole) };
-    (without_bom(body), truncated)
+    let body = if buffer.is_empty() { first } else { Bytes::from_owner(buffer) };
+    (without_byte_order_mark(body), truncated)
 }
 
-/// A body without the byte order mark that some servers send, and that the JSON library refuses.
-fn without_bom(body: Bytes) -> Bytes {
-    let is_marked = body.starts_with(BYTE_ORDER_MARK);
-    if is_marked { body.slice(BYTE_ORDER_MARK.len()..) } else { body }
+/// Removes the byte order mark, which some servers send and `serde_json` rejects.
+fn without_byte_order_mark(body: Bytes) -> Bytes {
+    if body.starts_with(BYTE_ORDER_MARK) { body.slice(BYTE_ORDER_MARK.len()..) } else { body }
 }
 
-/// Appends, and wipes what is outgrown.
-fn append(whole: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
-    if whole.capacity() - whole.len() < piece.len() {
-        let mut larger = Vec::with_capacity((whole.len() + piece.len()).max(16 * 1024) * 2);
-        larger.extend_from_slice(whole);
-        *whole = Zeroizing::new(larger);
+/// Appends a chunk. If the buffer is too small, wipes it after copying it to a larger one.
+fn append(buffer: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    if buffer.capacity() - buffer.len() < chunk.len() {
+        let mut larger = Vec::with_capacity((buffer.len() + chunk.len()).max(16 * 1024) * 2);
+        larger.extend_from_slice(buffer);
+        *buffer = Zeroizing::new(larger);
     }
-    whole.extend_from_slice(piece);
+    buffer.extend_from_slice(chunk);
 }

@@ -1,30 +1,30 @@
-//! The deadline of a call: one timer for everything that is waited for.
+//! The deadline of a call.
 
 use std::{
     pin::{Pin, pin},
     time::Duration,
 };
 
-use futures_util::future::{self, Either};
+use futures_util::future::{Either, select};
 use tokio::time::{Instant, Sleep};
 
-/// Whether a wait ends before the deadline.
-pub(super) fn fits(wait: Duration, deadline: Option<Instant>) -> bool {
+/// Returns whether a wait that begins now ends before the deadline.
+pub(super) fn ends_before(wait: Duration, deadline: Option<Instant>) -> bool {
     deadline
         .is_none_or(|deadline| Instant::now().checked_add(wait).is_some_and(|end| end < deadline))
 }
 
-/// Waits for `work` until the deadline; `None` if that came first.
-pub(super) async fn until<T>(
+/// Awaits a future until the deadline. Returns `None` if the deadline passes first.
+pub(super) async fn with_deadline<T>(
     deadline: Pin<&mut Option<Sleep>>,
-    work: impl Future<Output = T>,
+    future: impl Future<Output = T>,
 ) -> Option<T> {
-    let work = pin!(work);
+    let future = pin!(future);
     let Some(deadline) = deadline.as_pin_mut() else {
-        return Some(work.await);
+        return Some(future.await);
     };
-    match future::select(work, deadline).await {
-        Either::Left((done, _)) => Some(done),
+    match select(future, deadline).await {
+        Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
 }

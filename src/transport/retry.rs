@@ -1,7 +1,7 @@
-//! What is sent again, and when: one pure decision.
+//! Decides whether a request is retried, and after which wait.
 //!
-//! A registration is not idempotent, so a request is sent again only where it is certain that the
-//! server did not act on it.
+//! A registration is not idempotent, so a request is retried only if it is certain that the server did
+//! not act on it.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use reqwest::StatusCode;
 
 use crate::{error::TransportFailure, response::Response};
 
-/// The first wait is random below this; the bound doubles with each attempt.
+/// The upper limit of the first random wait. It doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(8);
-/// A server that asks for more than this gets its error handed on instead.
+/// If a server asks for a longer wait, the caller gets the error instead.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How one attempt ended, as far as the decision goes.
+/// How one attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptOutcome {
-    /// No answer; whether any part of the request may have left.
+    /// No response arrived. `sent` is false only if the server cannot have acted on the request.
     NoResponse { sent: bool },
-    /// An answer, and the Retry-After it carried if that was usable.
+    /// A response arrived. `retry_after` is its `Retry-After`, if usable.
     Response { status: StatusCode, retry_after: Option<Duration> },
 }
 
 impl AttemptOutcome {
-    pub(super) fn of(result: Result<&Response, &TransportFailure>) -> Self {
+    pub(super) fn new(result: Result<&Response, &TransportFailure>) -> Self {
         match result {
             Err(failure) => Self::NoResponse { sent: failure.sent },
             Ok(Response { status, retry_after, .. }) => {
@@ -34,8 +34,8 @@ impl AttemptOutcome {
         }
     }
 
-    /// Whether the server takes no request now: a 429, or a 503 that says until when.
-    fn is_refused_for_now(&self) -> bool {
+    /// Returns whether the server rejected the request only for now: a 429, or a 503 with `Retry-After`.
+    fn is_temporary(&self) -> bool {
         match self {
             Self::Response { status: StatusCode::TOO_MANY_REQUESTS, .. } => true,
             Self::Response { status: StatusCode::SERVICE_UNAVAILABLE, retry_after } => {
@@ -49,21 +49,21 @@ impl AttemptOutcome {
 /// What to do after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryDecision {
-    /// Hand it on.
+    /// Return the result to the caller.
     Stop,
-    /// Send again after a random wait below this bound (full jitter).
+    /// Retry after a random wait of at most this duration (full jitter).
     Backoff(Duration),
-    /// Send again after exactly this, as the server asked.
+    /// Retry after the wait that the server asked for.
     After(Duration),
 }
 
-pub(crate) fn decide(happened: &AttemptOutcome, attempts: u32, max_retries: u32) -> RetryDecision {
+pub(crate) fn decide(outcome: &AttemptOutcome, attempts: u32, max_retries: u32) -> RetryDecision {
     if attempts > max_retries {
         return RetryDecision::Stop;
     }
-    match *happened {
+    match *outcome {
         AttemptOutcome::NoResponse { sent: true } => RetryDecision::Stop,
-        AttemptOutcome::Response { .. } if !happened.is_refused_for_now() => RetryDecision::Stop,
+        AttemptOutcome::Response { .. } if !outcome.is_temporary() => RetryDecision::Stop,
         AttemptOutcome::Response { retry_after: Some(wait), .. } if wait > MAX_RETRY_AFTER => {
             RetryDecision::Stop
         }
@@ -75,12 +75,12 @@ pub(crate) fn decide(happened: &AttemptOutcome, attempts: u32, max_retries: u32)
     }
 }
 
-/// How long to wait before sending again; `None` to hand the result on.
-pub(super) fn wait(happened: &AttemptOutcome, attempts: u32, max_retries: u32) -> Option<Duration> {
-    match decide(happened, attempts, max_retries) {
+/// Returns how long to wait before the retry, or `None` if there is none.
+pub(super) fn wait(outcome: &AttemptOutcome, attempts: u32, max_retries: u32) -> Option<Duration> {
+    match decide(outcome, attempts, max_retries) {
         RetryDecision::Stop => None,
         RetryDecision::After(wait) => Some(wait),
-        RetryDecision::Backoff(bound) => Some(bound.mul_f64(fastrand::f64())),
+        RetryDecision::Backoff(max) => Some(max.mul_f64(fastrand::f64())),
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_429_and_a_503_that_says_when_are_sent_again() {
+    fn decide_retries_only_429_and_503_with_retry_after() {
         let soon = Some(Duration::from_secs(3));
         for code in 100..=599 {
             let status = StatusCode::from_u16(code).unwrap();
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_may_have_left_is_never_sent_again() {
+    fn decide_never_retries_a_request_that_may_have_been_sent() {
         let decide = |sent| decide(&AttemptOutcome::NoResponse { sent }, 1, 2);
         assert_eq!(decide(true), RetryDecision::Stop);
         assert_eq!(decide(false), RetryDecision::Backoff(FIRST_BACKOFF));
     }
 
     #[test]
-    fn retries_end_after_max_retries() {
+    fn decide_stops_after_max_retries() {
         let refused = AttemptOutcome::NoResponse { sent: false };
         assert_eq!(decide(&refused, 2, 2), RetryDecision::Backoff(Duration::from_secs(1)));
         assert_eq!(decide(&refused, 3, 2), RetryDecision::Stop);
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn the_backoff_doubles_up_to_eight_seconds() {
+    fn backoff_doubles_up_to_eight_seconds() {
         let millis: Vec<_> = (1..=7).map(|attempts| backoff(attempts).as_millis()).collect();
         assert_eq!(millis, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
         assert_eq!(backoff(u32::MAX), MAX_BACKOFF);
     }
 
     #[test]
-    fn more_than_a_minute_is_given_back() {
+    fn decide_stops_if_retry_after_exceeds_one_minute() {
         let at = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
             let status = StatusCode::TOO_MANY_REQUESTS;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backoff_waits_somewhere_below_its_bound() {
+    fn wait_is_random_and_at_most_the_backoff() {
         let refused = AttemptOutcome::NoResponse { sent: false };
         let waits: Vec<_> = (0..100).map(|_| wait(&refused, 1, 2).unwrap()).collect();
         assert!(waits.iter().all(|wait| *wait <= FIRST_BACKOFF));

@@ -1,17 +1,17 @@
-//! The Retry-After header (RFC 9110 section 10.2.3): seconds, or a date in any of its three forms.
+//! The `Retry-After` header (RFC 9110 section 10.2.3): seconds, or a date in any of its three formats.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// How long the server asks to wait; `None` where it does not say or what it says is nonsense.
+/// Returns how long the server asks to wait, or `None` if the header is missing or invalid.
 ///
-/// A date is measured from the answer's own `Date` where there is one, so that a wrong clock on
-/// this side does no harm. One that has passed means now.
+/// A date counts from the response's `Date` header if there is one, so that a wrong local clock does not
+/// matter. A date in the past means no wait.
 pub(crate) fn read(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds is a wait without end, which is then handed on.
+        // A number too large for `u64` means a wait so long that the caller gets the error.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let at = httpdate::parse_http_date(text).ok()?;
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_and_the_three_forms_of_a_date_are_read() {
+    fn read_accepts_seconds_and_all_date_formats() {
         for (text, seconds) in [
             ("0", 0),
             (" 7 ", 7),
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_as_good_as_none() {
+    fn read_ignores_invalid_values() {
         for text in ["", "-5", "1.5", "soon", "5 seconds", "+3", "Thu, 32 Jan 2026 00:00:30 GMT"] {
             assert_eq!(read_from(text), None, "{text}");
         }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_date_of_the_server_this_clock_is_used() {
+    fn read_uses_the_local_clock_without_a_date_header() {
         let mut headers = HeaderMap::new();
         let at = SystemTime::now() + Duration::from_secs(100);
         headers.insert(RETRY_AFTER, httpdate::fmt_http_date(at).parse().unwrap());

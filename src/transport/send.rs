@@ -1,7 +1,7 @@
-//! Sending: one attempt under a deadline, and attempts until one is to be handed on.
+//! Sends a request: one attempt up to a deadline, and the loop of retries.
 //!
-//! Nothing here knows what a registration is. When a request is sent again is decided in `retry`, how a
-//! body is read is in `body`.
+//! Nothing here depends on what the request is for. `retry` decides about retries, and `body` reads the
+//! response body.
 
 use std::{mem, pin::pin, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     body,
-    deadline::{fits, until},
+    deadline::{ends_before, with_deadline},
     retry::{self, AttemptOutcome},
     retry_after,
     sent_mark::SentMark,
@@ -23,23 +23,23 @@ use crate::{
     response::Response,
 };
 
-/// The settings of a client that bear on how it sends.
+/// The settings for sending requests.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    /// Where registrations are sent to.
+    /// The registration endpoint.
     pub(crate) endpoint: Url,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) user_agent: HeaderValue,
-    /// The limit of a whole call, waits and retries included. A value too large for `Instant` means
-    /// no limit.
+    /// The timeout of a whole call, including waits and retries. A value too large for `Instant` means
+    /// no timeout.
     pub(crate) timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) max_response_bytes: usize,
 }
 
 impl Transport {
-    /// Makes attempts until one is to be handed on. Each attempt ends at the deadline it is given, and
-    /// returns the response with what was decoded of it.
+    /// Makes attempts until the last one is not retried. A retry that would start after the deadline is
+    /// not made. Each attempt returns the response with its decoded body.
     pub(crate) async fn send<T, F>(
         &self,
         mut attempt: impl FnMut(Option<Instant>) -> F,
@@ -56,9 +56,9 @@ impl Transport {
                 Ok((response, _)) => response.attempts = attempts,
                 Err(failure) => failure.attempts = attempts,
             }
-            let outcome = AttemptOutcome::of(result.as_ref().map(|(response, _)| response));
+            let outcome = AttemptOutcome::new(result.as_ref().map(|(response, _)| response));
             let wait = retry::wait(&outcome, attempts, self.max_retries);
-            let Some(wait) = wait.filter(|wait| fits(*wait, deadline)) else {
+            let Some(wait) = wait.filter(|wait| ends_before(*wait, deadline)) else {
                 return result;
             };
             tracing::info!(
@@ -71,7 +71,8 @@ impl Transport {
         }
     }
 
-    /// Sends a request to `endpoint`, which is its URL, until the deadline.
+    /// Sends a request and reads the response, up to the deadline. A response from a URL other than
+    /// `endpoint` is a failure.
     pub(crate) async fn attempt(
         &self,
         http: &reqwest::Client,
@@ -80,15 +81,15 @@ impl Transport {
         deadline: Option<Instant>,
     ) -> Result<Response, TransportFailure> {
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
-        // A request without a body leaves no mark: once there is a connection, it has left.
-        let mark = request.body().is_some().then(|| SentMark::set_on(&mut request));
+        // Without a body to mark, a request counts as sent once there is a connection.
+        let mark = request.body().is_some().then(|| SentMark::attach(&mut request));
         let fail = |kind, source| {
             let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
             TransportFailure { sent, kind, source, attempts: 0 }
         };
-        // One timer for all that is waited for.
+        // One timer for the response and its body.
         let mut deadline = pin!(deadline.map(sleep_until));
-        let mut response = match until(deadline.as_mut(), http.execute(request)).await {
+        let mut response = match with_deadline(deadline.as_mut(), http.execute(request)).await {
             None => return Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => {
                 return Err(fail(failure_kind(&error, mark.as_ref()), Some(error)));
@@ -107,7 +108,7 @@ impl Transport {
 
 fn failure_kind(error: &reqwest::Error, mark: Option<&SentMark>) -> FailureKind {
     if error.is_connect() && mark.is_some_and(SentMark::is_sent) {
-        // Sent, and yet no connection: it is another one, to where the answer redirected.
+        // The request was sent, so the failed connection is one to the target of a redirect.
         FailureKind::Redirected
     } else if error.is_connect() {
         FailureKind::Connect

@@ -1,4 +1,4 @@
-//! Whether a request may have left this machine.
+//! Detects whether a request may have been sent.
 
 use std::{
     pin::Pin,
@@ -13,23 +13,23 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::{Body, Request};
 
-/// Whether a request may have left, known from its own body.
+/// A mark that is set when the HTTP client first polls the body of a request.
 ///
-/// The HTTP library asks for the body only once it has a connection, TLS included, and has taken
-/// up the request there. Before that no byte of the body has been written, so that the server
-/// cannot have acted; over HTTP/1 no byte of the request at all.
+/// The HTTP client polls the body only after it has a connection, including TLS, and has started the
+/// request on it. If the mark is not set, no byte of the body was written, and over HTTP/1 no byte of the
+/// request, so the server cannot have acted on it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SentMark(Arc<AtomicBool>);
 
 impl SentMark {
-    /// Makes the request's body leave a mark, and returns it.
+    /// Wraps the body of a request so that polling it sets the returned mark.
     ///
-    /// Such a body cannot be sent a second time, so that neither a redirect nor a retry of the HTTP
-    /// library sends it again.
-    pub(super) fn set_on(request: &mut Request) -> Self {
+    /// A wrapped body cannot be cloned, so the HTTP client cannot send it twice for a redirect or a
+    /// retry.
+    pub(super) fn attach(request: &mut Request) -> Self {
         let mark = Self::default();
         let body = request.body_mut().take().unwrap_or_default();
-        *request.body_mut() = Some(Body::wrap(Marked { body, mark: mark.clone() }));
+        *request.body_mut() = Some(Body::wrap(MarkedBody { body, mark: mark.clone() }));
         mark
     }
 
@@ -38,12 +38,12 @@ impl SentMark {
     }
 }
 
-struct Marked {
+struct MarkedBody {
     body: Body,
     mark: SentMark,
 }
 
-impl http_body::Body for Marked {
+impl http_body::Body for MarkedBody {
     type Data = Bytes;
     type Error = reqwest::Error;
 

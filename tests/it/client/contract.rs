@@ -4,7 +4,7 @@
 mod schema;
 
 use poggio::{
-    ClientInformation, ClientMetadata, Error, FieldError, MetadataField,
+    ClientInformation, ClientMetadata, Error, FieldError, FieldWarning, MetadataField,
     testing::{Reply, Server},
 };
 use serde_json::{Map, Value, json};
@@ -123,7 +123,7 @@ fn client_information_has_the_types_of_the_contract() {
             continue;
         }
         let client = decode(&name, json!({"of": "another type"}));
-        let warnings: Vec<_> = client.warnings().iter().map(|warning| warning.path()).collect();
+        let warnings: Vec<_> = client.warnings().iter().map(FieldWarning::path).collect();
         assert_eq!(warnings, [&name], "{name} is decoded");
         if schema["nullable"] == true {
             let client = decode(&name, Value::Null);

@@ -2,7 +2,7 @@
 
 // Other areas run examples too.
 use crate::support::example::run;
-pub(crate) use crate::support::example::{command, example, text};
+pub(crate) use crate::support::example::{command, text};
 
 #[test]
 fn handle_errors_shows_every_kind_of_failure() {

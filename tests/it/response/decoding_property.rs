@@ -85,7 +85,8 @@ impl Decoded {
         let is_wrong = |entry: &Value| !is_absent(entry) && !entry.is_string();
         let wrong = entries.iter().enumerate().filter(|(_, entry)| is_wrong(entry));
         self.warned.extend(wrong.map(|(i, _)| format!("{name}[{i}]")));
-        let texts: Vec<_> = entries.iter().filter_map(Value::as_str).filter(|t| *t != "").collect();
+        let texts: Vec<_> =
+            entries.iter().filter_map(Value::as_str).filter(|t| !t.is_empty()).collect();
         if !texts.is_empty() {
             let value = if name == "scope" { json!(texts.join(" ")) } else { json!(texts) };
             self.values.insert(name.clone(), value);

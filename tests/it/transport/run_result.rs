@@ -28,7 +28,7 @@ impl RunResult {
         sent_secret: bool,
     ) -> Self {
         let (attempts, secret) = match result {
-            Ok(client) => (attempts(&client), client.client_secret.as_ref()),
+            Ok(client) => (attempts(client), client.client_secret.as_ref()),
             Err(Error::Unreadable(error)) => (1, error.client_secret()),
             Err(error) => (error.attempts(), None),
         };
