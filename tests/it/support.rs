@@ -20,10 +20,13 @@ pub(crate) use self::{
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
     ports::free_ports,
-    raw_server::{ServerBehaviour, Wire, http, read_request, sized},
+    raw_server::{ServerBehaviour, Wire, http, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program},
     wait::{PATIENCE, eventually, wait_for},
 };
 #[cfg(feature = "rustls")]
-pub(crate) use self::{raw_server::is_whole, tls::self_signed};
+pub(crate) use self::{
+    raw_server::{is_whole, read_request},
+    tls::self_signed,
+};

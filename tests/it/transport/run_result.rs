@@ -9,6 +9,8 @@ use crate::support::{Expected, SECRET, TOKEN, all_shown_of_result, attempts};
 /// What a caller got in one scenario, and what the server counted.
 #[derive(Clone, Debug)]
 pub(super) struct RunResult {
+    /// What the server did, for `RELIABILITY.md`.
+    #[cfg_attr(not(feature = "rustls"), allow(dead_code, reason = "the page needs TLS"))]
     pub(super) server: String,
     pub(super) expected: Expected,
     pub(super) attempts: u32,
