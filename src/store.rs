@@ -34,7 +34,6 @@ mod update;
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
-#[cfg(feature = "testing")]
 pub use file::FileStore;
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]

@@ -56,7 +56,7 @@ impl Client {
         &self.shared.transport
     }
 
-    #[cfg(feature = "oauth2")]
+    #[cfg(any(feature = "oauth2", feature = "testing"))]
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
     }
