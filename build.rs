@@ -47,6 +47,11 @@ fn generate() -> Result<(), Box<dyn Error>> {
     let mut client = syn::parse2(tokens)?;
     adapt(&mut client)?;
     let code = prettyplease::unparse(&client);
+    // Another version of the generator may name these differently. The client would then send to no
+    // URL, or send the header.
+    if !code.contains("let url = self.inner.endpoint();") || code.contains("header_map") {
+        return Err("the generated request is not the expected one; adapt build.rs to it".into());
+    }
     fs::write(Path::new(&env::var("OUT_DIR")?).join("client.rs"), code)?;
     Ok(())
 }

@@ -53,6 +53,8 @@ fn build_script_rejects_an_unusable_contract_with_one_message() {
     copy_package(package.path());
     let target_folder = target_folder();
     let contract = include_str!("../../../openapi.json");
+    let mut without_operations: serde_json::Value = serde_json::from_str(contract).unwrap();
+    without_operations["paths"] = serde_json::json!({});
     for (contract, message) in [
         (None, "openapi.json: cannot be read: "),
         (Some("{"), "openapi.json: is not JSON: "),
@@ -62,6 +64,10 @@ fn build_script_rejects_an_unusable_contract_with_one_message() {
         ),
         (Some("{}"), "openapi.json: is OpenAPI of no version, but the generator reads 3.0.x only"),
         (Some(r#"{"openapi": "3.0.3"}"#), "openapi.json: is not OpenAPI: "),
+        (
+            Some(without_operations.to_string().as_str()),
+            "openapi.json: the generated request is not the expected one",
+        ),
     ] {
         if let Some(contract) = contract {
             fs::write(package.path().join("openapi.json"), contract).unwrap();
