@@ -1,6 +1,7 @@
 //! Reads the error code and the description of an error response, from a JSON body, a
 //! `WWW-Authenticate` challenge or a page. FastAPI's list of validation errors is in `validation_body`.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -67,8 +68,8 @@ fn description(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
 }
 
 fn validation_errors(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
-    let errors =
-        ValidationErrorBody::from_value(body)?.errors(&ClientMetadata::default(), redactor);
+    let body = ValidationErrorBody::deserialize(body).ok()?;
+    let errors = body.errors(&ClientMetadata::default(), redactor);
     let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
     Some(lines.collect::<Vec<_>>().join("; "))
 }

@@ -18,18 +18,15 @@ pub(crate) struct ValidationErrorBody(Vec<Value>);
 
 impl<'de> Deserialize<'de> for ValidationErrorBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let body = Value::deserialize(deserializer)?;
-        Self::from_value(&body).ok_or_else(|| de::Error::custom("no list of problems"))
+        let mut body = Value::deserialize(deserializer)?;
+        match body.get_mut("detail").map(Value::take) {
+            Some(Value::Array(entries)) if !entries.is_empty() => Ok(Self(entries)),
+            _ => Err(de::Error::custom("no list of problems")),
+        }
     }
 }
 
 impl ValidationErrorBody {
-    /// Returns the entries of `detail` in a JSON body, or `None` if there are none.
-    pub(crate) fn from_value(body: &Value) -> Option<Self> {
-        let entries = body.get("detail")?.as_array().filter(|entries| !entries.is_empty())?;
-        Some(Self(entries.clone()))
-    }
-
     /// Returns the validation errors, with the values from the request.
     pub(crate) fn errors(&self, sent: &ClientMetadata, redactor: &Redactor<'_>) -> Vec<FieldError> {
         let sent = serde_json::to_value(sent).unwrap_or_default();
