@@ -47,12 +47,18 @@ impl Router {
         let reply = scripted.resolve(|| own_reply(request, &mut self.state));
         if let Some(exchanges) = self.exchanges(request) {
             exchanges.received.push(Received::new(request, Some(reply.status)));
-            let client = ClientInformation::from_json(&String::from_utf8_lossy(&reply.body));
-            if let (200..=299, Ok(client)) = (reply.status, client) {
-                self.state.add_client(client);
+            let is_success = (200..=299).contains(&reply.status);
+            if is_success && !token::PATHS.contains(&request.url.path()) {
+                self.add_registered_client(&reply.body);
             }
         }
         reply
+    }
+
+    fn add_registered_client(&mut self, body: &[u8]) {
+        if let Ok(client) = ClientInformation::from_json(&String::from_utf8_lossy(body)) {
+            self.state.add_client(client);
+        }
     }
 
     /// Unknown paths count as registrations, so that a test notices a wrong URL.
