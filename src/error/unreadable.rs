@@ -56,7 +56,8 @@ impl UnreadableResponse {
         self.0.recovered.client_secret.as_ref()
     }
 
-    /// Returns the bytes of the body that arrived, **with secrets in plain text**. Do not log them.
+    /// Returns the bytes of the body that arrived, without a byte order mark, **with secrets in plain
+    /// text**. Do not log them.
     #[must_use]
     pub fn expose_body(&self) -> &[u8] {
         &self.0.body

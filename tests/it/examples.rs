@@ -1,7 +1,7 @@
 //! The example programs, run as a user runs them, and the README.
 
 mod login;
-pub(crate) mod programs;
+mod programs;
 mod readme;
 mod register;
 mod register_once;

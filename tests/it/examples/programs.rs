@@ -1,8 +1,6 @@
 //! Examples without flags: each prints its whole story.
 
-// Other areas run examples too.
 use crate::support::example::run;
-pub(crate) use crate::support::example::{command, text};
 
 #[test]
 fn handle_errors_shows_every_kind_of_failure() {

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crate::{
-    examples::programs::{command, text},
+    support::example::{command, text},
     support::store::Fixture,
 };
 

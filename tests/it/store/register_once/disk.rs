@@ -12,8 +12,8 @@ use std::{
 use poggio::testing::Reply;
 
 use crate::{
-    examples::programs::text,
     store::example::printed,
+    support::example::text,
     support::{
         require,
         store::{Fixture, set_mode},

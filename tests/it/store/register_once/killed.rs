@@ -13,7 +13,7 @@ use poggio::{RegistrationStoreExt, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
 use crate::{
-    examples::programs::text,
+    support::example::text,
     support::{PATIENCE, store::Fixture},
 };
 
