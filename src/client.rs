@@ -11,6 +11,8 @@ mod mapping;
 mod register;
 
 pub use builder::ClientBuilder;
+#[cfg(feature = "oauth2")]
+pub(crate) use environment::AUTH_TOKEN;
 pub use handle::Client;
 #[cfg(any(fuzzing, feature = "__bench"))]
 pub(crate) use mapping::response_error;

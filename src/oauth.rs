@@ -71,21 +71,27 @@
 //! }
 //! ```
 
+mod access_token;
 mod authorization;
 mod callback_listener;
 mod client;
 mod discovery;
 mod error;
 mod http;
+mod recovery;
 mod renewal;
 mod server;
+mod session;
 mod token_error;
 
+pub use access_token::AccessToken;
 pub use authorization::Authorization;
 pub use callback_listener::CallbackListener;
 pub use client::OAuth2Client;
 pub use error::{OAuthError, OAuthErrorKind};
 /// The crate that builds token requests and parses their responses.
 pub use oauth2;
+pub use recovery::Recovery;
 pub use server::AuthorizationServer;
+pub use session::{LoginOptions, Logout, Session, SessionBuilder};
 pub use token_error::TokenError;

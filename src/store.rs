@@ -12,6 +12,7 @@
 //! crate reads and writes the document. The store replaces it atomically, and only if it still is
 //! the version that was read.
 
+mod claim;
 mod document;
 mod file;
 mod fingerprint;
@@ -34,6 +35,8 @@ mod update;
 #[cfg(feature = "keyring")]
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
+#[cfg(feature = "oauth2")]
+pub(crate) use claim::{Claim, ClaimWatch};
 pub use file::FileStore;
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]

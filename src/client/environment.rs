@@ -12,7 +12,7 @@ use crate::{
 };
 
 const BASE_URL: &str = "POGGIO_BASE_URL";
-const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
+pub(crate) const AUTH_TOKEN: &str = "POGGIO_AUTH_TOKEN";
 
 impl Client {
     /// Returns a client for the base URL in `POGGIO_BASE_URL`, with the token in

@@ -129,6 +129,18 @@ impl Authorization {
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
     }
 
+    /// Returns the client that this authorization is for.
+    pub(super) fn client_id(&self) -> &str {
+        self.client.client_id()
+    }
+
+    /// Returns the requested scopes.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        let mut params = self.url.query_pairs();
+        let scope = params.find(|(name, _)| name == "scope").map(|(_, value)| value.into_owned());
+        scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Checks the state and, if the issuer is known, `iss`.
     fn check(&self, parameters: &Parameters) -> Result<(), OAuthError> {
         let mismatch = |problem: &str| Err(callback_error(problem));

@@ -84,7 +84,7 @@ impl ClientInformation {
 
     /// Whether this client authenticates without a secret: the server granted `none`, or returned
     /// neither a method nor a secret.
-    fn is_public(&self) -> bool {
+    pub(super) fn is_public(&self) -> bool {
         match self.auth_method() {
             Some(method) => *method == AuthMethod::None,
             None => self.client_secret.is_none(),

@@ -32,6 +32,8 @@ struct ServerMetadata {
     #[serde(default)]
     registration_endpoint: Option<String>,
     #[serde(default)]
+    revocation_endpoint: Option<String>,
+    #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: Option<bool>,
@@ -121,7 +123,7 @@ impl Client {
     /// Returns the URL of a resource's metadata, which must have the origin of the resource.
     async fn resource_metadata_url(&self, resource: &Url) -> Result<Url, OAuthError> {
         let response = self.get(resource).await?;
-        let mut params = challenge::params(&response).into_iter();
+        let mut params = challenge::params(&response.headers).into_iter();
         let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
         let Some((_, stated)) = stated.filter(|_| response.status == StatusCode::UNAUTHORIZED)
         else {
@@ -231,6 +233,7 @@ fn checked_server(
         return Err(discovery_error(problem));
     }
     Ok(AuthorizationServer {
+        revocation_endpoint: metadata.revocation_endpoint,
         issuer: Some(metadata.issuer),
         authorization_endpoint: metadata.authorization_endpoint,
         token_endpoint: metadata.token_endpoint,

@@ -1,13 +1,14 @@
 //! [`OAuthError`], the error of every operation in `oauth`. The server's own words are a
 //! [`TokenError`].
 
-use std::{error, fmt, time::Duration};
+use std::{error, fmt, sync::Arc, time::Duration};
 
 use oauth2::{RequestTokenError, basic::BasicErrorResponse};
 
 use super::token_error::TokenError;
 use crate::{
     error::{Error, StoreError, TransportError},
+    redact::sanitize,
     response::ErrorCode,
 };
 
@@ -26,21 +27,22 @@ use crate::{
 ///         && error.refusal().and_then(|refusal| refusal.code()).is_some_and(|code| *code == "invalid_grant")
 /// }
 /// ```
-#[derive(Debug)]
-pub struct OAuthError(Box<Inner>);
+#[derive(Clone, Debug)]
+pub struct OAuthError(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: OAuthErrorKind,
     cause: Cause,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Cause {
     Problem(String),
     Refusal(TokenError),
-    Transport(TransportError),
-    Registration(Error),
+    Transport(Arc<TransportError>),
+    Registration(Arc<Error>),
+    Scopes { host: String, required: Vec<String> },
 }
 
 /// The kind of an [`OAuthError`].
@@ -65,6 +67,15 @@ pub enum OAuthErrorKind {
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
+    /// No user has logged in, or the login has ended: [`Session::login`](super::Session::login) is
+    /// required.
+    LoginRequired,
+    /// A login ended without a callback.
+    TimedOut,
+    /// A resource requires more scopes: [`OAuthError::required_scopes`].
+    InsufficientScope,
+    /// The runtime was shut down during the call.
+    Interrupted,
     /// The registration failed, or its store or the configuration cannot be used;
     /// [`OAuthError::registration`] has the error with its outcome.
     Registration,
@@ -72,22 +83,36 @@ pub enum OAuthErrorKind {
 
 impl OAuthError {
     pub(super) fn new(kind: OAuthErrorKind, problem: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, cause: Cause::Problem(problem.into()) }))
+        Self(Arc::new(Inner { kind, cause: Cause::Problem(problem.into()) }))
     }
 
     pub(super) fn refused(refusal: TokenError) -> Self {
         let cause = Cause::Refusal(refusal);
-        Self(Box::new(Inner { kind: OAuthErrorKind::Refused, cause }))
+        Self(Arc::new(Inner { kind: OAuthErrorKind::Refused, cause }))
+    }
+
+    pub(super) fn login_required(problem: &str) -> Self {
+        Self::new(OAuthErrorKind::LoginRequired, problem)
+    }
+
+    pub(super) fn insufficient_scope(host: String, required: Vec<String>) -> Self {
+        let (kind, cause) = (OAuthErrorKind::InsufficientScope, Cause::Scopes { host, required });
+        Self(Arc::new(Inner { kind, cause }))
+    }
+
+    /// The error if the runtime shuts down while a task works for this call.
+    pub(super) fn interrupted() -> Self {
+        Self::new(OAuthErrorKind::Interrupted, "the runtime is shutting down")
     }
 
     pub(super) fn transport(error: TransportError) -> Self {
-        let cause = Cause::Transport(error);
-        Self(Box::new(Inner { kind: OAuthErrorKind::Transport, cause }))
+        let cause = Cause::Transport(Arc::new(error));
+        Self(Arc::new(Inner { kind: OAuthErrorKind::Transport, cause }))
     }
 
     /// Returns this error with another kind.
     pub(super) fn with_kind(mut self, kind: OAuthErrorKind) -> Self {
-        self.0.kind = kind;
+        Arc::make_mut(&mut self.0).kind = kind;
         self
     }
 
@@ -111,7 +136,7 @@ impl OAuthError {
     #[must_use]
     pub fn registration(&self) -> Option<&Error> {
         match &self.0.cause {
-            Cause::Registration(error) => Some(error),
+            Cause::Registration(error) => Some(error.as_ref()),
             _ => None,
         }
     }
@@ -123,8 +148,22 @@ impl OAuthError {
         match &self.0.cause {
             Cause::Refusal(refusal) => refusal.retry_after(),
             Cause::Registration(error) => error.retry_after(),
-            Cause::Problem(_) | Cause::Transport(_) => None,
+            Cause::Problem(_) | Cause::Transport(_) | Cause::Scopes { .. } => None,
         }
+    }
+
+    /// Returns the scopes that a resource requires (RFC 6750 section 3.1), or an empty list if it did
+    /// not name them, or if this is another error.
+    #[must_use]
+    pub fn required_scopes(&self) -> &[String] {
+        match &self.0.cause {
+            Cause::Scopes { required, .. } => required,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn is_invalid_grant(&self) -> bool {
+        self.refusal().and_then(TokenError::code).is_some_and(|code| *code == "invalid_grant")
     }
 
     /// Returns whether the server no longer accepts the client (`invalid_client`).
@@ -149,7 +188,11 @@ impl OAuthError {
             }
             Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
             Cause::Registration(error) => error.help(),
+            Cause::Scopes { .. } => "log in again with the required scopes",
             Cause::Problem(_) => match self.kind() {
+                OAuthErrorKind::LoginRequired => "log in",
+                OAuthErrorKind::TimedOut => "log in again, and complete the login in the browser",
+                OAuthErrorKind::Interrupted => "call it again in a running runtime",
                 OAuthErrorKind::Client | OAuthErrorKind::Endpoint | OAuthErrorKind::Listener => {
                     "nothing was sent; correct this first"
                 }
@@ -183,8 +226,15 @@ impl fmt::Display for OAuthError {
             Cause::Transport(error) => error.fmt(f)?,
             // Its message already says what to do.
             Cause::Registration(error) => return error.fmt(f),
+            Cause::Scopes { host, required } => {
+                let scopes = sanitize(&required.join(" "));
+                write!(f, "{} requires more scopes ({scopes})", sanitize(host))?;
+            }
             Cause::Problem(problem) => {
                 let what = match self.kind() {
+                    OAuthErrorKind::LoginRequired => "a login is required",
+                    OAuthErrorKind::TimedOut => "the login timed out",
+                    OAuthErrorKind::Interrupted => "the call was interrupted",
                     OAuthErrorKind::Client => "the client cannot be used",
                     OAuthErrorKind::Endpoint => "an endpoint cannot be used",
                     OAuthErrorKind::Listener => "cannot listen for the callback",
@@ -204,15 +254,15 @@ impl error::Error for OAuthError {
         match &self.0.cause {
             Cause::Transport(error) => error.source(),
             Cause::Registration(error) => error.source(),
-            Cause::Problem(_) | Cause::Refusal(_) => None,
+            Cause::Problem(_) | Cause::Refusal(_) | Cause::Scopes { .. } => None,
         }
     }
 }
 
 impl From<Error> for OAuthError {
     fn from(error: Error) -> Self {
-        let cause = Cause::Registration(error);
-        Self(Box::new(Inner { kind: OAuthErrorKind::Registration, cause }))
+        let cause = Cause::Registration(Arc::new(error));
+        Self(Arc::new(Inner { kind: OAuthErrorKind::Registration, cause }))
     }
 }
 

@@ -29,6 +29,8 @@ pub struct AuthorizationServer {
     /// The URL at which clients register, or `None` if it is not known. Pass it to
     /// [`ClientBuilder::registration_endpoint`](crate::ClientBuilder::registration_endpoint).
     pub registration_endpoint: Option<String>,
+    /// The URL at which a client revokes tokens (RFC 7009), or `None` if it is not known.
+    pub revocation_endpoint: Option<String>,
     /// Whether the server adds `iss` to every callback (RFC 9207 section 3). If so, a callback
     /// without `iss` is refused.
     pub authorization_response_iss_parameter_supported: bool,
@@ -55,6 +57,7 @@ impl AuthorizationServer {
             authorization_endpoint: authorization_endpoint.into(),
             token_endpoint: token_endpoint.into(),
             registration_endpoint: None,
+            revocation_endpoint: None,
             authorization_response_iss_parameter_supported: false,
         }
     }
@@ -70,6 +73,13 @@ impl AuthorizationServer {
     #[must_use]
     pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = url.into();
+        self
+    }
+
+    /// Sets the URL of the revocation endpoint.
+    #[must_use]
+    pub fn with_revocation_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.revocation_endpoint = Some(url.into());
         self
     }
 

@@ -1,14 +1,14 @@
 //! The `WWW-Authenticate` challenge of a response (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
 use http_auth::ChallengeParser;
-use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::{error_code::ErrorCode, received::Response};
 use crate::redact::Redactor;
 
 /// Returns the names and values of the parameters of all `WWW-Authenticate` headers.
-pub(crate) fn params(response: &Response) -> Vec<(String, String)> {
-    let values = response.headers.get_all(WWW_AUTHENTICATE).iter();
+pub(crate) fn params(headers: &HeaderMap) -> Vec<(String, String)> {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter();
     // The parser accepts ASCII only. Other bytes are replaced, so that the rest can be read.
     let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
     let texts: Vec<String> =
@@ -28,7 +28,7 @@ pub(super) struct Challenge {
 impl Challenge {
     pub(super) fn read(response: &Response, redactor: &Redactor<'_>) -> Self {
         let mut challenge = Self::default();
-        for (name, text) in params(response) {
+        for (name, text) in params(&response.headers) {
             if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
                 challenge.code = ErrorCode::read(&redactor.redact(&text));
             } else if name.eq_ignore_ascii_case("error_description") && !text.is_empty() {

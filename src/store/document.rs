@@ -1,11 +1,9 @@
 //! The JSON document of a store, and the claim of a caller that is registering.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{record::Record, registration_store::Versioned};
+use super::{claim::Claim, record::Record, registration_store::Versioned};
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
@@ -23,43 +21,6 @@ pub(crate) struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
     pub(super) registrations: Vec<Record>,
-}
-
-/// A caller's exclusive right to register, in a store without a lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Claim {
-    /// Unique for each claim. Starts with the process id, because error messages show it.
-    pub(super) owner: String,
-    /// How long the claim is valid. Each waiting caller counts from when it first sees the claim,
-    /// so that no clocks are compared.
-    pub(super) term_seconds: u64,
-}
-
-impl Claim {
-    /// How much longer than the timeout of a call a claim is valid, so that the caller can save its
-    /// new client.
-    pub(super) const CLAIM_SLACK: Duration = Duration::from_secs(10);
-
-    /// Creates a claim for a call with this timeout.
-    pub(super) fn new(timeout: Duration) -> Self {
-        let owner = format!("process {} ({})", std::process::id(), unique_id());
-        Self { owner, term_seconds: timeout.saturating_add(Self::CLAIM_SLACK).as_secs() }
-    }
-
-    pub(super) fn term(&self) -> Duration {
-        Duration::from_secs(self.term_seconds)
-    }
-}
-
-/// Returns a random 128-bit identifier. It is unique even on two copies of one virtual machine.
-pub(super) fn unique_id() -> String {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        // Not as unique, but better than failing if the system has no randomness.
-        bytes = fastrand::u128(..).to_ne_bytes();
-    }
-    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 #[derive(Deserialize)]

@@ -37,7 +37,8 @@ mod model;
 use chrono::{DateTime, Utc};
 
 use super::{
-    document::{Claim, Document},
+    claim::Claim,
+    document::Document,
     lookup::{Lookup, Query, RegisterReason},
     unusable::Unusable,
 };

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::secrets::Entry;
-use crate::{error::StoreError, redact::sanitize, store::document::unique_id};
+use crate::{error::StoreError, redact::sanitize, store::claim::unique_id};
 
 const SERVICE: &str = "poggio";
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     redact::sanitize,
-    store::{document::unique_id, registration_store::Versioned},
+    store::{claim::unique_id, registration_store::Versioned},
 };
 
 /// The members of a client that go to the keyring. A registration access token (RFC 7592) is a

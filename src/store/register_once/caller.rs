@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::{
     error::{Error, StoreError},
-    redact::sanitize,
     response::ClientInformation,
     store::{
-        document::{Claim, Document},
+        claim::{Claim, ClaimWatch},
+        document::Document,
         lookup::Query,
         protocol::{CallResult, Protocol, Step},
         record::now,
@@ -169,45 +169,5 @@ impl<'a> RegisterOnce<'a> {
         }
         let unsaved = self.protocol.unsaved().cloned();
         Err(error.at(&self.store.name()).with_client(unsaved).into())
-    }
-}
-
-/// Waits for the claims of other callers.
-struct ClaimWatch {
-    timeout: Duration,
-    /// The claim that was last seen, and when it was first seen.
-    current: Option<(Claim, Instant)>,
-    waiting_since: Option<Instant>,
-    pause: Duration,
-}
-
-impl ClaimWatch {
-    fn new(timeout: Duration) -> Self {
-        Self { timeout, current: None, waiting_since: None, pause: Duration::from_millis(20) }
-    }
-
-    /// Returns true if `claim` has been there for its whole term. Otherwise pauses before the next
-    /// read, and returns false.
-    async fn wait(&mut self, claim: &Claim, store_name: &str) -> Result<bool, StoreError> {
-        let now = Instant::now();
-        let first_seen = match &self.current {
-            Some((current, first_seen)) if current == claim => *first_seen,
-            _ => {
-                self.current = Some((claim.clone(), now));
-                now
-            }
-        };
-        if now.duration_since(first_seen) >= claim.term() {
-            return Ok(true);
-        }
-        // Do not trust the term in the document; use our own limit.
-        let limit = Claim::new(self.timeout).term().saturating_add(self.timeout);
-        if now.duration_since(*self.waiting_since.get_or_insert(now)) >= limit {
-            let owner = format!("{} has claimed it", sanitize(&claim.owner));
-            return Err(StoreError::busy(store_name, owner, limit));
-        }
-        tokio::time::sleep(self.pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75))).await;
-        self.pause = (self.pause * 2).min(Duration::from_millis(500));
-        Ok(false)
     }
 }

@@ -6,7 +6,8 @@ use super::super::{CallResult, Protocol, State, Step};
 use crate::{
     ClientInformation, ClientMetadata,
     store::{
-        document::{Claim, Document},
+        claim::Claim,
+        document::Document,
         lookup::Query,
         record::now,
     },

@@ -1,0 +1,69 @@
+//! The token of a session in memory: when it expires, and when it is due for replacement.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::document::Entry;
+use crate::oauth::access_token::AccessToken;
+
+/// A token with its times. They are compared with the wall clock and with the time since the token
+/// was read, so that a wall clock that is set back does not make it valid for longer.
+#[derive(Clone)]
+pub(super) struct Cached {
+    pub(super) token: AccessToken,
+    read_at: Instant,
+    times: Option<Times>,
+}
+
+/// `None` if the server did not say when the token expires: it is then valid until a server refuses
+/// it.
+#[derive(Clone, Copy)]
+struct Times {
+    expires_at: DateTime<Utc>,
+    /// How long the token is valid from `read_at` on.
+    remaining: Duration,
+    /// How long before its expiry the token is replaced.
+    margin: Duration,
+}
+
+impl Cached {
+    /// `margin` is capped at half the lifetime, so that a token is always used for a while. It is
+    /// reduced by up to a fifth at random, so that many processes do not refresh at the same moment.
+    pub(super) fn new(entry: &Entry, margin: Duration) -> Self {
+        let times = entry.expires_at.map(|expires_at| {
+            let lifetime = between(entry.issued_at, expires_at);
+            let margin = margin.min(lifetime / 2).mul_f64(fastrand::f64().mul_add(0.2, 0.8));
+            let remaining = between(now(), expires_at).min(lifetime);
+            Times { expires_at, remaining, margin }
+        });
+        Self { token: entry.token(), read_at: Instant::now(), times }
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.times.is_none_or(|times| times.is_ahead(self.read_at, Duration::ZERO))
+    }
+
+    /// Returns whether the token is valid, and not due for replacement.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.times.is_none_or(|times| times.is_ahead(self.read_at, times.margin))
+    }
+}
+
+impl Times {
+    fn is_ahead(&self, read_at: Instant, margin: Duration) -> bool {
+        read_at.elapsed().saturating_add(margin) < self.remaining
+            && margin < between(now(), self.expires_at)
+    }
+}
+
+/// Returns the current time in whole seconds, the precision of the document.
+pub(super) fn now() -> DateTime<Utc> {
+    let now = DateTime::<Utc>::from(SystemTime::now());
+    DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
+}
+
+fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
+    (end - start).to_std().unwrap_or_default()
+}

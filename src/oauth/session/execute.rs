@@ -1,0 +1,108 @@
+//! Requests to an API or a resource with the session's access token (RFC 6750).
+
+use reqwest::{Request, Response, StatusCode, Url, header::{AUTHORIZATION, USER_AGENT}};
+
+use super::handle::Session;
+use crate::{
+    error::{FailureKind, TransportError, TransportFailure},
+    oauth::{
+        access_token::AccessToken,
+        error::{OAuthError, OAuthErrorKind},
+    },
+    response::challenge,
+};
+
+impl Session {
+    /// Sends a request with the session's access token, and returns the response, whatever its
+    /// status.
+    ///
+    /// If the response is 401, the token is refreshed once for all callers, and the request is sent
+    /// once more, unless its body is a stream. Nothing else is retried, redirects are not followed,
+    /// and the only deadline is the request's own.
+    ///
+    /// The request must be for the origin of the session's
+    /// [`resource`](super::SessionBuilder::resource) or of the client's base URL: the token is never
+    /// sent to another.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthErrorKind::Endpoint`] if the request is for another origin; nothing was sent.
+    /// [`OAuthErrorKind::InsufficientScope`] if the resource requires more scopes (RFC 6750 section
+    /// 3.1), with [`OAuthError::required_scopes`]. [`OAuthErrorKind::Transport`] if no response
+    /// arrived, and the errors of [`access_token`](Self::access_token).
+    pub async fn execute(&self, request: Request) -> Result<Response, OAuthError> {
+        self.check_origin(request.url())?;
+        let again = request.try_clone();
+        let token = self.access_token().await?;
+        let response = self.send(request, &token).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return check_scope(response);
+        }
+        let Ok(next) = self.replace(&token).await.inspect_err(|error| {
+            tracing::warn!(%error, "the token was refused with 401 and not replaced");
+        }) else {
+            return Ok(response);
+        };
+        match again.filter(|_| next.expose() != token.expose()) {
+            Some(request) => check_scope(self.send(request, &next).await?),
+            None => Ok(response),
+        }
+    }
+
+    fn check_origin(&self, url: &Url) -> Result<(), OAuthError> {
+        let context = &*self.context;
+        let resource = context.key.resource.as_deref();
+        let allowed = [Some(context.poggio.base_url()), resource].into_iter().flatten();
+        let mut origins = allowed.filter_map(|url| Url::parse(url).ok()).map(|url| url.origin());
+        if origins.any(|origin| origin == url.origin()) {
+            return Ok(());
+        }
+        let origin = url.origin().ascii_serialization();
+        Err(OAuthError::new(
+            OAuthErrorKind::Endpoint,
+            format!(
+                "{origin} is neither the origin of the base URL nor of the session's resource, so \
+                 it gets no token"
+            ),
+        ))
+    }
+
+    async fn send(&self, mut request: Request, token: &AccessToken) -> Result<Response, OAuthError> {
+        let context = &*self.context;
+        let header = token.header().ok_or_else(|| {
+            OAuthError::new(OAuthErrorKind::Unreadable, "it has a character that no header can have")
+        })?;
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, header);
+        headers.entry(USER_AGENT).or_insert(context.poggio.transport().user_agent.clone());
+        let origin = request.url().origin().ascii_serialization();
+        context.poggio.http().execute(request).await.map_err(|error| {
+            let kind = match &error {
+                error if error.is_connect() => FailureKind::Connect,
+                error if error.is_timeout() => FailureKind::Timeout,
+                _ => FailureKind::Broken,
+            };
+            let sent = kind != FailureKind::Connect;
+            let failure = TransportFailure { sent, kind, source: Some(error), attempts: 1 };
+            OAuthError::transport(TransportError::new(failure, origin, context.timeout()))
+        })
+    }
+}
+
+/// Returns an error if a response says that the token lacks scopes.
+fn check_scope(response: Response) -> Result<Response, OAuthError> {
+    if response.status() != StatusCode::FORBIDDEN {
+        return Ok(response);
+    }
+    let params = challenge::params(response.headers());
+    let find = |name| {
+        let mut params = params.iter();
+        params.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
+    if find("error") != Some("insufficient_scope") {
+        return Ok(response);
+    }
+    let scopes = find("scope").unwrap_or_default().split_whitespace().map(str::to_owned);
+    let host = response.url().host_str().unwrap_or_default().to_owned();
+    Err(OAuthError::insufficient_scope(host, scopes.collect()))
+}

@@ -1,0 +1,114 @@
+//! [`Session`]: the token that is kept, and the request for the next one. Logins, requests to the API
+//! and logout have their own files.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::FutureExt;
+
+use super::{context::Context, obtain::obtain};
+use crate::oauth::{access_token::AccessToken, error::OAuthError};
+
+/// A registered client, its authorization server, and the tokens of one account, kept in a store.
+///
+/// A session returns a valid access token whenever it is asked. It refreshes the token once,
+/// whichever task, process or host asks first, and saves it before it returns it. Cloning is cheap,
+/// and clones share the token in memory.
+///
+/// [`access_token`](Self::access_token) never opens a browser. If only a person can help, it fails
+/// with [`OAuthErrorKind::LoginRequired`](super::OAuthErrorKind::LoginRequired), and
+/// [`login`](Self::login) is the way out.
+///
+/// With the grant type `client_credentials` and without `authorization_code` in its metadata, a
+/// session has no user: it registers a client and requests tokens for it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use poggio::{
+///     Client, FileStore,
+///     oauth::{AuthorizationServer, LoginOptions, OAuthError, Recovery, Session},
+///     reqwest::{Method, Request},
+/// };
+///
+/// # async fn run(poggio: Client, server: AuthorizationServer) -> Result<(), OAuthError> {
+/// let store = Arc::new(FileStore::for_app("acme-sync")?);
+/// let session = Session::builder(&poggio, store).server(server).build()?;
+///
+/// match session.access_token().await {
+///     Err(error) if error.recovery() == Recovery::LogIn => {
+///         session.login(LoginOptions::new()).await?;
+///     }
+///     result => drop(result?),
+/// }
+/// let url = format!("{}/v1/customers", poggio.base_url()).parse().expect("it is a URL");
+/// let response = session.execute(Request::new(Method::GET, url)).await?;
+/// # let _ = response;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    pub(super) context: Arc<Context>,
+}
+
+impl Session {
+    /// Returns an access token that is valid now: the kept one, a refreshed one, or for a client
+    /// without users a new one.
+    ///
+    /// A token is replaced before it expires: by the
+    /// [`refresh_margin`](super::SessionBuilder::refresh_margin), at most half its lifetime. Until
+    /// it expires, it is returned to all callers but the one that replaces it, and also if the
+    /// replacement fails.
+    ///
+    /// A kept token is returned without access to the store. If you drop the future, the request is
+    /// completed and saved.
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthErrorKind::LoginRequired`](super::OAuthErrorKind::LoginRequired) if no user has
+    /// logged in, or if the login has ended. Other errors leave the login as it is;
+    /// [`OAuthError::recovery`] says what to do.
+    pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
+        let context = &self.context;
+        let valid = context.cached().filter(super::cache::Cached::is_valid);
+        if let Some(cached) = &valid
+            && (cached.is_fresh() || context.is_in_flight())
+        {
+            return Ok(cached.token.clone());
+        }
+        match self.obtain(None).await {
+            Err(error) => match valid.filter(super::cache::Cached::is_valid) {
+                Some(cached) => {
+                    tracing::warn!(%error, "the token was not replaced; it is still valid");
+                    Ok(cached.token)
+                }
+                None => Err(error),
+            },
+            result => result,
+        }
+    }
+
+    /// Returns a token other than `refused`, which a server did not accept.
+    pub(super) async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, OAuthError> {
+        match self.context.cached() {
+            Some(cached) if cached.token.expose() != refused.expose() && cached.is_fresh() => {
+                Ok(cached.token)
+            }
+            _ => self.obtain(Some(refused.clone())).await,
+        }
+    }
+
+    async fn obtain(&self, refused: Option<AccessToken>) -> Result<AccessToken, OAuthError> {
+        self.context.flight(|context| obtain(context, refused).boxed()).await
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("token_endpoint", &self.context.server.token_endpoint)
+            .field("tokens", &self.context.tokens.name())
+            .finish_non_exhaustive()
+    }
+}
