@@ -7,6 +7,7 @@ use oauth2::{
     basic::{BasicErrorResponse, BasicTokenResponse},
 };
 use reqwest::Url;
+use serde_json::{Value, json};
 
 use super::{
     client::OAuth2Client,
@@ -127,6 +128,51 @@ impl Authorization {
         let code = code.ok_or_else(|| callback_error("it has no code"))?;
         let request = self.client.exchange_code(AuthorizationCode::new(code));
         Ok(request.set_pkce_verifier(PkceCodeVerifier::new(self.verifier.secret().clone())))
+    }
+
+    /// Returns this authorization as JSON, **with its state and PKCE verifier in the clear**, so that
+    /// another process can finish the login: see
+    /// [`Session::restore_login`](super::Session::restore_login).
+    ///
+    /// Keep it where only your application reads it, such as a database row or an encrypted cookie,
+    /// and delete it when the login ends.
+    #[must_use]
+    pub fn expose_json(&self) -> Value {
+        json!({"url": self.url.as_str(), "code_verifier": self.verifier.secret()})
+    }
+
+    /// Returns the redirect URI of an authorization in JSON.
+    pub(super) fn redirect_uri_of(json: &Value) -> Option<String> {
+        let url = Url::parse(json.get("url")?.as_str()?).ok()?;
+        let mut params = url.query_pairs();
+        params.find(|(own, _)| own == "redirect_uri").map(|(_, value)| value.into_owned())
+    }
+
+    /// Returns the authorization that `json` describes, if it is for this client and server.
+    pub(super) fn from_json(
+        json: &Value,
+        client: &OAuth2Client,
+        server: &AuthorizationServer,
+    ) -> Option<Self> {
+        let url = Url::parse(json.get("url")?.as_str()?).ok()?;
+        let param = |name: &str| {
+            let mut params = url.query_pairs();
+            params.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
+        };
+        let state = CsrfToken::new(param("state")?);
+        let verifier = PkceCodeVerifier::new(json.get("code_verifier")?.as_str()?.to_owned());
+        let is_for_client = param("client_id")? == **client.client_id();
+        let mut endpoint = url.clone();
+        endpoint.set_query(client.auth_uri().url().query());
+        let is_for_server = endpoint == *client.auth_uri().url();
+        (is_for_client && is_for_server).then(|| Self {
+            state,
+            verifier,
+            issuer: server.issuer.clone(),
+            requires_iss: server.authorization_response_iss_parameter_supported,
+            client: client.clone(),
+            url,
+        })
     }
 
     /// Returns the client that this authorization is for.

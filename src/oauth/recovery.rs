@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::error::{OAuthError, OAuthErrorKind};
-use crate::error::{Error, Outcome};
+use crate::{
+    error::{Error, Outcome},
+    response::ErrorCode,
+};
 
 /// The wait before another attempt if the server does not say.
 const WAIT: Duration = Duration::from_secs(5);
@@ -68,7 +71,7 @@ impl OAuthError {
             return Recovery::Register;
         }
         let Some(refusal) = self.refusal() else { return Recovery::GiveUp };
-        let code = refusal.code().map(|code| code.as_str());
+        let code = refusal.code().map(ErrorCode::as_str);
         let status = refusal.status().map_or(400, |status| status.as_u16());
         match (code, refusal.retry_after(), status) {
             (Some("access_denied" | "invalid_grant" | "login_required"), ..) => Recovery::LogIn,

@@ -9,4 +9,5 @@ mod errors;
 mod flow;
 #[cfg(feature = "rustls")]
 mod poggio;
+mod session;
 mod tokens;

@@ -219,14 +219,11 @@ impl Parameters {
 /// on a file system that ignores case.
 fn sibling_name(account: Option<&str>) -> Option<String> {
     let Some(account) = account else { return Some("tokens".to_owned()) };
-    let mut name = "tokens-".to_owned();
-    for byte in account.bytes() {
-        if byte.is_ascii_lowercase() || byte.is_ascii_digit() {
-            name.push(char::from(byte));
-        } else {
-            name.push_str(&format!("_{byte:02x}"));
-        }
-    }
+    let encoded = account.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("_{byte:02x}"),
+    });
+    let name = format!("tokens-{}", encoded.collect::<String>());
     (!account.is_empty() && name.len() <= MAX_NAME_LEN).then_some(name)
 }
 

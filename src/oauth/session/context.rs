@@ -110,15 +110,22 @@ impl Context {
     }
 
     /// Returns the token of a document if it is fresh and not the one that a server has refused.
-    pub(super) fn usable<'a>(
+    /// Keeps it in memory if it is valid, because it is of use if it cannot be replaced.
+    pub(super) fn find_fresh(
         &self,
-        document: &'a TokenDocument,
+        document: &TokenDocument,
         refused: Option<&AccessToken>,
-    ) -> Option<&'a Entry> {
+    ) -> Option<AccessToken> {
         let entry = document.find(&self.key)?;
-        let is_refused = refused.is_some_and(|token| token.expose() == entry.access_token());
-        let is_fresh = Cached::new(entry, self.refresh_margin).is_fresh();
-        (is_fresh && !is_refused).then_some(entry)
+        if refused.is_some_and(|token| token.expose() == entry.access_token()) {
+            return None;
+        }
+        let cached = Cached::new(entry, self.refresh_margin);
+        let fresh = cached.is_fresh().then(|| cached.token.clone());
+        if cached.is_valid() {
+            self.with_state(|state| state.cached = Some(cached));
+        }
+        fresh
     }
 
     /// Returns the request that is under way, or starts one. It runs in a task of its own, so that

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::FutureExt;
 
-use super::{context::Context, obtain::obtain};
+use super::{cache::Cached, context::Context, obtain::obtain};
 use crate::oauth::{access_token::AccessToken, error::OAuthError};
 
 /// A registered client, its authorization server, and the tokens of one account, kept in a store.
@@ -71,14 +71,14 @@ impl Session {
     /// [`OAuthError::recovery`] says what to do.
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
         let context = &self.context;
-        let valid = context.cached().filter(super::cache::Cached::is_valid);
+        let valid = context.cached().filter(Cached::is_valid);
         if let Some(cached) = &valid
             && (cached.is_fresh() || context.is_in_flight())
         {
             return Ok(cached.token.clone());
         }
         match self.obtain(None).await {
-            Err(error) => match valid.filter(super::cache::Cached::is_valid) {
+            Err(error) => match context.cached().filter(Cached::is_valid) {
                 Some(cached) => {
                     tracing::warn!(%error, "the token was not replaced; it is still valid");
                     Ok(cached.token)

@@ -5,6 +5,7 @@ use std::{future, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
 use oauth2::basic::BasicTokenResponse;
+use serde_json::Value;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -63,6 +64,47 @@ impl Session {
         };
         let client = context.poggio.register_once(&context.metadata, &*context.store).await?;
         self.authorization(&client, redirect_uri, &LoginOptions::new())
+    }
+
+    /// Returns the authorization of a login that another process began, from the JSON of
+    /// [`Authorization::expose_json`].
+    ///
+    /// # Errors
+    ///
+    /// [`OAuthErrorKind::Callback`] if the JSON is not that of an authorization for the registered
+    /// client and this server. [`OAuthErrorKind::Registration`] if the store cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{oauth::{OAuthError, Session}, serde_json::Value};
+    ///
+    /// # fn save(_: Value) {}
+    /// # fn load() -> Value { Value::Null }
+    /// /// Returns the URL to which the backend redirects the browser.
+    /// async fn begin(session: &Session) -> Result<String, OAuthError> {
+    ///     let authorization = session.begin_login().await?;
+    ///     save(authorization.expose_json());
+    ///     Ok(authorization.url().to_string())
+    /// }
+    ///
+    /// /// Handles the request to the redirect URI.
+    /// async fn finish(session: &Session, callback_url: &str) -> Result<(), OAuthError> {
+    ///     let authorization = session.restore_login(&load()).await?;
+    ///     session.finish_login(authorization, callback_url).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub async fn restore_login(&self, json: &Value) -> Result<Authorization, OAuthError> {
+        let context = &*self.context;
+        let invalid = || {
+            let problem = "the saved login is not one of this client and server";
+            OAuthError::new(OAuthErrorKind::Callback, problem)
+        };
+        let client = context.find_client().await?.ok_or_else(invalid)?;
+        let redirect_uri = Authorization::redirect_uri_of(json).ok_or_else(invalid)?;
+        let oauth = client.oauth2_client(&context.server, Some(&redirect_uri))?;
+        Authorization::from_json(json, &oauth, &context.server).ok_or_else(invalid)
     }
 
     /// Exchanges the code of a callback, and returns the token after it is saved.

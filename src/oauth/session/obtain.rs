@@ -33,8 +33,8 @@ async fn find_or_request(
 ) -> Result<AccessToken, OAuthError> {
     save_unsaved(context).await?;
     let (document, _) = token_store::read(&*context.tokens).await?;
-    if let Some(entry) = context.usable(&document, refused) {
-        return Ok(context.keep(entry));
+    if let Some(token) = context.find_fresh(&document, refused) {
+        return Ok(token);
     }
     let request = Request::find(context, &document).await?;
     let (client_id, is_new) = (request.client.client_id.clone(), request.client.response().is_some());
@@ -58,11 +58,11 @@ async fn request_once(
 ) -> Result<AccessToken, OAuthError> {
     let mut found = None;
     let acquired = Exclusive::acquire(&*context.tokens, context.timeout(), |document| {
-        found = context.usable(document, refused).cloned();
+        found = context.find_fresh(document, refused);
         found.is_some()
     });
     let Some((exclusive, document)) = acquired.await? else {
-        return found.map(|entry| context.keep(&entry)).ok_or_else(OAuthError::interrupted);
+        return found.ok_or_else(OAuthError::interrupted);
     };
     // Another caller may have replaced the refresh token, or the user may have logged out.
     match request.renewed(context, &document) {

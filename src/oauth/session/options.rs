@@ -6,6 +6,7 @@ use std::{fmt, pin::Pin, time::Duration};
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 type Callback = Pin<Box<dyn Future<Output = String> + Send>>;
+type OnUrl = Box<dyn FnOnce(&str) + Send>;
 
 /// How [`Session::login`](super::Session::login) reaches the user and receives the callback.
 ///
@@ -35,7 +36,7 @@ pub struct LoginOptions {
     pub(super) scopes: Option<Vec<String>>,
     pub(super) params: Vec<(String, String)>,
     pub(super) pasted: Option<Callback>,
-    pub(super) on_url: Option<Box<dyn FnOnce(&str) + Send>>,
+    pub(super) on_url: Option<OnUrl>,
     pub(super) renew_client: bool,
 }
 

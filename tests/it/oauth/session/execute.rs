@@ -1,0 +1,101 @@
+//! `Session::execute`.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use poggio::{
+    oauth::{LoginOptions, OAuthErrorKind, Recovery, Session},
+    reqwest::{Method, Request, header::AUTHORIZATION},
+    testing::Reply,
+};
+
+use super::Fixture;
+
+fn get(url: &str) -> Request {
+    Request::new(Method::GET, url.parse().unwrap())
+}
+
+async fn logged_in(it: &Fixture) -> Session {
+    let session = it.builder().resource(it.server.mcp_url()).build().unwrap();
+    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    session
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn execute_refreshes_once_for_all_callers_after_401() {
+    let it = Fixture::new().await;
+    it.server.rotate_refresh_tokens(true);
+    let session = logged_in(&it).await;
+    let url = it.server.mcp_url();
+    assert_eq!(session.execute(get(&url)).await.unwrap().status(), 200);
+    assert_eq!(it.token_requests().len(), 1);
+
+    // By this machine's clock, the token is still valid.
+    it.server.advance_clock(Duration::from_secs(2 * 3600));
+    let calls = (0..16).map(|_| session.execute(get(&url)));
+    let statuses = join_all(calls).await.into_iter().map(|response| response.unwrap().status());
+    assert!(statuses.into_iter().all(|status| status == 200));
+    assert_eq!(it.token_requests().len(), 2);
+}
+
+#[tokio::test]
+async fn execute_sends_a_request_at_most_twice() {
+    let it = Fixture::new().await;
+    let session = it.session();
+    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    // A token without a resource is refused by the MCP endpoint.
+    let response = session.execute(get(&it.server.mcp_url())).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(it.token_requests().len(), 2);
+}
+
+#[tokio::test]
+async fn execute_sends_the_token_to_its_own_origins_only() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    let before = it.server.requests().len();
+    let port = it.server.base_url().rsplit(':').next().unwrap().to_owned();
+    for url in [
+        format!("http://localhost:{port}/x"),
+        format!("https://127.0.0.1:{port}/x"),
+        "http://127.0.0.1:1/x".to_owned(),
+    ] {
+        let error = session.execute(get(&url)).await.unwrap_err();
+        assert_eq!(error.kind(), OAuthErrorKind::Endpoint);
+        assert_eq!(error.recovery(), Recovery::FixRequest);
+    }
+    assert_eq!(it.server.requests().len(), before);
+}
+
+#[tokio::test]
+async fn execute_replaces_the_authorization_header_and_follows_no_redirect() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    it.server.script([Reply::status(302).with_header("location", "/elsewhere")]);
+    let mut request = get(&format!("{}/v1/customers", it.server.base_url()));
+    request.headers_mut().insert(AUTHORIZATION, "Bearer other".parse().unwrap());
+    assert_eq!(session.execute(request).await.unwrap().status(), 302);
+    let received = it.server.requests().pop().unwrap();
+    assert_eq!(received.path(), "/v1/customers");
+    let expected = "Bearer loopback-access-token-1-of-no-value-elsewhere";
+    assert_eq!(received.header("authorization"), Some(expected));
+}
+
+#[tokio::test]
+async fn execute_reports_the_required_scopes() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
+    it.server.script([Reply::status(403).with_header("www-authenticate", challenge)]);
+    let url = format!("{}/v1/customers", it.server.base_url());
+    let error = session.execute(get(&url)).await.unwrap_err();
+    assert_eq!(error.kind(), OAuthErrorKind::InsufficientScope);
+    assert_eq!(error.required_scopes(), ["read", "write"]);
+    assert_eq!(
+        error.to_string(),
+        "127.0.0.1 requires more scopes (read write); log in again with the required scopes"
+    );
+
+    it.server.script([Reply::status(403)]);
+    assert_eq!(session.execute(get(&url)).await.unwrap().status(), 403);
+}
