@@ -66,15 +66,9 @@ impl RegisterReason {
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations with the number `first_new` or a larger one were made while this caller waited.
-    /// They are used until they expire, without the renewal margin, because a registration by this
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They are used until they expire, without the renewal margin, because a registration by this
     /// caller would give no newer client.
-    pub(super) fn find(
-        &self,
-        document: &Document,
-        now: DateTime<Utc>,
-        first_new: u64,
-    ) -> Lookup {
+    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
@@ -87,7 +81,7 @@ impl Query {
         if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
         }
-        let margin = if record.number < first_new { self.renewal_margin } else { Duration::ZERO };
+        let margin = if record.number <= last_known { self.renewal_margin } else { Duration::ZERO };
         if expires_within(&record.client, margin, now)
             && !(was_expired_when_saved(record, now) && self.has_replaced_expired(document, now))
         {
@@ -110,10 +104,10 @@ impl Query {
             };
         }
         let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
-        let is_retired = |retired: &RetiredRecord| {
+        let is_retired = |retired: RetiredRecord| {
             retired.endpoint == self.endpoint && retired.fingerprint.is_some()
         };
-        if document.registrations.iter().any(is_other) || document.retired.iter().any(is_retired) {
+        if document.registrations.iter().any(is_other) || document.retired().any(is_retired) {
             RegisterReason::Changed
         } else {
             RegisterReason::NoRecord
@@ -121,11 +115,11 @@ impl Query {
     }
 
     /// Returns the retired clients of this endpoint with this metadata, newest first.
-    fn retired<'a>(&self, document: &'a Document) -> impl Iterator<Item = &'a RetiredRecord> {
+    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
-        let of_endpoint = |retired: &&RetiredRecord| retired.endpoint == self.endpoint;
-        let retired = document.retired.iter().rev().filter(of_endpoint);
-        retired.filter(move |retired| retired.fingerprint.as_ref() == Some(&digest))
+        document.retired().rev().filter(move |retired| {
+            retired.endpoint == self.endpoint && retired.fingerprint.as_ref() == Some(&digest)
+        })
     }
 
     /// Returns whether the secret of the previous client had expired when it was saved, too.
@@ -134,7 +128,8 @@ impl Query {
     /// otherwise every call would register another one.
     fn has_replaced_expired(&self, document: &Document, now: DateTime<Utc>) -> bool {
         self.retired(document).next().is_some_and(|previous| {
-            let expired = previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
+            let expired =
+                previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
             previous.saved_at <= now && expired
         })
     }
@@ -179,10 +174,8 @@ impl Query {
     ) -> Option<Result<&'a ClientInformation, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
         let Some(newest) = document.registrations.iter().rfind(is_imported) else {
-            let is_imported = |retired: &&RetiredRecord| {
-                retired.endpoint == self.endpoint && retired.fingerprint.is_none()
-            };
-            let newest = document.retired.iter().rfind(is_imported)?;
+            let of_endpoint = |retired: &RetiredRecord| retired.endpoint == self.endpoint;
+            let newest = document.retired_imports().rfind(of_endpoint)?;
             let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
             return newest.is_rejected_import().then(rejected);
         };

@@ -6,6 +6,7 @@ use std::{
 };
 
 use poggio::{RegistrationStoreExt, store::RetiredReason, testing::Reply};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -28,7 +29,8 @@ fn expiring_in(seconds: i64) -> Reply {
 fn move_saved_at(fixture: &Fixture, by_seconds: i64) {
     let mut document = fixture.json();
     for list in ["registrations", "retired"] {
-        for registration in document[list].as_array_mut().into_iter().flatten() {
+        let list = document.get_mut(list).and_then(Value::as_array_mut);
+        for registration in list.into_iter().flatten() {
             registration["saved_at"] = seconds_from_now(by_seconds).into();
         }
     }
