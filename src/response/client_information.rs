@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta};
+use super::{
+    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
+    register_reason::RegisterReason,
+};
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
     secret::ClientSecret,
@@ -61,6 +64,7 @@ pub struct ClientInformation {
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
     pub(crate) response: Option<ResponseMeta>,
+    pub(crate) register_reason: Option<RegisterReason>,
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -88,6 +92,13 @@ impl ClientInformation {
     #[must_use]
     pub fn response(&self) -> Option<&ResponseMeta> {
         self.response.as_ref()
+    }
+
+    /// Returns why [`register_once`](crate::Client::register_once) registered this client, or `None`
+    /// if it comes from a store, or from another call.
+    #[must_use]
+    pub fn register_reason(&self) -> Option<RegisterReason> {
+        self.register_reason
     }
 
     /// Returns whether the response contains metadata, and not only credentials.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{record::Record, registration_store::Versioned};
+use super::{intent::Intents, record::Record, registration_store::Versioned};
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
@@ -22,6 +22,9 @@ pub(crate) struct Document {
     format: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
+    /// The requests that are being sent, or whose outcome is unknown.
+    #[serde(default, skip_serializing_if = "Intents::is_empty")]
+    pub(super) intents: Intents,
     pub(super) registrations: Vec<Record>,
 }
 
@@ -69,7 +72,7 @@ struct FormatVersion {
 
 impl Default for Document {
     fn default() -> Self {
-        Self { format: FORMAT, claim: None, registrations: Vec::new() }
+        Self { format: FORMAT, claim: None, intents: Intents::default(), registrations: Vec::new() }
     }
 }
 

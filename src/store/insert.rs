@@ -11,16 +11,17 @@ use super::{
 use crate::{response::ClientInformation, secret::ClientSecret};
 
 impl Query {
-    /// Adds a client that was registered earlier, as history if another one is usable. Returns
-    /// whether the document changed.
+    /// Adds a client that was registered earlier, as history if another one is usable, and removes
+    /// the intent of its request. Returns whether the document changed.
     pub(super) fn save(
         &self,
         document: &mut Document,
         client: &ClientInformation,
         now: DateTime<Utc>,
     ) -> bool {
+        let has_intent = document.intents.remove(&self.key());
         if self.contains(document, client) {
-            return false;
+            return has_intent;
         }
         match self.find(document, now, usize::MAX) {
             Lookup::Usable(_) => self.insert_lost_race(document, client.clone()),

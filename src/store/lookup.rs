@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, SecretExpiry},
+    response::{ClientInformation, RegisterReason, SecretExpiry},
     url,
 };
 
@@ -36,28 +36,6 @@ pub(crate) enum Lookup {
     Register(RegisterReason),
     /// The client cannot be used, and a registration must not replace it.
     Unusable(Unusable),
-}
-
-/// Why a client has to be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegisterReason {
-    NoRecord,
-    Expired,
-    /// The clients of this endpoint have other metadata.
-    Changed,
-    Rejected,
-}
-
-impl RegisterReason {
-    /// Returns the name of the reason in spans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRecord => "no_record",
-            Self::Expired => "expired",
-            Self::Changed => "changed",
-            Self::Rejected => "rejected",
-        }
-    }
 }
 
 impl Query {
@@ -127,6 +105,23 @@ impl Query {
                 let age = now.timestamp().saturating_sub(retired.at.timestamp());
                 retired.reason == RetiredReason::Rejected && RECENT_REJECTION.contains(&age)
             })
+        })
+    }
+
+    /// Returns a text of bounded size that identifies the endpoint and the metadata.
+    pub(super) fn key(&self) -> String {
+        format!("{:.300} {}", self.endpoint, Fingerprint::of(&self.metadata).digest())
+    }
+
+    /// Returns the names of the members in which the metadata differ from those of the newest
+    /// client of this endpoint.
+    pub(super) fn differences(&self, document: &Document) -> Vec<String> {
+        let newest_first = document.registrations.iter().rev();
+        let other = newest_first
+            .filter(|record| self.has_endpoint(record))
+            .find_map(|record| record.requested.as_ref());
+        other.map_or_else(Vec::new, |other| {
+            Fingerprint::of(&self.metadata).differences(&Fingerprint::of(other))
         })
     }
 

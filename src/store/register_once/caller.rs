@@ -11,6 +11,7 @@ use crate::{
     response::ClientInformation,
     store::{
         document::{Claim, Document},
+        intent::Wait,
         lookup::Query,
         protocol::{CallResult, Protocol, Step},
         record::now,
@@ -150,14 +151,20 @@ impl<'a> RegisterOnce<'a> {
             (CallResult::Unusable(unusable), _) => {
                 Err(unusable.into_error(&self.store.name()).into())
             }
-            (CallResult::NotRegistered, Some(error)) => Err(error),
-            // Not reached: `NotRegistered` always has a failure.
-            (CallResult::NotRegistered, None) => Err(StoreError::new("was left").into()),
+            (CallResult::Waiting(wait), _) => {
+                let Wait { since, until } = wait;
+                Err(StoreError::waiting(&self.store.name(), since, until, until - now()).into())
+            }
+            (CallResult::NotRegistered | CallResult::Unknown, Some(error)) => Err(error),
+            // Not reached: both always have a failure.
+            (CallResult::NotRegistered | CallResult::Unknown, None) => {
+                Err(StoreError::new("was left").into())
+            }
         }
     }
 
     /// Returns the result after a failure of the store. The failure does not matter if only the
-    /// claim was left to be removed, because it expires. Otherwise the error holds the client that
+    /// claim or the intent was left to be removed, because both expire. Otherwise the error holds the client that
     /// could not be saved, if there is one.
     pub(super) fn result_after_store_error(
         &self,
