@@ -136,3 +136,125 @@ impl Intents {
         own.or_else(|| is_full.then(first_to_end).flatten())
     }
 }
+
+#[cfg(test)]
+impl Intent {
+    /// Returns a short text that differs for different intents of one key.
+    pub(super) fn digest(&self) -> String {
+        format!("{}{}@{}", self.owner, self.requests, self.sent_at.timestamp())
+    }
+}
+
+#[cfg(test)]
+impl Intents {
+    pub(super) fn digest(&self) -> String {
+        self.0.iter().map(Intent::digest).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 60;
+
+    /// Returns the time so many minutes after a fixed moment.
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
+    }
+
+    /// Sends a request of unknown outcome, if it may be sent.
+    fn is_sent(intents: &mut Intents, key: &str, now: DateTime<Utc>) -> bool {
+        let is_free = intents.wait(key, now).is_none();
+        if is_free {
+            intents.begin(key, "owner", now);
+        } else {
+            intents.start_wait(key, now);
+        }
+        is_free
+    }
+
+    /// Returns the minutes at which a program that calls every minute sends a request. Its clock is
+    /// `offset` minutes ahead.
+    fn sent_at(intents: &mut Intents, minutes: std::ops::Range<i64>, offset: i64) -> Vec<i64> {
+        minutes.filter(|minute| is_sent(intents, "key", at(minute + offset))).collect()
+    }
+
+    #[test]
+    fn wait_allows_six_requests_on_the_first_day_and_one_a_day_after() {
+        let sent = sent_at(&mut Intents::default(), 0..4 * DAY, 0);
+        assert_eq!(sent, [0, 1, 5, 21, 85, 341, 1781, 3221, 4661]);
+    }
+
+    #[test]
+    fn wait_is_never_longer_than_the_last_one_from_now_after_a_clock_was_set_back() {
+        for years in [1, 200] {
+            let mut intents = Intents::default();
+            let ahead = years * 365 * DAY;
+            assert_eq!(sent_at(&mut intents, 0..1, ahead), [0]);
+            // Set back: a minute from the first call. Without a call in between, from that one.
+            assert_eq!(sent_at(&mut intents, 7..9, 0), [8]);
+            assert_eq!(sent_at(&mut intents, 9..20, 0), [12]);
+            // Before every time in the document.
+            assert_eq!(intents.wait("key", at(-DAY)).unwrap().until, at(16 - DAY));
+        }
+    }
+
+    #[test]
+    fn wait_is_kept_by_each_of_two_clocks() {
+        let mut intents = Intents::default();
+        // A host two days ahead has sent six requests, the last one at minute 341.
+        assert_eq!(sent_at(&mut intents, 0..400, 2 * DAY).len(), 6);
+        // A host with the right clock waits a day from its first call, and so does the other one.
+        for minute in 400..400 + DAY {
+            assert!(!is_sent(&mut intents, "key", at(minute)), "{minute}");
+            assert!(!is_sent(&mut intents, "key", at(minute + 2 * DAY)) || minute == 1781);
+        }
+    }
+
+    #[test]
+    fn undo_restores_the_wait_of_an_earlier_request() {
+        let mut intents = Intents::default();
+        assert!(is_sent(&mut intents, "key", at(0)));
+        assert!(is_sent(&mut intents, "key", at(1)));
+        for minute in 5..9 {
+            let previous = intents.begin("key", "refused", at(minute));
+            assert!(intents.wait("key", at(minute)).is_some());
+            assert!(intents.undo("refused", previous.as_ref()));
+            assert!(!intents.undo("refused", previous.as_ref()));
+        }
+        assert!(is_sent(&mut intents, "key", at(9)));
+        assert_eq!(intents.wait("key", at(9)).unwrap().until, at(9 + 16));
+    }
+
+    #[test]
+    fn intents_of_many_keys_share_a_bounded_list() {
+        let mut intents = Intents::default();
+        // Each of 100 keys has unknown outcomes all the time.
+        let mut sent = 0;
+        for minute in (0..DAY).step_by(10) {
+            for key in 0..100 {
+                sent += usize::from(is_sent(&mut intents, &format!("key {key}"), at(minute)));
+            }
+        }
+        assert!(sent <= 32 * 6, "{sent}");
+        let text = serde_json::to_string(&intents).unwrap();
+        assert_eq!(intents.0.len(), 32);
+        assert!(text.len() < 32 * 150, "{}", text.len());
+    }
+
+    #[test]
+    fn intents_from_a_file_with_extreme_values_never_wait_longer_than_a_day() {
+        for (requests, sent_at) in [(0, 0), (u32::MAX, 0), (u32::MAX, 8_210_266_876_799_i64)] {
+            let json = format!(
+                r#"[{{"key": "key", "owner": "a", "requests": {requests}, "sent_at": {sent_at}}}]"#
+            );
+            let mut intents: Intents = serde_json::from_str(&json).unwrap();
+            let until = intents.wait("key", at(0)).map_or(at(0), |wait| wait.until);
+            assert!(until <= at(DAY), "{until}");
+            assert_eq!(sent_at > 0, intents.start_wait("key", at(0)));
+            intents.begin("key", "b", at(DAY));
+            assert!(intents.wait("key", at(DAY)).is_some());
+        }
+    }
+}

@@ -12,7 +12,8 @@
 //!                                                       └─► Saving ───┘ registered
 //! ```
 //!
-//! * **`LookingUp`.** If the document has a usable client, return it. If another caller has claimed
+//! * **`LookingUp`.** If the document has a usable client, return it. Otherwise acquire the lock, if
+//!   the store has one, and read again. If another caller has claimed
 //!   the store, wait and read again. A claim that stays unchanged for its whole term, by the clock
 //!   of the waiting caller, counts as expired: its owner has died or is very slow. If the intent of
 //!   an earlier request is left, its outcome is unknown: until its wait ends, return that. Otherwise
@@ -56,7 +57,8 @@ pub(super) struct Protocol {
     claim: Claim,
     /// A claim that has expired.
     expired_claim: Option<Claim>,
-    has_lock: bool,
+    /// Whether this caller holds the lock of the store, once it has tried to acquire it.
+    has_lock: Option<bool>,
     /// Identifies the endpoint and the metadata in an intent.
     key: String,
     /// The owner of this caller's intent, also after its claim was renewed.
@@ -102,6 +104,8 @@ pub(super) enum CallResult {
 #[derive(Debug)]
 pub(super) enum Step {
     Read,
+    /// Acquire the lock, if the store has one.
+    Lock,
     Write(Document),
     /// Wait for the owner of this claim, then read.
     Wait(Claim),
@@ -117,7 +121,7 @@ impl Protocol {
             query,
             claim,
             expired_claim: None,
-            has_lock: false,
+            has_lock: None,
             previous: None,
             document: Document::default(),
             initial_len: None,
@@ -125,9 +129,10 @@ impl Protocol {
         }
     }
 
-    /// Call this once the caller holds the lock of the store.
-    pub(super) fn on_lock(&mut self) {
-        self.has_lock = true;
+    /// `has_lock` is false if the store has no lock.
+    pub(super) fn on_lock(&mut self, has_lock: bool) -> Step {
+        self.has_lock = Some(has_lock);
+        Step::Read
     }
 
     pub(super) fn on_claim_expired(&mut self, claim: Claim) {
@@ -208,9 +213,11 @@ impl Protocol {
             Lookup::Unusable(unusable) => return self.release(CallResult::Unusable(unusable), now),
             Lookup::Register(reason) => reason,
         };
+        // A claim or an intent that was read without the lock may be that of its holder.
+        let Some(has_lock) = self.has_lock else { return Step::Lock };
         let has_intent = self.document.intents.contains(&self.owner);
         match &self.document.claim {
-            _ if self.has_lock => {}
+            _ if has_lock => {}
             Some(claim) if *claim == self.claim => {}
             Some(claim) if self.expired_claim.as_ref() != Some(claim) => {
                 return Step::Wait(claim.clone());
@@ -234,7 +241,7 @@ impl Protocol {
         if !has_intent {
             self.previous = document.intents.begin(&self.key, &self.owner, now);
         }
-        if !self.has_lock {
+        if !self.is_locked() {
             document.claim = Some(self.claim.clone());
         }
         self.state = State::LookingUp { has_written: true };
@@ -280,7 +287,7 @@ impl Protocol {
             }
         };
         // With a lock, a leftover claim delays no caller, so it is not worth a write.
-        let is_claimed = !self.has_lock && self.remove_claim(&mut document);
+        let is_claimed = !self.is_locked() && self.remove_claim(&mut document);
         if !has_changed && !is_claimed {
             return Step::Return(result);
         }
@@ -296,12 +303,16 @@ impl Protocol {
         }
     }
 
+    fn is_locked(&self) -> bool {
+        self.has_lock == Some(true)
+    }
+
     fn find(&self, now: DateTime<Utc>) -> Lookup {
         self.query.find(&self.document, now, self.initial_len.unwrap_or(usize::MAX))
     }
 
     /// Removes this caller's claim, or any claim if this caller holds the lock.
     fn remove_claim(&self, document: &mut Document) -> bool {
-        document.claim.take_if(|claim| *claim == self.claim || self.has_lock).is_some()
+        document.claim.take_if(|claim| *claim == self.claim || self.is_locked()).is_some()
     }
 }

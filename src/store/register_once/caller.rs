@@ -32,7 +32,6 @@ pub(super) struct RegisterOnce<'a> {
     last_read: Option<Versioned>,
     /// Held from before the first write until the end of the call, if the store has a lock.
     lock: Option<StoreLock>,
-    has_tried_lock: bool,
     /// When the current series of conflicts began.
     conflicts_since: Option<Instant>,
     /// When the last write began. Before a request, that is the write of the claim.
@@ -49,7 +48,6 @@ impl<'a> RegisterOnce<'a> {
             store,
             last_read: None,
             lock: None,
-            has_tried_lock: false,
             conflicts_since: None,
             last_write_at: None,
             slow_claims: 0,
@@ -78,17 +76,12 @@ impl<'a> RegisterOnce<'a> {
 
     /// Performs a step that accesses the store or waits for another caller.
     pub(super) async fn run(&mut self, step: Step) -> Result<Step, StoreError> {
-        // A stored client is returned without the lock. Everything else needs the lock, and a read
-        // under it.
-        if !matches!(step, Step::Read) && !self.has_tried_lock {
-            self.lock = self.store.lock(self.claim_watch.timeout).await?;
-            if self.lock.is_some() {
-                self.protocol.on_lock();
-            }
-            self.has_tried_lock = true;
-            return Ok(Step::Read);
-        }
         match step {
+            // A stored client is returned without the lock. Everything else needs the lock.
+            Step::Lock => {
+                self.lock = self.store.lock(self.claim_watch.timeout).await?;
+                Ok(self.protocol.on_lock(self.lock.is_some()))
+            }
             Step::Write(document) => self.write(&document).await,
             Step::Wait(claim) => {
                 // The claim of another caller ends the series of conflicts.
