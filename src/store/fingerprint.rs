@@ -108,6 +108,19 @@ mod tests {
     }
 
     #[test]
+    fn digest_is_stable() {
+        let digest = |metadata: &ClientMetadata| Fingerprint::of(metadata).digest();
+        let plain = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
+        assert_eq!(digest(&plain), "DIGEST");
+        assert_eq!(digest(&with_redirect_uris(&["http://127.0.0.1:2/cb"])), "DIGEST");
+        let additional = plain.with_additional("b", 1).with_additional("a", 2);
+        assert_ne!(digest(&additional), "DIGEST");
+        let reordered = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
+        let reordered = reordered.with_additional("a", 2).with_additional("b", 1);
+        assert_eq!(digest(&reordered), digest(&additional));
+    }
+
+    #[test]
     fn fingerprint_treats_empty_values_as_unset() {
         let plain = with_redirect_uris(&["https://a.example/"]);
         assert!(is_same(&plain, &plain.clone().with_scope(" ")));
