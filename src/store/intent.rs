@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc, serde::ts_seconds, serde::ts_seconds_option};
 use serde::{Deserialize, Serialize};
 
-/// How many minutes the next request waits after the first, second, … request in a row of unknown
-/// outcome. The last value repeats.
+/// How many minutes the next request waits after the first, second, … request in a row without a
+/// usable client. The last value repeats.
 const WAITS: [i64; 6] = [1, 4, 16, 64, 256, 24 * 60];
 
 /// The maximum number of intents. Further requests share the one whose wait ends first.
@@ -41,6 +41,13 @@ pub(crate) struct Wait {
     pub(crate) until: DateTime<Utc>,
 }
 
+/// Returns how long the next request waits after so many requests in a row without a usable client.
+pub(super) fn wait_after(requests: usize) -> TimeDelta {
+    let [.., longest] = WAITS;
+    let Some(index) = requests.checked_sub(1) else { return TimeDelta::zero() };
+    TimeDelta::minutes(WAITS.get(index).copied().unwrap_or(longest))
+}
+
 impl Intent {
     /// Returns when the wait began, by a clock that shows `now`. A time in the future is not used,
     /// because the clock that wrote it may have been ahead by any amount.
@@ -49,11 +56,9 @@ impl Intent {
     }
 
     fn wait(&self, now: DateTime<Utc>) -> Wait {
-        let index = usize::try_from(self.requests.saturating_sub(1)).unwrap_or(usize::MAX);
-        let [.., longest] = WAITS;
-        let minutes = WAITS.get(index).copied().unwrap_or(longest);
+        let requests = usize::try_from(self.requests).unwrap_or(usize::MAX);
         let since = self.wait_began(now).unwrap_or(now);
-        let until = since.checked_add_signed(TimeDelta::minutes(minutes)).unwrap_or(since);
+        let until = since.checked_add_signed(wait_after(requests)).unwrap_or(since);
         Wait { since, until }
     }
 }
