@@ -6,6 +6,7 @@ use std::{
 };
 
 use poggio::{RegistrationStoreExt, store::RetiredReason, testing::Reply};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -28,7 +29,8 @@ fn expiring_in(seconds: i64) -> Reply {
 fn move_saved_at(fixture: &Fixture, by_seconds: i64) {
     let mut document = fixture.json();
     for list in ["registrations", "retired"] {
-        for registration in document[list].as_array_mut().into_iter().flatten() {
+        let list = document.get_mut(list).and_then(Value::as_array_mut);
+        for registration in list.into_iter().flatten() {
             registration["saved_at"] = seconds_from_now(by_seconds).into();
         }
     }
@@ -40,6 +42,7 @@ async fn register_once_renews_a_secret_that_expires_within_the_margin() {
     let fixture = Fixture::new().await;
     fixture.server.script([expiring_in(50), expiring_in(3600), expiring_in(0)]);
     let first = fixture.register_once(&metadata()).await.unwrap();
+    move_saved_at(&fixture, -3600);
     let second = fixture.register_once(&metadata()).await.unwrap();
     assert_ne!(second.client_id, first.client_id);
     assert_eq!(fixture.register_once(&metadata()).await.unwrap().client_id, second.client_id);
@@ -48,6 +51,7 @@ async fn register_once_renews_a_secret_that_expires_within_the_margin() {
         [(first.client_id, Some(RetiredReason::Expired)), (second.client_id.clone(), None)]
     );
 
+    move_saved_at(&fixture, -3600);
     let margin = Duration::from_secs(7200);
     let poggio = fixture.server.client_builder().renewal_margin(margin).build().unwrap();
     let third = poggio.register_once(&metadata(), &fixture.store).await.unwrap();
@@ -62,7 +66,11 @@ async fn register_once_with_the_largest_limits_renews_every_secret_that_expires(
     let builder = fixture.server.client_builder();
     let poggio = builder.timeout(Duration::MAX).renewal_margin(Duration::MAX).build().unwrap();
     let register = async || poggio.register_once(&metadata(), &fixture.store).await.unwrap();
-    let (first, second) = (register().await, register().await);
+    let first = register().await;
+    // Not before half of its lifetime has passed.
+    assert_eq!(register().await.client_id, first.client_id);
+    move_saved_at(&fixture, -3610);
+    let second = register().await;
     assert_ne!(second.client_id, first.client_id);
     assert_eq!(register().await.client_id, second.client_id);
 }
