@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::outcome::Outcome;
 use crate::response::ClientInformation;
 
@@ -39,6 +41,7 @@ struct Inner {
     /// What to do, if the kind does not say it all.
     help: Option<&'static str>,
     client: Option<ClientInformation>,
+    retry_after: Option<Duration>,
 }
 
 /// The kind of a [`StoreError`].
@@ -63,6 +66,9 @@ pub enum StoreErrorKind {
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
+    /// The outcome of an earlier registration request is unknown, and no other is sent for now. A
+    /// person can change that with [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown).
+    UnknownOutcome,
 }
 
 impl StoreError {
@@ -79,6 +85,7 @@ impl StoreError {
             source: None,
             help: None,
             client: None,
+            retry_after: None,
         }))
     }
 
@@ -141,6 +148,21 @@ impl StoreError {
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(name)
     }
 
+    pub(crate) fn waiting(
+        name: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+        remaining: TimeDelta,
+    ) -> Self {
+        let problem = format!(
+            "has a registration request of {since} whose outcome is unknown, so the next one waits \
+             until {until}"
+        );
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownOutcome).at(name);
+        error.0.retry_after = Some(remaining.to_std().unwrap_or_default());
+        error
+    }
+
     pub(crate) fn with_client(mut self, client: Option<ClientInformation>) -> Self {
         self.0.client = client;
         self
@@ -171,10 +193,15 @@ impl StoreError {
         self.0.client
     }
 
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.0.client {
-            Some(_) => Outcome::Registered,
-            None => Outcome::NotRegistered,
+        match (&self.0.client, self.0.kind) {
+            (Some(_), _) => Outcome::Registered,
+            (None, StoreErrorKind::UnknownOutcome) => Outcome::Unknown,
+            (None, _) => Outcome::NotRegistered,
         }
     }
 
@@ -200,6 +227,10 @@ impl StoreError {
             }
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register anew"
+            }
+            StoreErrorKind::UnknownOutcome => {
+                "call again then, or call RegistrationStoreExt::clear_unknown to register now, which \
+                 may create a duplicate"
             }
         }
     }

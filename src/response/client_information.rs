@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta};
+use super::{
+    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
+    register_reason::RegisterReason,
+};
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
     secret::ClientSecret,
@@ -61,6 +64,7 @@ pub struct ClientInformation {
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
     pub(crate) response: Option<ResponseMeta>,
+    pub(crate) register_reason: Option<RegisterReason>,
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -90,6 +94,13 @@ impl ClientInformation {
         self.response.as_ref()
     }
 
+    /// Returns why [`register_once`](crate::Client::register_once) registered this client, or `None`
+    /// if it comes from a store, or from another call.
+    #[must_use]
+    pub fn register_reason(&self) -> Option<RegisterReason> {
+        self.register_reason
+    }
+
     /// Creates a client of which only the id is known.
     pub(crate) fn with_id(client_id: String) -> Self {
         Self {
@@ -106,6 +117,7 @@ impl ClientInformation {
             warnings: Vec::new(),
             auth_method_stated: false,
             response: None,
+            register_reason: None,
         }
     }
 

@@ -160,6 +160,7 @@ impl Members {
             additional: AdditionalMembers(mem::take(&mut self.additional)),
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
         })
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use super::{
+    intent::Intents,
     record::Record,
     registration_store::Versioned,
     retired::{RetiredLine, RetiredReason, RetiredRecord},
@@ -30,6 +31,9 @@ pub(crate) struct Document {
     last_number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
+    /// The requests that are being sent, or whose outcome is unknown.
+    #[serde(default, skip_serializing_if = "Intents::is_empty")]
+    pub(super) intents: Intents,
     /// The clients in use, oldest first. Only these have secrets.
     pub(super) registrations: Vec<Record>,
     /// The newest clients that are no longer used, in the order in which they were retired.
@@ -81,8 +85,14 @@ struct FormatVersion {
 
 impl Default for Document {
     fn default() -> Self {
-        let (registrations, retired) = (Vec::new(), Vec::new());
-        Self { format: FORMAT, last_number: 0, claim: None, registrations, retired }
+        Self {
+            format: FORMAT,
+            last_number: 0,
+            claim: None,
+            intents: Intents::default(),
+            registrations: Vec::new(),
+            retired: Vec::new(),
+        }
     }
 }
 

@@ -11,19 +11,20 @@ use super::{
 use crate::{response::ClientInformation, secret::ClientSecret};
 
 impl Query {
-    /// Adds a client that was registered earlier, as history if another one is usable. Returns
-    /// whether the document changed.
+    /// Adds a client that was registered earlier, as history if another one is usable, and removes
+    /// the intent of its request. Returns whether the document changed.
     pub(super) fn save(
         &self,
         document: &mut Document,
         client: &ClientInformation,
         now: DateTime<Utc>,
     ) -> bool {
+        let has_intent = document.intents.remove(&self.key());
         if self.has_in_use(document, client) {
-            return false;
+            return has_intent;
         }
         match self.find(document, now, u64::MAX) {
-            Lookup::Usable(_) if self.has_lost_race(document, client) => return false,
+            Lookup::Usable(_) if self.has_lost_race(document, client) => return has_intent,
             Lookup::Usable(_) => self.insert_lost_race(document, client.clone()),
             Lookup::Register(_) | Lookup::Unusable(_) => self.insert(document, client.clone()),
         }

@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use super::{
     document::Document,
     fingerprint::Fingerprint,
+    intent,
     record::Record,
     retired::{RetiredReason, RetiredRecord},
     unusable::Unusable,
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, SecretExpiry},
+    response::{ClientInformation, RegisterReason, SecretExpiry},
     url,
 };
 
@@ -41,33 +42,12 @@ pub(crate) enum Lookup {
     Unusable(Unusable),
 }
 
-/// Why a client has to be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegisterReason {
-    NoRecord,
-    Expired,
-    /// The clients of this endpoint have other metadata.
-    Changed,
-    Rejected,
-}
-
-impl RegisterReason {
-    /// Returns the name of the reason in spans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRecord => "no_record",
-            Self::Expired => "expired",
-            Self::Changed => "changed",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations with a larger number than `last_known` were made while this caller waited. They are used until they expire, without the renewal margin, because a registration by this
-    /// caller would give no newer client.
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They
+    /// are used until they expire, without the renewal margin, because a registration by this caller
+    /// would give no newer client.
     pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
@@ -82,9 +62,7 @@ impl Query {
             return Lookup::Unusable(lost);
         }
         let margin = if record.number <= last_known { self.renewal_margin } else { Duration::ZERO };
-        if expires_within(&record.client, margin, now)
-            && !(was_expired_when_saved(record, now) && self.has_replaced_expired(document, now))
-        {
+        if expires_within(record, margin, now) && !self.has_to_wait(record, document, now) {
             return Lookup::Register(RegisterReason::Expired);
         }
         let mut client = record.client.clone();
@@ -122,16 +100,24 @@ impl Query {
         })
     }
 
-    /// Returns whether the secret of the previous client had expired when it was saved, too.
+    /// Returns whether an expired client is used as it is for now, because its secret and those of
+    /// the clients before it had expired when they were saved.
     ///
-    /// The clock of this machine is then ahead. The newest client is used as it is, because
-    /// otherwise every call would register another one.
-    fn has_replaced_expired(&self, document: &Document, now: DateTime<Utc>) -> bool {
-        self.retired(document).next().is_some_and(|previous| {
-            let expired =
-                previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
-            previous.saved_at <= now && expired
-        })
+    /// The clock of this machine is then ahead, or the server is wrong. Every call would register
+    /// another client, so the waits between them grow like those after an unknown outcome. A client
+    /// that was saved in the future does not count: the clock has been corrected since.
+    fn has_to_wait(&self, record: &Record, document: &Document, now: DateTime<Utc>) -> bool {
+        if record.saved_at > now || !expires_within(record, Duration::ZERO, record.saved_at) {
+            return false;
+        }
+        let replaced = self
+            .retired(document)
+            .filter(|retired| retired.reason == RetiredReason::Expired && retired.saved_at <= now);
+        let expired = replaced.take_while(|retired| {
+            retired.secret_expires_at.is_some_and(|expiry| expiry <= retired.saved_at)
+        });
+        let wait = intent::wait_after(expired.count());
+        now.signed_duration_since(record.saved_at) < wait
     }
 
     /// Returns whether another client than `client_id` was rejected for this query in the last
@@ -148,6 +134,23 @@ impl Query {
             retired.client_id != client_id
                 && retired.reason == RetiredReason::Rejected
                 && RECENT_REJECTION.contains(&age)
+        })
+    }
+
+    /// Returns a text of bounded size that identifies the endpoint and the metadata.
+    pub(super) fn key(&self) -> String {
+        format!("{:.300} {}", self.endpoint, Fingerprint::of(&self.metadata).digest())
+    }
+
+    /// Returns the names of the members in which the metadata differ from those of the newest
+    /// client of this endpoint.
+    pub(super) fn differences(&self, document: &Document) -> Vec<String> {
+        let newest_first = document.registrations.iter().rev();
+        let other = newest_first
+            .filter(|record| self.has_endpoint(record))
+            .find_map(|record| record.requested.as_ref());
+        other.map_or_else(Vec::new, |other| {
+            Fingerprint::of(&self.metadata).differences(&Fingerprint::of(other))
         })
     }
 
@@ -183,7 +186,7 @@ impl Query {
         if let Some(lost) = Unusable::secret_lost(newest) {
             return Some(Err(lost));
         }
-        if expires_within(client, self.renewal_margin, now) {
+        if expires_within(newest, self.renewal_margin, now) {
             return Some(Err(Unusable::Expired(client.client_id.clone())));
         }
         if let Some(uri) = self.missing_redirect_uri(client) {
@@ -204,14 +207,12 @@ impl Query {
     }
 }
 
-/// Returns whether the secret had expired when the client was saved. A client that was saved in the
-/// future does not count: the clock has been corrected since.
-fn was_expired_when_saved(record: &Record, now: DateTime<Utc>) -> bool {
-    record.saved_at <= now && expires_within(&record.client, Duration::ZERO, record.saved_at)
-}
-
-fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Utc>) -> bool {
-    let SecretExpiry::At(expiry) = client.client_secret_expires_at else { return false };
-    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX);
-    client.client_secret.is_some() && expiry.timestamp().saturating_sub(margin) <= now.timestamp()
+/// Returns whether a secret expires within `margin`. The margin is at most half the lifetime that the
+/// secret had when it was saved: otherwise every call would replace a secret of a short life.
+fn expires_within(record: &Record, margin: Duration, now: DateTime<Utc>) -> bool {
+    let SecretExpiry::At(expiry) = record.client.client_secret_expires_at else { return false };
+    let expiry = expiry.timestamp();
+    let lifetime = expiry.saturating_sub(record.saved_at.timestamp()).max(0);
+    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX).min(lifetime / 2);
+    record.client.client_secret.is_some() && expiry.saturating_sub(margin) <= now.timestamp()
 }

@@ -17,7 +17,7 @@ use super::{
 use super::{retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
-    error::Error,
+    error::{Error, Outcome},
     metadata::ClientMetadata,
     response::{ClientInformation, FieldWarning},
 };
@@ -208,9 +208,16 @@ impl Client {
             step = match step {
                 Step::Return(result) => return call.result(result, failure),
                 Step::Register(reason) => match store.preflight(timeout).await {
-                    Ok(()) if call.may_claim_expire() => call.renew_claim()?,
+                    Ok(()) if call.may_claim_expire() => match call.renew_claim() {
+                        Ok(step) => step,
+                        Err(error) => {
+                            failure = Some(error);
+                            call.protocol.on_not_registered(now())
+                        }
+                    },
                     preflight => {
-                        tracing::debug!(reason = reason.as_str(), "registering");
+                        let differences = call.protocol.differences(reason);
+                        tracing::info!(%reason, ?differences, "registering a client");
                         let result = match preflight {
                             Ok(()) => self.register(metadata).await,
                             Err(error) => Err(error.at(&store.name()).into()),
@@ -218,10 +225,18 @@ impl Client {
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
                         match result.or_else(|error| recovered_client(&error).ok_or(error)) {
-                            Ok(client) => call.protocol.on_registered(client, now()),
+                            Ok(mut client) => {
+                                client.register_reason = Some(reason);
+                                call.protocol.on_registered(client, now())
+                            }
                             Err(error) => {
+                                let is_certain = error.outcome() == Outcome::NotRegistered;
                                 failure = Some(error);
-                                call.protocol.on_not_registered()
+                                if is_certain {
+                                    call.protocol.on_not_registered(now())
+                                } else {
+                                    call.protocol.on_unknown(now())
+                                }
                             }
                         }
                     }
@@ -230,6 +245,10 @@ impl Client {
                     Ok(step) => step,
                     // The failed write may have taken effect, so read again.
                     Err(_) if call.wait_before_retry().await => Step::Read,
+                    Err(error) if call.protocol.on_store_error() => {
+                        failure = Some(error.at(&store.name()).into());
+                        Step::Read
+                    }
                     Err(error) => return call.result_after_store_error(error, failure),
                 },
             };

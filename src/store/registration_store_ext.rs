@@ -16,7 +16,8 @@ use crate::{
     url,
 };
 
-/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations,
+/// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
 pub trait RegistrationStoreExt: RegistrationStore {
@@ -87,6 +88,52 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
+    }
+
+    /// Allows the next [`register_once`](crate::Client::register_once) to send its request now,
+    /// although the outcome of an earlier request is unknown.
+    ///
+    /// Call it if a person decides so, for example because Poggio has said that there is no client.
+    /// If the earlier request did register a client, the next one creates a duplicate. This applies
+    /// to all endpoints and metadata of the store.
+    ///
+    /// Returns whether there was a request of unknown outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    ///     testing::{Reply, Server},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("client.json");
+    /// # let server = Server::start().await;
+    /// # let poggio = server.client();
+    /// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let store = FileStore::new(path)?;
+    /// server.script([Reply::disconnect()]);
+    /// for _ in 0..5 {
+    ///     let error = poggio.register_once(&metadata, &store).await.unwrap_err();
+    ///     assert_eq!(error.outcome(), Outcome::Unknown);
+    /// }
+    /// assert_eq!(server.requests().len(), 1);
+    ///
+    /// assert!(store.clear_unknown().await?);
+    /// poggio.register_once(&metadata, &store).await?;
+    /// assert_eq!(server.requests().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn clear_unknown(&self) -> StoreFuture<'_, bool, Error> {
+        Box::pin(async move { Ok(update(self, |document| document.intents.clear()).await?) })
     }
 
     /// Imports credentials that a person entered, for a registration endpoint
