@@ -12,10 +12,10 @@ use poggio::{
     store::{StoreFuture, Versioned, WriteResult},
     testing::{Reply, Server},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::{
-    eventually, metadata,
+    Wire, eventually, metadata, sized,
     store::{Fixture, MemoryStore, secret, store_error},
 };
 
@@ -51,7 +51,7 @@ async fn an_unknown_outcome_costs_six_requests_on_the_first_day_and_one_a_day_af
         let fixture = Fixture::new().await;
         fixture.server.script((0..9).map(|_| reply.clone()));
         fixture.register_once(&metadata()).await.unwrap_err();
-        for (sent, minutes) in (1..).zip([1, 4, 16, 64, 256, 1440, 1440, 1440]) {
+        for (sent, minutes) in (1..).zip([1_i64, 4, 16, 64, 256, 1440, 1440, 1440]) {
             let wait = Duration::from_secs(minutes.unsigned_abs() * 60);
             assert_waits(fixture.register_once(&metadata()).await, wait);
             set_sent_at(&fixture, minutes * MINUTE - 5);
@@ -257,37 +257,37 @@ async fn register_at(
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_save_costs_one_request_until_its_wait_ends_and_loses_no_secret() {
-    let (server, store) = (Server::start().await, FailingStore::default());
-    let poggio = server.client();
+    // This server uses the test's clock.
+    let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
+    let (wire, store) = (Wire::answering(sized("201 Created", "", body)).await, FailingStore::default());
+    let poggio = wire.client();
     let error = register_at(&poggio, &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
     for _ in 0..3 {
         assert_waits(register_at(&poggio, &store).await, Duration::from_secs(60));
     }
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(wire.arrived(), 1);
 
     store.saves_clients.store(true, Ordering::Relaxed);
     let Error::Store(error) = error else { panic!("{error}") };
     let client = error.into_client().unwrap();
     poggio.save_registration(&metadata(), &store, &client).await.unwrap();
     let found = register_at(&poggio, &store).await.unwrap();
-    assert_eq!(secret(&found), "loopback-secret-1-of-no-value-elsewhere");
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!((&*found.client_id, secret(&found)), ("7", "hunter2"));
+    assert_eq!(wire.arrived(), 1);
     assert!(!store.inner.text().unwrap().contains("intents"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_intent_that_cannot_be_removed_changes_no_result_and_costs_a_wait() {
-    let server = Server::start().await;
+    let wire = Wire::answering(sized("403 Forbidden", "", r#"{"detail": "closed"}"#)).await;
     let store = FailingStore { keeps_intents: true, ..FailingStore::default() };
-    server.script([Reply::json(403, json!({"detail": "closed"}))]);
-    let error = register_at(&server.client(), &store).await.unwrap_err();
+    let error = register_at(&wire.client(), &store).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.outcome()), (403, Outcome::NotRegistered));
     for _ in 0..3 {
-        let poggio = server.client_builder().timeout(Duration::from_secs(1)).build().unwrap();
-        assert_waits(register_at(&poggio, &store).await, Duration::from_secs(60));
+        assert_waits(register_at(&wire.client(), &store).await, Duration::from_secs(60));
     }
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(wire.arrived(), 1);
 }
 
 #[tokio::test]

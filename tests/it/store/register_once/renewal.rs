@@ -61,7 +61,7 @@ async fn register_once_renews_a_secret_that_expires_within_the_margin() {
 
 #[tokio::test]
 async fn register_once_uses_a_secret_for_at_least_half_of_its_lifetime() {
-    for (lifetime, margin) in [(30, 60), (3600, 7200), (3, 60), (600, 599), (100, u64::MAX)] {
+    for (lifetime, margin) in [(30, 60), (3600, 7200), (3, 60), (600, 601), (100, u64::MAX)] {
         let fixture = Fixture::new().await;
         fixture.server.script((0..3).map(|_| expiring_in(lifetime)));
         let builder = fixture.server.client_builder().renewal_margin(Duration::from_secs(margin));
