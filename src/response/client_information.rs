@@ -108,7 +108,11 @@ impl ClientInformation {
             client_secret: None,
             client_id_issued_at: None,
             client_secret_expires_at: SecretExpiry::Unspecified,
-            metadata: ClientMetadata::default(),
+            metadata: ClientMetadata {
+                grant_types: Vec::new(),
+                response_types: Vec::new(),
+                ..ClientMetadata::default()
+            },
             additional: AdditionalMembers::default(),
             warnings: Vec::new(),
             auth_method_stated: false,

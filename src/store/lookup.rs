@@ -45,10 +45,9 @@ pub(crate) enum Lookup {
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations with the number `first_new` or a larger one were made while this caller waited.
-    /// They are used until they expire, without the renewal margin, because a registration by this
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They are used until they expire, without the renewal margin, because a registration by this
     /// caller would give no newer client.
-    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, first_new: u64) -> Lookup {
+    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
@@ -61,7 +60,7 @@ impl Query {
         if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
         }
-        let margin = if record.number < first_new { self.renewal_margin } else { Duration::ZERO };
+        let margin = if record.number <= last_known { self.renewal_margin } else { Duration::ZERO };
         if expires_within(record, margin, now) && !self.has_to_wait(record, document, now) {
             return Lookup::Register(RegisterReason::Expired);
         }
@@ -82,10 +81,10 @@ impl Query {
             };
         }
         let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
-        let is_retired = |retired: &RetiredRecord| {
+        let is_retired = |retired: RetiredRecord| {
             retired.endpoint == self.endpoint && retired.fingerprint.is_some()
         };
-        if document.registrations.iter().any(is_other) || document.retired.iter().any(is_retired) {
+        if document.registrations.iter().any(is_other) || document.retired().any(is_retired) {
             RegisterReason::Changed
         } else {
             RegisterReason::NoRecord
@@ -93,11 +92,11 @@ impl Query {
     }
 
     /// Returns the retired clients of this endpoint with this metadata, newest first.
-    fn retired<'a>(&self, document: &'a Document) -> impl Iterator<Item = &'a RetiredRecord> {
+    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
-        let of_endpoint = |retired: &&RetiredRecord| retired.endpoint == self.endpoint;
-        let retired = document.retired.iter().rev().filter(of_endpoint);
-        retired.filter(move |retired| retired.fingerprint.as_ref() == Some(&digest))
+        document.retired().rev().filter(move |retired| {
+            retired.endpoint == self.endpoint && retired.fingerprint.as_ref() == Some(&digest)
+        })
     }
 
     /// Returns whether an expired client is used as it is for now, because its secret and those of
@@ -177,10 +176,8 @@ impl Query {
     ) -> Option<Result<&'a ClientInformation, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
         let Some(newest) = document.registrations.iter().rfind(is_imported) else {
-            let is_imported = |retired: &&RetiredRecord| {
-                retired.endpoint == self.endpoint && retired.fingerprint.is_none()
-            };
-            let newest = document.retired.iter().rfind(is_imported)?;
+            let of_endpoint = |retired: &RetiredRecord| retired.endpoint == self.endpoint;
+            let newest = document.retired_imports().rfind(of_endpoint)?;
             let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
             return newest.is_rejected_import().then(rejected);
         };

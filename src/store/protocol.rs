@@ -67,9 +67,9 @@ pub(super) struct Protocol {
     previous: Option<Intent>,
     /// The document as last read.
     document: Document,
-    /// The number that the next registration had at the first read. Registrations with this number
-    /// or a larger one were made during this call.
-    first_new: Option<u64>,
+    /// The number of the last registration at the first read. Registrations with a larger number
+    /// were made during this call.
+    last_known: Option<u64>,
     state: State,
 }
 
@@ -125,7 +125,7 @@ impl Protocol {
             has_lock: None,
             previous: None,
             document: Document::default(),
-            first_new: None,
+            last_known: None,
             state: State::LookingUp { has_written: false },
         }
     }
@@ -172,7 +172,7 @@ impl Protocol {
     }
 
     pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
-        self.first_new.get_or_insert(document.next_number());
+        self.last_known.get_or_insert(document.last_number());
         self.document = document;
         match self.state.clone() {
             State::LookingUp { .. } => self.look_up(now),
@@ -311,7 +311,7 @@ impl Protocol {
     }
 
     fn find(&self, now: DateTime<Utc>) -> Lookup {
-        self.query.find(&self.document, now, self.first_new.unwrap_or(u64::MAX))
+        self.query.find(&self.document, now, self.last_known.unwrap_or(u64::MAX))
     }
 
     /// Removes this caller's claim, or any claim if this caller holds the lock.

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
-    /// Counts the registrations of the document. A later registration has a larger number.
+    /// The number of the registration, set by `Document::add`.
     pub(super) number: u64,
     pub(super) endpoint: String,
     /// `None` for imported credentials.
@@ -48,13 +48,12 @@ enum SecretLocation {
 impl Record {
     /// Creates the record of a client that is in use from now on.
     pub(super) fn new(
-        number: u64,
         endpoint: &str,
         requested: Option<&ClientMetadata>,
         client: ClientInformation,
     ) -> Self {
         Self {
-            number,
+            number: 0,
             endpoint: endpoint.to_owned(),
             requested: requested.cloned(),
             saved_at: now(),
@@ -81,7 +80,6 @@ impl Record {
     /// Returns what the history keeps of this client: neither its secrets nor its metadata.
     pub(super) fn into_retired(self, reason: RetiredReason) -> RetiredRecord {
         RetiredRecord {
-            number: self.number,
             client_id: self.client.client_id,
             endpoint: self.endpoint,
             fingerprint: self.requested.map(|requested| Fingerprint::of(&requested).digest()),

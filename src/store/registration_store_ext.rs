@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{
-    document::Document,
     record::Record,
     registration_store::{RegistrationStore, StoreFuture},
     retired::RetiredReason,
@@ -22,18 +21,17 @@ use crate::{
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including the history: the newest 50 clients that
-    /// are no longer used.
+    /// Returns the history, which is the newest 50 clients that are no longer used, and after it
+    /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let Document { registrations, retired, .. } = read_document(self).await?.0;
-            let mut all: Vec<StoredRegistration> = retired.into_iter().map(Into::into).collect();
-            all.extend(registrations.into_iter().map(StoredRegistration::from));
-            all.sort_by_key(|registration| registration.number);
+            let document = read_document(self).await?.0;
+            let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
+            all.extend(document.registrations.into_iter().map(StoredRegistration::from));
             Ok(all)
         })
     }
@@ -185,11 +183,10 @@ pub trait RegistrationStoreExt: RegistrationStore {
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
-                let record = Record::new(document.next_number(), endpoint, None, client.clone());
                 document.retire(RetiredReason::Replaced, |record| {
                     record.is_imported() && record.endpoint == endpoint
                 });
-                document.registrations.push(record);
+                document.add(Record::new(endpoint, None, client.clone()));
                 true
             })
             .await?;

@@ -17,7 +17,6 @@ use crate::{
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration {
-    pub(super) number: u64,
     endpoint: String,
     client: ClientInformation,
     requested: Option<ClientMetadata>,
@@ -80,7 +79,6 @@ impl StoredRegistration {
 impl From<Record> for StoredRegistration {
     fn from(record: Record) -> Self {
         Self {
-            number: record.number,
             lost_secrets: record.lost_secrets().map(str::to_owned),
             is_imported: record.is_imported(),
             endpoint: record.endpoint,
@@ -99,7 +97,6 @@ impl From<RetiredRecord> for StoredRegistration {
             client.client_secret_expires_at = SecretExpiry::At(at);
         }
         Self {
-            number: record.number,
             lost_secrets: None,
             is_imported: record.fingerprint.is_none(),
             endpoint: record.endpoint,

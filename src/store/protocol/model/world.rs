@@ -320,7 +320,7 @@ impl World {
                 State::Saving { result: Some(_), .. } => "saving",
                 State::Releasing(_) => "releasing",
             };
-            let len = host.protocol.first_new;
+            let len = host.protocol.last_known;
             let Host { is_up_to_date, request, .. } = host;
             let has_lock = host.protocol.has_lock;
             let previous = host.protocol.previous.as_ref().map(Intent::digest);
@@ -336,7 +336,8 @@ impl World {
 
     /// Checks the invariants. `is_store_reliable` says that no fault of the store can happen.
     pub(super) fn check(&self, is_store_reliable: bool) {
-        let Document { registrations: active, retired, .. } = &self.document;
+        let active = &self.document.registrations;
+        let retired: Vec<_> = self.document.retired().collect();
         assert!(active.len() <= 1, "two active records: {}", self.key());
         let ids = active.iter().map(|record| &record.client.client_id);
         let ids: HashSet<_> = ids.chain(retired.iter().map(|retired| &retired.client_id)).collect();
@@ -388,7 +389,7 @@ impl World {
         };
         let is_saved = is_saved
             || (self.document.registrations.len() == 1
-                && self.document.retired.iter().any(lost_race));
+                && self.document.retired().any(|retired| lost_race(&retired)));
         let unsaved = match &host.next {
             Next::Failed(client) => client.clone(),
             Next::Crashed => None,
@@ -404,7 +405,7 @@ fn digest(document: &Document) -> String {
     for record in &document.registrations {
         write!(digest, ";{}", record.client.client_id).unwrap();
     }
-    for retired in &document.retired {
+    for retired in document.retired() {
         write!(digest, ";{} {:?}", retired.client_id, retired.reason).unwrap();
     }
     digest

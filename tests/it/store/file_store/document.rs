@@ -30,6 +30,7 @@ async fn file_store_writes_json_with_a_format_number() {
         document,
         json!({
             "format": 2,
+            "last_number": 1,
             "registrations": [{
                 "number": 1,
                 "endpoint": fixture.poggio.registration_endpoint(),

@@ -259,7 +259,8 @@ async fn register_at(
 async fn a_failed_save_costs_one_request_until_its_wait_ends_and_loses_no_secret() {
     // This server uses the test's clock.
     let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
-    let (wire, store) = (Wire::answering(sized("201 Created", "", body)).await, FailingStore::default());
+    let (wire, store) =
+        (Wire::answering(sized("201 Created", "", body)).await, FailingStore::default());
     let poggio = wire.client();
     let error = register_at(&poggio, &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);

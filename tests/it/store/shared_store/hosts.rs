@@ -78,9 +78,9 @@ async fn register_once_on_a_slow_host_returns_the_client_of_the_winner_and_lists
         .iter()
         .map(|r| (&*r.client().client_id, r.retired().map(|r| r.reason)))
         .collect();
-    assert_eq!(stored, [("client-2", None), ("client-1", Some(RetiredReason::LostRace))]);
-    assert_eq!(secret(registrations[0].client()), SECRET);
-    assert!(registrations[1].client().client_secret.is_none());
+    assert_eq!(stored, [("client-1", Some(RetiredReason::LostRace)), ("client-2", None)]);
+    assert!(registrations[0].client().client_secret.is_none());
+    assert_eq!(secret(registrations[1].client()), SECRET);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn register_once_names_the_owner_of_a_claim_that_does_not_end() {
     let (wire, poggio) = wire().await;
     let bucket = Arc::new(Bucket::default());
     let document = json!({
-        "format": 2,
+        "format": 2, "last_number": 0,
         "claim": {"owner": "process 7 (cafe)", "term_seconds": 1_000_000},
         "registrations": [],
     });
