@@ -60,6 +60,9 @@ pub struct ClientInformation {
     pub additional: AdditionalMembers,
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
+    /// The requested authentication method, which applies if the response states none. `None` if the
+    /// request is not known.
+    pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
 }
 
@@ -88,11 +91,6 @@ impl ClientInformation {
     #[must_use]
     pub fn response(&self) -> Option<&ResponseMeta> {
         self.response.as_ref()
-    }
-
-    /// Returns whether the response contains metadata, and not only credentials.
-    pub(crate) fn has_metadata(&self) -> bool {
-        !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
     }
 
     /// Returns the authentication method, or `None` if the response does not contain one and the field
