@@ -23,7 +23,7 @@ use crate::client::Client;
 
 /// How many `authorization_servers` of a resource, and how many metadata URLs of a challenge, are
 /// tried.
-const MAX_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 8;
 
 impl Client {
     /// Returns the endpoints of the authorization server with this issuer, such as

@@ -251,15 +251,21 @@ fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String
             members.insert("expires_in".to_owned(), (seconds as u64).into());
         }
     }
-    if let Some(Value::Array(scopes)) = members.get("scope") {
-        let scopes: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+    let scope = match members.remove("scope") {
+        Some(Value::String(scope)) => Some(scope),
+        Some(Value::Array(scopes)) => {
+            Some(scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    };
+    if let Some(scope) = scope {
+        // An empty scope stays, because a missing one means that all was granted.
+        let scopes: Vec<_> = scope.split_whitespace().collect();
         members.insert("scope".to_owned(), scopes.join(" ").into());
     }
-    for name in ["refresh_token", "scope"] {
-        let text = members.get(name).and_then(Value::as_str);
-        if text.is_none_or(str::is_empty) {
-            members.remove(name);
-        }
+    let refresh_token = members.get("refresh_token").and_then(Value::as_str);
+    if refresh_token.is_none_or(str::is_empty) {
+        members.remove("refresh_token");
     }
     Some(members)
 }

@@ -153,7 +153,7 @@ fn authorization_reports_a_refusal_in_the_servers_words() {
     let error = error.unwrap();
     assert_eq!(
         error.to_string(),
-        "the server refused (access_denied): The user [31msaid no; ask again when the user wants to"
+        "the server rejected the request (access_denied): The user [31msaid no; ask again when the user wants to"
     );
     assert_eq!(error.refusal().unwrap().code(), Some(&ErrorCode::ACCESS_DENIED));
     assert!(!format!("{error:?}").contains(&state));
