@@ -18,7 +18,7 @@ async fn oauth2_client_authenticates_with_the_granted_method() {
         // RFC 6749 section 2.3.1: both are form-encoded in the header.
         ("client_secret_basic", true, Some("Basic aWQrMTpzM2NyM3QlMkYlMkIrb2YlM0FtaW5l"), None),
         ("none", false, None, None),
-        // A public client does not send a secret that it was given.
+        // A public client does not send a secret, even if it has one.
         ("none", true, None, None),
     ] {
         let server = MockServer::start().await;
@@ -79,13 +79,13 @@ fn oauth2_client_refuses_what_was_not_granted() {
         (
             json!({}),
             "http://127.0.0.1:8910/other",
-            r#"redirect_uris: "http://127.0.0.1:8910/other" was not granted, but ["http://127.0.0.1:8910/callback"]"#,
+            r#"redirect_uris: "http://127.0.0.1:8910/other" was not granted; use one of ["http://127.0.0.1:8910/callback"]"#,
         ),
         (json!({}), "https://127.0.0.1:8910/callback", "was not granted"),
         (
             json!({"redirect_uris": [], "grant_types": ["authorization_code"]}),
             REDIRECT_URI,
-            "was not granted, but []",
+            "was not granted; use one of []",
         ),
         (json!({}), "http://localhost:8910/callback", "was not granted"),
     ] {
@@ -94,7 +94,7 @@ fn oauth2_client_refuses_what_was_not_granted() {
         let text = error.to_string();
         assert!(text.starts_with("the client cannot be used: "), "{text}");
         assert!(text.contains(problem), "{text}");
-        assert!(text.ends_with("; nothing was sent; correct this first"), "{text}");
+        assert!(text.ends_with("; nothing was sent: correct this, then try again"), "{text}");
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
     }
 }
