@@ -173,7 +173,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
+    /// Returns [`Error::Config`] if a setting is invalid. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = url::parse_base_url(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;

@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::{record::Record, retired::Retired};
 use crate::{metadata::ClientMetadata, response::ClientInformation};
 
-/// A client in a store, in use or history.
+/// A client in a store, in use or history, as
+/// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
-/// `Debug` prints no secret. There is no `Serialize`, which would; see
+/// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration(Record);

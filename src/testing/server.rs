@@ -16,7 +16,7 @@ use crate::{
     url::is_loopback,
 };
 
-/// A server on 127.0.0.1 with a port of its own. It stops when it is dropped.
+/// A loopback server on 127.0.0.1. Each has another port. It stops when it is dropped.
 ///
 /// # Examples
 ///

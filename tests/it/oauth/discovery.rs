@@ -98,8 +98,8 @@ async fn discover_refuses_metadata_of_another_server_or_without_safe_endpoints()
             metadata(json!({"code_challenge_methods_supported": ["plain"]})),
             "does not support PKCE with S256",
         ),
-        (metadata(json!({"token_endpoint": null})), "not JSON with the members"),
-        (json!([]), "not JSON with the members"),
+        (metadata(json!({"token_endpoint": null})), "not JSON with the required members"),
+        (json!([]), "not JSON with the required members"),
         (json!("x".repeat(300_000)), "was truncated"),
     ] {
         let (server, poggio) = serve(&[(SERVER_PATH, document)]).await;

@@ -125,8 +125,8 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         let store = s3(&server.base_url);
         let write = store.write("hidden-text", None).await.unwrap_err();
         for (action, error) in [("read", store.read().await.unwrap_err()), ("write", write)] {
-            let start = "poggio/acme.json in AmazonS3(acme) cannot be used";
-            assert_eq!(error.to_string(), format!("{start}: to {action} it failed: {expected}"));
+            let start = "poggio/acme.json in AmazonS3(acme) could not be used";
+            assert_eq!(error.to_string(), format!("{start}: failed to {action} it: {expected}"));
             let shown = all_shown(&Error::from(error)).to_lowercase();
             assert!(!shown.contains("hidden"), "{shown}");
         }
@@ -146,5 +146,5 @@ async fn shared_store_error_names_a_missing_bucket_and_a_refused_connection() {
 
     let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
-    assert!(error.contains("to read it failed: Connection refused"), "{error}");
+    assert!(error.contains("failed to read it: Connection refused"), "{error}");
 }
