@@ -109,7 +109,7 @@ impl fmt::Display for ValidationErrors {
         match &self.response {
             None => f.write_str("the client metadata is invalid and was not sent")?,
             Some(response) => {
-                write!(f, "Poggio refused the client metadata ({})", response.status())?;
+                write!(f, "the server rejected the client metadata ({})", response.status())?;
             }
         }
         for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {

@@ -36,8 +36,8 @@ impl StoredRegistration {
         self.0.requested.as_ref()
     }
 
-    /// Returns whether a person entered the credentials, with
-    /// [`import`](crate::RegistrationStoreExt::import).
+    /// Returns whether the credentials were
+    /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.0.is_imported()

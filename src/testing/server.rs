@@ -180,7 +180,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// As [`allow`](Self::allow).
+    /// Panics in the same cases as [`allow`](Self::allow).
     pub async fn deny(&self, authorization_url: &str) -> String {
         self.decide(authorization_url, "deny").await
     }

@@ -16,8 +16,8 @@ use poggio::{Error, oauth::OAuthError};
 #[derive(Default)]
 struct Table {
     text: String,
-    /// Texts that differ in each run, and what is shown in their place.
-    replacements: Vec<(String, &'static str)>,
+    /// Folders, which differ in each run.
+    folders: Vec<String>,
 }
 
 impl Table {
@@ -25,17 +25,17 @@ impl Table {
         writeln!(self.text, "\n# {name}").unwrap();
     }
 
-    fn hide(&mut self, text: impl Into<String>, placeholder: &'static str) {
-        self.replacements.push((text.into(), placeholder));
+    fn hide_folder(&mut self, path: &Path) {
+        self.folders.push(path.display().to_string());
     }
 
     /// Adds the lines of one situation; `kind` is a variant such as `Error::Api`.
     fn add(&mut self, kind: &str, situation: &str, lines: &[&str]) {
         writeln!(self.text, "\n{kind}: {situation}").unwrap();
         for line in lines {
-            let mut line = (*line).to_owned();
-            for (text, placeholder) in &self.replacements {
-                line = line.replace(text, placeholder);
+            let mut line = without_ports(line);
+            for folder in &self.folders {
+                line = line.replace(folder, "FOLDER");
             }
             writeln!(self.text, "    {line}").unwrap();
         }
@@ -62,6 +62,19 @@ impl Table {
         let message = display.strip_suffix(&end).unwrap_or_else(|| panic!("{display}: {help}"));
         self.add(kind, situation, &[message, &format!("help: {help}")]);
     }
+}
+
+/// Replaces the ports of loopback servers, which differ in each run.
+fn without_ports(line: &str) -> String {
+    let mut parts = line.split("127.0.0.1:");
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        text.push_str("127.0.0.1:");
+        text.push_str(if digits < 5 { part } else { "PORT" });
+        text.push_str(if digits < 5 { "" } else { &part[digits..] });
+    }
+    text
 }
 
 /// Checks what all messages have in common: one line that continues a sentence.

@@ -50,7 +50,6 @@ fn clients(table: &mut Table) {
 async fn listeners(table: &mut Table) {
     let bound = CallbackListener::bind("http://127.0.0.1:0/callback").await.unwrap();
     let in_use = bound.redirect_uri().to_owned();
-    table.hide(in_use.strip_suffix("/callback").unwrap(), "http://127.0.0.1:PORT");
     for (situation, uri) in [
         ("malformed URI", "http://127.0.0.1:x/"),
         ("https", "https://127.0.0.1/callback"),
@@ -122,7 +121,6 @@ async fn tokens(table: &mut Table) {
         ("connection closed", Wire::answering("").await),
         ("timeout", Wire::serve(vec![ServerBehaviour::Stalls(Vec::new())]).await),
     ] {
-        table.hide(&wire.base_url, "http://127.0.0.1:PORT");
         let error = client_credentials(&wire.base_url).await;
         table.oauth("OAuthErrorKind::Transport", situation, &error);
         if situation == "connection closed" {
@@ -150,7 +148,6 @@ async fn discovery(table: &mut Table) {
         ("no PKCE", 200, json!({"code_challenge_methods_supported": ["plain"]})),
     ] {
         let server = metadata_server(status, members).await;
-        table.hide(server.uri(), "http://127.0.0.1:PORT");
         let poggio = Client::builder().base_url(server.uri()).build().unwrap();
         let error = poggio.discover(&server.uri()).await.unwrap_err();
         table.oauth("OAuthErrorKind::Discovery", situation, &error);

@@ -30,8 +30,7 @@ pub(super) async fn add(table: &mut Table) {
 
 /// Adds an error of the kind that it has.
 fn add_error(table: &mut Table, fixture: &Fixture, situation: &str, error: &Error) {
-    let folder = fixture.folder().display().to_string();
-    table.hide(folder, "FOLDER");
+    table.hide_folder(fixture.folder());
     let kind = format!("StoreErrorKind::{:?}", store_error(error).kind());
     table.error(&kind, situation, error);
 }
