@@ -20,8 +20,8 @@ pub(super) async fn add(table: &mut Table) {
         table.error(CONFIG, situation, &builder.build().unwrap_err());
     }
     let store = FileStore::new("client.json").unwrap();
-    let import =
-        store.import("http://a.example/register", &client_from(&json!({"client_id": "7"})));
+    let entered = client_from(&json!({"client_id": "7"}));
+    let import = store.import("http://a.example/register", &entered);
     table.error(CONFIG, "import for an http endpoint", &import.await.unwrap_err());
     let error = FileStore::new("/").unwrap_err();
     table.error(CONFIG, "file store without a file name", &error);
