@@ -174,7 +174,7 @@ async fn auth_token_is_sent_in_its_header_only_and_not_shown() {
 #[test]
 fn auth_token_is_rejected_with_a_reason_that_does_not_quote_it() {
     for (token, beginning) in [
-        ("", "is empty"),
+        ("", "empty; leave it unset"),
         ("Bearer p0ggio", "starts with \"Bearer\""),
         ("bearer p0ggio", "starts with \"Bearer\""),
         ("p0ggio\n", "contains a space, a line break"),

@@ -58,7 +58,11 @@ impl Table {
         let (display, help) = (error.to_string(), error.help());
         check_voice(&display);
         assert_eq!(format!("OAuthErrorKind::{:?}", error.kind()), kind, "{display}");
-        let end = format!("; {help}");
+        let outcome = error.registration().map(Error::outcome);
+        let end = match outcome {
+            Some(outcome) => format!("; {outcome}: {help}"),
+            None => format!("; {help}"),
+        };
         let message = display.strip_suffix(&end).unwrap_or_else(|| panic!("{display}: {help}"));
         self.add(kind, situation, &[message, &format!("help: {help}")]);
     }

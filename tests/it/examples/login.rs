@@ -85,7 +85,7 @@ async fn login_prints_what_the_token_response_omits() {
         .without_member("refresh_token")
         .without_member("expires_in")]);
     let printed = f.log_in_and_allow(&[]).await;
-    assert!(printed.contains("\n  lifetime   not stated\n  scope      not stated\n"), "{printed}");
+    assert!(printed.contains("\n  lifetime   unknown\n  scope      unknown\n"), "{printed}");
     assert!(printed.contains("\n  refresh    no refresh token\n"), "{printed}");
     assert!(!printed.contains("refreshed"), "{printed}");
     assert_eq!(f.server.token_requests().len(), 1);

@@ -256,7 +256,7 @@ async fn register_once_writes_recovered_credentials_to_a_file() {
         serde_json::from_str(&fs::read_to_string(rescued(&result)).unwrap()).unwrap();
     assert_eq!(recovered, json!({"client_id": "loopback-cut", "client_secret": null}));
     let printed = result.stderr;
-    assert!(printed.contains("the rest did not arrive: ask Poggio for it"), "{printed}");
+    assert!(printed.contains("the rest did not arrive; ask Poggio for it"), "{printed}");
 }
 
 #[test]

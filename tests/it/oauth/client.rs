@@ -68,12 +68,12 @@ fn oauth2_client_refuses_what_was_not_granted() {
         (
             json!({"token_endpoint_auth_method": "client_secret_basic", "client_secret": null}),
             REDIRECT_URI,
-            "client_secret: the granted method client_secret_basic needs one",
+            "client_secret: the granted method client_secret_basic requires one",
         ),
         (
             json!({"token_endpoint_auth_method": "client_secret_post", "client_secret": ""}),
             REDIRECT_URI,
-            "the granted method client_secret_post needs one",
+            "the granted method client_secret_post requires one",
         ),
         (json!({}), "http://127.0.0.1:8910/callback#x", "has a fragment (RFC 6749 section 3.1.2)"),
         (
@@ -128,7 +128,7 @@ fn oauth2_client_uses_poggios_endpoints_and_refuses_plain_http() {
             "authorization_endpoint: not a URL",
         ),
         (with_token_endpoint("https://a:b@a.example"), "a user name or password"),
-        (with_token_endpoint("https://a.example/#x"), "has a #"),
+        (with_token_endpoint("https://a.example/#x"), "has a fragment"),
         (with_token_endpoint("ftp://a.example"), "the scheme ftp"),
     ] {
         let error = registered(json!({})).oauth2_client(&server, None).unwrap_err();

@@ -16,7 +16,7 @@ fn for_app_uses_the_configuration_folder_and_accepts_only_plain_names() {
         let error = FileStore::for_app(name).unwrap_err();
         let Error::Config(config) = &error else { panic!("{error}") };
         assert_eq!(config.setting(), "FileStore::for_app");
-        assert!(error.to_string().contains("letters, digits, - _ and dots"), "{error}");
+        assert!(error.to_string().contains("ASCII letters, digits, -, _ and dots"), "{error}");
     }
 }
 

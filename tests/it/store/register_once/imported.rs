@@ -94,7 +94,7 @@ async fn import_rejects_an_endpoint_that_no_client_can_have() {
     let fixture = Fixture::new().await;
     let imported = client_from(&json!({"client_id": "7"}));
     for (endpoint, problem) in [
-        ("", "not a URL (relative URL without a base)"),
+        ("", "not a URL (relative URL without a base); use the form https://host/path"),
         (
             "http://api.poggio.io/v1/oauth/register",
             "http to api.poggio.io would expose credentials, because it is not a loopback host; \
@@ -103,7 +103,7 @@ async fn import_rejects_an_endpoint_that_no_client_can_have() {
     ] {
         let error = fixture.store.import(endpoint, &imported).await.unwrap_err();
         let Error::Config(error) = error else { panic!("{error}") };
-        assert_eq!(error.setting(), "RegistrationStore::import");
+        assert_eq!(error.setting(), "RegistrationStoreExt::import");
         let expected = format!("the registration endpoint is invalid: {problem}");
         assert_eq!(error.problem(), expected);
     }
