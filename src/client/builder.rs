@@ -224,9 +224,7 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "0 allows no response; set a greater value"))
-            }
+            Some((setting, _)) => Err(ConfigError::new(*setting, "must be greater than 0")),
             None => Ok(()),
         }
     }

@@ -120,10 +120,10 @@ impl fmt::Display for UnreadableResponse {
                 write!(f, "it is larger than max_response_bytes ({cap})")
             }
             DecodeError::Truncated(Truncated::Timeout) => {
-                f.write_str("the call timed out before its end")
+                f.write_str("the call timed out before the body ended")
             }
             DecodeError::Truncated(Truncated::Broken(_)) => {
-                f.write_str("the connection broke before its end")
+                f.write_str("the connection broke before the body ended")
             }
         }
     }

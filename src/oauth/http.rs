@@ -143,8 +143,8 @@ fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "the call timed out before its end".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke before its end".to_owned(),
+        Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
     };
     Err(unreadable_error(&problem))
 }

@@ -92,7 +92,7 @@ async fn login_prints_what_the_token_response_omits() {
 
     f.server.script_token([Reply::issued().without_member("scope")]);
     let printed = f.log_in_and_allow(&["--scope", "read"]).await;
-    assert!(printed.contains("\n  scope      read (as asked)\n"), "{printed}");
+    assert!(printed.contains("\n  scope      read (as requested)\n"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,7 +111,7 @@ async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
         (whole(r#"{"refresh_token": "s3cr3t"}"#), "it has no access_token"),
         (whole(r#"{"access_token": ""}"#), "it has no access_token"),
         (whole(r#"{"access_token": 5, "x": "s3cr3t"}"#), "it has no access_token"),
-        (cut.to_vec(), "the connection broke before its end"),
+        (cut.to_vec(), "the connection broke before the body ended"),
         (whole(&large), "larger than max_response_bytes (262144)"),
     ] {
         let server = Wire::answering(response).await;

@@ -128,7 +128,7 @@ async fn response_that_does_not_end_is_truncated_at_the_timeout() {
     let poggio = wire.client_builder().timeout(Duration::from_millis(500)).build().unwrap();
     let error = unreadable(poggio.register(&metadata()).await.unwrap_err());
     assert_eq!(error.client_id(), Some("id"));
-    assert!(error.to_string().ends_with("the call timed out before its end"), "{error}");
+    assert!(error.to_string().ends_with("the call timed out before the body ended"), "{error}");
 }
 
 #[tokio::test]
@@ -139,7 +139,8 @@ async fn response_of_a_broken_connection_keeps_the_credentials_and_the_cause() {
     assert!(std::error::Error::source(&error).is_some(), "{error}");
     assert_eq!(
         error.to_string(),
-        "the response (201 Created) could not be decoded: the connection broke before its end; a \
+        "the response (201 Created) could not be decoded: the connection broke before the body \
+         ended; a \
          client was registered: do not register again; save the client_id and client_secret in this \
          error"
     );

@@ -72,7 +72,9 @@ async fn without_response(table: &mut Table) {
     let poggio = nobody.client_builder().max_retries(1).build().unwrap();
     let error = poggio.register(&metadata()).await.unwrap_err();
     table.error("Error::Transport", "connection refused twice", &error);
-    table.add("FailureKind::Connect", "see the connection above", &[]);
+    let poggio = nobody.client_builder().max_retries(0).build().unwrap();
+    let error = poggio.register(&metadata()).await.unwrap_err();
+    table.error("FailureKind::Connect", "connection refused", &error);
 
     let stalls = Wire::serve(vec![ServerBehaviour::Stalls(Vec::new())]).await;
     let poggio = stalls.client_builder().timeout(Duration::from_millis(300)).build().unwrap();

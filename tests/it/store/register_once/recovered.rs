@@ -34,7 +34,7 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
         assert_eq!((response.attempts(), response.request_id()), (1, Some("r-7")));
         let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
         let expected =
-            format!("body: {problem}, but its client_id and client_secret are complete and used");
+            format!("body: {problem}, but its client_id and client_secret were recovered");
         assert_eq!(warnings, [expected]);
         // The granted metadata is unknown.
         let changes = client.changes_from(&metadata());
