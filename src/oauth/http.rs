@@ -184,8 +184,8 @@ fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+        Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
     };
     Err(unreadable_error(&problem))
 }
@@ -234,8 +234,8 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
-/// token. Returns `None` without an access token.
+/// Normalizes the members of a token response, so that one invalid member does not discard the
+/// token. Returns `None` if there is no access token.
 fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {

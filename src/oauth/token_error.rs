@@ -12,7 +12,18 @@ use crate::{
 };
 
 /// An error response of an authorization or token endpoint, in any form: RFC 6749 JSON, FastAPI's
-/// list of problems, or an HTML page.
+/// list of validation errors, or an HTML page.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::oauth::OAuthError;
+///
+/// fn needs_consent(error: &OAuthError) -> bool {
+///     let code = error.refusal().and_then(|refusal| refusal.code());
+///     code.is_some_and(|code| *code == "consent_required")
+/// }
+/// ```
 #[derive(Clone)]
 pub struct TokenError {
     /// `None` for an error in a callback, and for one that passed through the `oauth2` crate.
@@ -95,7 +106,7 @@ impl fmt::Display for TokenError {
             write!(f, ": {description}")?;
         }
         match self.retry_after {
-            Some(wait) => write!(f, " (asks to wait {} s)", wait.as_secs()),
+            Some(wait) => write!(f, " (retry after {} s)", wait.as_secs()),
             None => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ async fn oauth2_client_authenticates_with_the_granted_method() {
         // RFC 6749 section 2.3.1: both are form-encoded in the header.
         ("client_secret_basic", true, Some("Basic aWQrMTpzM2NyM3QlMkYlMkIrb2YlM0FtaW5l"), None),
         ("none", false, None, None),
-        // A public client does not send a secret that it was given.
+        // A public client does not send a secret, even if it has one.
         ("none", true, None, None),
     ] {
         let server = MockServer::start().await;
@@ -93,7 +93,7 @@ fn oauth2_client_refuses_what_was_not_granted() {
         let text = error.to_string();
         assert!(text.starts_with("the client cannot be used: "), "{text}");
         assert!(text.contains(problem), "{text}");
-        assert!(text.ends_with("; nothing was sent; correct this first"), "{text}");
+        assert!(text.ends_with("; nothing was sent: correct this, then try again"), "{text}");
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
     }
 }
@@ -231,7 +231,7 @@ fn oauth2_client_uses_poggios_endpoints_and_refuses_plain_http() {
             "authorization_endpoint: not a URL",
         ),
         (with_token_endpoint("https://a:b@a.example"), "a user name or password"),
-        (with_token_endpoint("https://a.example/#x"), "has a #"),
+        (with_token_endpoint("https://a.example/#x"), "has a fragment"),
         (with_token_endpoint("ftp://a.example"), "the scheme ftp"),
     ] {
         let error = registered(json!({})).oauth2_client(&server, None).unwrap_err();

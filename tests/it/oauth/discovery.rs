@@ -167,14 +167,17 @@ async fn discover_refuses_metadata_of_another_server_or_without_safe_endpoints()
         (metadata(json!({"token_endpoint": null})), "it has no token_endpoint"),
         (metadata(json!({"token_endpoint": ""})), "it has no token_endpoint"),
         (metadata(json!({"token_endpoint": "https://a:b@as.example/t"})), "token_endpoint: "),
-        (metadata(json!({"token_endpoint": "https://as.example/t#x"})), "token_endpoint: has a #"),
+        (
+            metadata(json!({"token_endpoint": "https://as.example/t#x"})),
+            "token_endpoint: has a fragment",
+        ),
         (
             metadata(json!({"authorization_endpoint": "javascript:alert(1)"})),
             "authorization_endpoint: the scheme javascript",
         ),
         (
             metadata(json!({"authorization_endpoint": "https:\\\\as.example\\@evil.example/#x"})),
-            "authorization_endpoint: has a #",
+            "authorization_endpoint: has a fragment",
         ),
         (
             metadata(json!({"registration_endpoint": "nonsense"})),

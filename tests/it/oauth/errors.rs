@@ -59,7 +59,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Callback,
             authorization.exchange_code("code=c&state=other").err().unwrap(),
-            "what came back is no answer to this authorization: ",
+            "the callback does not match this authorization: ",
         ),
         (
             OAuthErrorKind::Refused,
@@ -74,7 +74,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Unreadable,
             token_from("200 OK", "{}").await.unwrap_err(),
-            "the token cannot be read: ",
+            "the token response could not be decoded: ",
         ),
         (
             OAuthErrorKind::Discovery,
