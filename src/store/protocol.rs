@@ -101,7 +101,7 @@ pub(super) enum CallResult {
     Unknown,
 }
 
-/// What the caller has to do next.
+/// The next step of the caller.
 #[derive(Debug)]
 pub(super) enum Step {
     Read,

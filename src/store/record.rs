@@ -1,4 +1,4 @@
-//! A client in use in a document, with its secrets in the clear. Retired clients are in `retired`.
+//! A client in use in a document, with its secrets in plain text. Retired clients are in `retired`.
 //! Callers see both as a `StoredRegistration`.
 
 use std::time::SystemTime;

@@ -20,13 +20,34 @@ use crate::{
 /// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(folder.path().join("client.json"))?;
+/// let client = server.client().register_once(&metadata, &store).await?;
+///
+/// for stored in store.list().await? {
+///     assert_eq!(stored.client().client_id, client.client_id);
+///     assert!(stored.retired().is_none());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStoreExt: RegistrationStore {
     /// Returns the history, which is the newest 50 clients that are no longer used, and after it
     /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read.
+    /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
             let document = read_document(self).await?.0;
@@ -47,7 +68,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -85,7 +106,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }
@@ -144,7 +165,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
     /// [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
@@ -178,8 +199,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
@@ -194,13 +215,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
         })
     }
 
-    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
+    /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
     /// has no such client in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
-    /// client's secret.
+    /// Returns [`Error::Store`] if the store cannot be read, or if the system keyring no longer has
+    /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
             let records = read_document(self).await?.0.registrations;
