@@ -1,6 +1,7 @@
 //! [`Error`], its payload types, and [`Outcome`]. How a response becomes an error is in `client`.
 
 mod api;
+mod cause;
 mod config;
 mod outcome;
 mod store;

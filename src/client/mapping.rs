@@ -93,6 +93,6 @@ pub(crate) fn response_error(
 
 /// Returns the error of a call without a response.
 pub(super) fn transport_error(failure: TransportFailure, transport: &Transport) -> Error {
-    let endpoint = transport.endpoint.to_string();
-    Error::Transport(TransportError::new(failure, endpoint, transport.timeout))
+    let host = Arc::clone(&transport.host);
+    Error::Transport(TransportError::new(failure, host, transport.timeout))
 }

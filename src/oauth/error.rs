@@ -143,11 +143,13 @@ impl OAuthError {
     pub fn help(&self) -> &'static str {
         match &self.0.cause {
             Cause::Refusal(refusal) => help_for(refusal),
-            Cause::Transport(error) if error.is_redirected() => error.help(),
-            Cause::Transport(error) if error.is_sent() => {
-                "the request may have been acted on: begin anew if the next attempt is refused"
+            Cause::Transport(error) if error.is_redirected() => {
+                "build the client given to http_client with redirect(Policy::none())"
             }
-            Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
+            Cause::Transport(error) if error.may_have_acted() => {
+                "a token may have been issued and lost; if the next attempt is refused, log in again"
+            }
+            Cause::Transport(error) => error.connection_help(),
             Cause::Registration(error) => error.help(),
             Cause::Problem(_) => match self.kind() {
                 OAuthErrorKind::Client | OAuthErrorKind::Endpoint | OAuthErrorKind::Listener => {

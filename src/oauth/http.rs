@@ -2,7 +2,7 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
@@ -23,6 +23,7 @@ use crate::{
     error::{ApiError, TransportError},
     redact::Redactor,
     response::{Response, Truncated},
+    url,
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -72,22 +73,22 @@ impl Client {
                 "plain http is accepted only where this client's own base URL is plain http, too";
             return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
         }
+        let host: Arc<str> = url::host_and_port(&url).into();
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
             if !body.is_empty() {
                 *request.body_mut() = Some(body.to_vec().into());
             }
-            let url = &url;
+            let (url, host) = (&url, &host);
             async move {
-                let result = transport.attempt(self.http(), request, url, deadline).await;
+                let result = transport.attempt(self.http(), request, url, host, deadline).await;
                 result.map(|response| (response, ()))
             }
         };
         let result = transport.send(attempt).await;
         result.map(|(response, ())| response).map_err(|failure| {
-            let endpoint = url.to_string();
-            OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A response as it arrived, complete or truncated, before it is decoded.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use reqwest::{ResponseBuilderExt, StatusCode, Url, header::HeaderMap};
@@ -15,6 +15,8 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
+    /// The host and port of the endpoint.
+    pub(crate) host: Arc<str>,
     pub(crate) headers: HeaderMap,
     /// Without a byte order mark.
     pub(crate) body: Bytes,
@@ -39,6 +41,7 @@ impl Response {
     pub(crate) fn meta(&self, redactor: &Redactor<'_>) -> ResponseMeta {
         ResponseMeta {
             status: self.status,
+            host: Arc::clone(&self.host),
             request_id: request_id(&self.headers, redactor),
             retry_after: self.retry_after,
             attempts: self.attempts,
