@@ -225,7 +225,7 @@ impl ClientBuilder {
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
             Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "is 0; it has to leave room for an answer"))
+                Err(ConfigError::new(*setting, "0 allows no response; set a greater value"))
             }
             None => Ok(()),
         }

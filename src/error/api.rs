@@ -85,14 +85,17 @@ impl ApiError {
 
     pub(crate) fn help(&self) -> &'static str {
         match self.status().as_u16() {
-            303 => Outcome::UNKNOWN_HELP,
-            300..=399 => "redirects are not followed; set the base URL that the server names",
-            401 => "pass a valid token with auth_token, or none at all, then register again",
-            403 => "use a token that may register clients, or none at all",
-            404 | 405 => "check the base URL, because no registration endpoint is there",
-            429 => "wait before registering again, and register once instead of at every start",
+            300..=399 if self.outcome() == Outcome::NotRegistered => {
+                "set the base URL to the redirect target, because redirects are not followed"
+            }
+            401 => "set a valid token with auth_token or remove it, then register again",
+            403 => "use a token that is allowed to register clients, or no token",
+            404 | 405 => "check the base URL, because there is no registration endpoint under it",
+            429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
-            200..=299 | 400..=499 => "correct what the server names, then register again",
+            200..=299 | 400..=499 => {
+                "correct the request as the server describes, then register again"
+            }
             _ => Outcome::UNKNOWN_HELP,
         }
     }
@@ -108,7 +111,7 @@ impl fmt::Display for ApiError {
             write!(f, ": {description}")?;
         }
         if let Some(wait) = self.0.response.retry_after() {
-            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+            write!(f, " (retry after {} s)", wait.as_secs())?;
         }
         Ok(())
     }

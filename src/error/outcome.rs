@@ -35,7 +35,7 @@ pub enum Outcome {
 impl Outcome {
     /// What to do if it is not known whether a client was registered.
     pub(crate) const UNKNOWN_HELP: &str =
-        "registering again may create a duplicate; ask the server's operator before you do";
+        "ask the server's operator before you register again, which may create a second client";
 
     /// Returns the outcome of a response that is not a registration. A 503 with `Retry-After` means that
     /// the server did not act on the request. A 303 usually follows a request that was processed.

@@ -91,8 +91,8 @@ impl TransportError {
     pub(crate) fn help(&self) -> &'static str {
         match self.0.failure.kind {
             FailureKind::Redirected => {
-                "build the client given to http_client with redirect(Policy::none()), and ask the \
-                 server's operator before you register again"
+                "build the HTTP client with redirect(Policy::none()), and ask the server's operator \
+                 before you register again"
             }
             _ if self.is_sent() => Outcome::UNKNOWN_HELP,
             _ => self.connection_help(),
@@ -110,7 +110,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { failure, cause, host, timeout } = &*self.0;
         let sent =
-            if failure.sent { "after the request was sent" } else { "before anything was sent" };
+            if failure.sent { "after the request was sent" } else { "before the request was sent" };
         match failure.kind {
             FailureKind::Connect if cause.is_some_and(Cause::is_proxy) => {
                 write!(f, "could not connect to {host} through the proxy")?;
@@ -126,7 +126,7 @@ impl fmt::Display for TransportError {
             }
             FailureKind::Broken => write!(f, "the connection to {host} broke {sent}")?,
             FailureKind::Redirected => {
-                write!(f, "{host} responded with a redirect, which the HTTP client followed")?;
+                write!(f, "{host} redirected, and the HTTP client followed the redirect")?;
             }
         }
         if let Some(cause) = cause.filter(|_| failure.kind != FailureKind::Timeout) {

@@ -70,7 +70,7 @@ impl Client {
         // A client with an https base URL may use a proxy, which would see the plain http request.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
             let problem =
-                "plain http is accepted only where this client's own base URL is plain http, too";
+                "http is accepted only if the base URL of the client is http too; use https";
             return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
         }
         let host: Arc<str> = url::host_and_port(&url).into();
@@ -113,7 +113,7 @@ fn token_response(
 ) -> Result<HttpResponse, OAuthError> {
     check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is no JSON object"));
+        return Err(unreadable_error("it is not a JSON object"));
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -144,8 +144,8 @@ fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+        Some(Truncated::Timeout) => "the call timed out before its end".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke before its end".to_owned(),
     };
     Err(unreadable_error(&problem))
 }
