@@ -22,7 +22,7 @@ use crate::{
     client::Client,
     error::{ApiError, TransportError},
     redact::Redactor,
-    response::{Response, Truncated},
+    response::Response,
     url,
 };
 
@@ -141,13 +141,10 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
 }
 
 fn check_complete(response: &Response) -> Result<(), OAuthError> {
-    let problem = match &response.truncated {
-        None => return Ok(()),
-        Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "the call timed out before its end".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke before its end".to_owned(),
-    };
-    Err(unreadable_error(&problem))
+    match &response.truncated {
+        None => Ok(()),
+        Some(truncated) => Err(unreadable_error(&truncated.to_string())),
+    }
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.

@@ -29,10 +29,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
-    NotJson { line: usize, column: usize },
+    NotJson {
+        line: usize,
+        column: usize,
+    },
     NotAnObject,
     NoClientId,
     Truncated(Truncated),
+    /// The body has a content coding, although the request accepts none.
+    Coded {
+        coding: String,
+        is_truncated: bool,
+    },
 }
 
 /// Decodes a client. The text may begin with a byte order mark.
