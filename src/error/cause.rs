@@ -210,7 +210,7 @@ impl Class {
 /// Returns the sources of an error. The source of an [`io::Error`] is the error inside it, which its
 /// `source` skips.
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |error| match error.downcast_ref::<io::Error>() {
+    std::iter::successors(error.source(), |&error| match error.downcast_ref::<io::Error>() {
         Some(error) => error.get_ref().map(|inner| inner as _),
         None => error.source(),
     })
