@@ -55,8 +55,7 @@ fn in_strings(bytes: &[u8], nesting: usize) -> Option<Object> {
         let text = bytes.get(start + 1..end).unwrap_or_default();
         let is_value = last_end == 0 || between != b":" || !is_metadata(name);
         if is_value && text.windows(6).any(|window| window == b"client") {
-            let json = unescape(text);
-            if let Some(object) = json_start(&json).and_then(|json| search(json, nesting))
+            if let Some(object) = search_json(&unescape(text), nesting)
                 && best.as_ref().is_none_or(|best| object.rank() < best.rank())
             {
                 best = Some(object);
@@ -72,10 +71,14 @@ fn is_metadata(name: &[u8]) -> bool {
     str::from_utf8(name).is_ok_and(|name| MetadataField::from_name(name).is_some())
 }
 
-/// Returns the text if it begins as an object, an array or a string does.
-fn json_start(text: &[u8]) -> Option<&[u8]> {
+/// Searches text that may be JSON: an object, an array or a string.
+fn search_json(text: &[u8], nesting: usize) -> Option<Object> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    matches!(text.trim_ascii_start().first()?, b'{' | b'[' | b'"').then_some(text)
+    match text.trim_ascii_start().first()? {
+        b'{' | b'[' => search(text, nesting),
+        b'"' => in_strings(text, nesting.checked_sub(1)?),
+        _ => None,
+    }
 }
 
 /// Removes one level of escapes, up to the closing quote. Escapes of characters outside ASCII stay, because they have the same
