@@ -1,6 +1,9 @@
 //! The outcome of each status with each kind of body.
 
-use poggio::{Error, Outcome};
+use poggio::{
+    Error, Outcome,
+    reqwest::{self, redirect::Policy},
+};
 
 use crate::support::{Expected, ServerBehaviour, Wire, http, metadata, sized};
 
@@ -122,9 +125,15 @@ fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-async fn outcome_of(response: Vec<u8>) -> (Expected, u32, Wire) {
+/// Returns an HTTP client to share, because loading certificates takes time.
+fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(Policy::none()).build().unwrap()
+}
+
+async fn outcome_of(http: &reqwest::Client, response: Vec<u8>) -> (Expected, u32, Wire) {
     let wire = Wire::answering(response).await;
-    let result = wire.client_builder().max_retries(0).build().unwrap().register(&metadata()).await;
+    let builder = wire.client_builder().http_client(http.clone()).max_retries(0);
+    let result = builder.build().unwrap().register(&metadata()).await;
     let attempts = result.as_ref().map_or_else(Error::attempts, crate::support::attempts);
     (Expected::of(&result), attempts, wire)
 }
@@ -135,6 +144,7 @@ fn response(status: &str, Body { text, missing, .. }: &Body) -> Vec<u8> {
 
 #[tokio::test]
 async fn outcome_of_a_success_status_follows_status_and_body() {
+    let http_client = http_client();
     for Row { body, success, created, .. } in rows() {
         for (status, expected) in [
             (200, success),
@@ -148,7 +158,7 @@ async fn outcome_of_a_success_status_follows_status_and_body() {
             (299, success),
         ] {
             let (outcome, attempts, wire) =
-                outcome_of(response(&format!("{status} X"), &body)).await;
+                outcome_of(&http_client, response(&format!("{status} X"), &body)).await;
             assert_eq!((outcome, attempts), (expected, 1), "{status} with {}", body.name);
             assert_eq!(wire.arrived(), 1, "{status} with {}", body.name);
         }
@@ -157,6 +167,7 @@ async fn outcome_of_a_success_status_follows_status_and_body() {
 
 #[tokio::test]
 async fn outcome_of_any_other_status_does_not_depend_on_the_body() {
+    let http_client = http_client();
     for Row { body, invalid, .. } in rows() {
         for (status, expected) in [
             (300, REFUSED),
@@ -185,29 +196,31 @@ async fn outcome_of_any_other_status_does_not_depend_on_the_body() {
         ] {
             // A list of errors that is cut or over the limit is not JSON.
             let (outcome, attempts, wire) =
-                outcome_of(response(&format!("{status} X"), &body)).await;
+                outcome_of(&http_client, response(&format!("{status} X"), &body)).await;
             assert_eq!((outcome, attempts), (expected, 1), "{status} with {}", body.name);
             assert_eq!(wire.arrived(), 1, "{status} with {}", body.name);
         }
         let busy = response("503 X\r\nretry-after: 0.5", &body);
-        assert_eq!(outcome_of(busy).await.0, REFUSED, "503 with {}", body.name);
+        assert_eq!(outcome_of(&http_client, busy).await.0, REFUSED, "503 with {}", body.name);
         let busy = response("503 X\r\nretry-after: soon", &body);
-        assert_eq!(outcome_of(busy).await.0, FAILED, "503 with {}", body.name);
+        assert_eq!(outcome_of(&http_client, busy).await.0, FAILED, "503 with {}", body.name);
     }
 }
 
 #[tokio::test]
 async fn outcome_of_a_status_without_a_body_is_unknown() {
+    let http_client = http_client();
     for Row { body, .. } in rows() {
-        let (outcome, ..) = outcome_of(response("204 No Content", &body)).await;
+        let (outcome, ..) = outcome_of(&http_client, response("204 No Content", &body)).await;
         assert_eq!(outcome, UNKNOWN, "204 with {}", body.name);
     }
     // Interim responses are skipped. Then the connection closes.
     for status in ["100 Continue", "102 Processing", "103 Early Hints", "199 X"] {
-        let (outcome, ..) = outcome_of(http(status, "")).await;
+        let (outcome, ..) = outcome_of(&http_client, http(status, "")).await;
         assert_eq!(outcome, Expected::SENT, "{status}");
     }
-    let (outcome, ..) = outcome_of(http("101 Switching Protocols\r\nupgrade: x", "")).await;
+    let (outcome, ..) =
+        outcome_of(&http_client, http("101 Switching Protocols\r\nupgrade: x", "")).await;
     assert_eq!(outcome.outcome(), Some(Outcome::Unknown));
 }
 
@@ -281,16 +294,18 @@ async fn body_with_a_content_coding_is_named_and_kept() {
             }
         }
     }
+    let http_client = http_client();
     let cut = http("200 X\r\ncontent-encoding: gzip\r\ncontent-length: 99", raw);
-    let (outcome, ..) = outcome_of(cut).await;
+    let (outcome, ..) = outcome_of(&http_client, cut).await;
     assert_eq!(outcome, REGISTERED, "cut");
 }
 
 #[tokio::test]
 async fn body_that_is_not_encoded_is_read_whatever_its_content_coding_says() {
+    let http_client = http_client();
     for coding in ["gzip", "identity", "", "IDENTITY", ","] {
         let headers = format!("content-encoding: {coding}\r\n");
-        let (outcome, ..) = outcome_of(sized("201 X", &headers, CREDENTIALS)).await;
+        let (outcome, ..) = outcome_of(&http_client, sized("201 X", &headers, CREDENTIALS)).await;
         assert_eq!(outcome, CLIENT, "{coding}");
     }
     let page = sized("201 X", "content-encoding: identity\r\n", "<p>");
