@@ -210,7 +210,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
+    /// Returns [`Error::Config`] if a setting is invalid. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = url::parse_base_url(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;
@@ -279,9 +279,7 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "0 allows no response; set a greater value"))
-            }
+            Some((setting, _)) => Err(ConfigError::new(*setting, "must be greater than 0")),
             None => Ok(()),
         }
     }

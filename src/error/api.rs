@@ -17,6 +17,23 @@ use crate::{
 /// success, or a success status other than 201 with an error in its body.
 ///
 /// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, ErrorCode, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::json(401, serde_json::json!({"error": "invalid_token"}))]);
+///
+/// let Err(Error::Api(error)) = server.client().register(&metadata).await else { panic!() };
+/// assert_eq!(error.status(), 401);
+/// assert_eq!(error.code(), Some(ErrorCode::INVALID_TOKEN));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ApiError(Box<Inner>);
 

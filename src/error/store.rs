@@ -175,7 +175,7 @@ impl StoreError {
                 "correct the permissions as described, then call again"
             }
             StoreErrorKind::Damaged => {
-                "restore it from a backup, or move it away to register again and lose its secrets"
+                "restore it from a backup, or move it away to register again, which loses its secrets"
             }
             StoreErrorKind::UnknownFormat => "update this program, or use another store",
             StoreErrorKind::RequiresKeyring => "open it with KeyringStore (feature keyring)",

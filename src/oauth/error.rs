@@ -47,17 +47,18 @@ enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OAuthErrorKind {
-    /// The client cannot be used with what the server granted. Nothing was sent.
+    /// The granted metadata does not allow this use of the client. Nothing was sent.
     Client,
-    /// The URL of an endpoint cannot be used. Nothing was sent to it.
+    /// The URL of an endpoint is invalid. Nothing was sent to it.
     Endpoint,
-    /// The callback listener cannot be used. Nothing was sent.
+    /// The callback listener could not be bound, or its redirect URI is not the one of the
+    /// authorization. Nothing was sent.
     Listener,
     /// The callback does not belong to this authorization. Do not trust it; continue to wait, or
     /// start a new authorization.
     Callback,
-    /// The user denied access, or the authorization or token endpoint refused the request;
-    /// [`OAuthError::refusal`] has the server's error.
+    /// The user denied access, or the authorization or token endpoint rejected the request.
+    /// [`OAuthError::refusal`] returns the server's error.
     Refused,
     /// No response arrived.
     Transport,
@@ -65,8 +66,8 @@ pub enum OAuthErrorKind {
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
-    /// The registration failed, or its store or the configuration cannot be used;
-    /// [`OAuthError::registration`] has the error with its outcome.
+    /// The registration, its store or the configuration failed. [`OAuthError::registration`]
+    /// returns the error with its outcome.
     Registration,
 }
 

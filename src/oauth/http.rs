@@ -186,8 +186,8 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
-/// token. Returns `None` without an access token.
+/// Normalizes the members of a token response, so that one invalid member does not discard the
+/// token. Returns `None` if there is no access token.
 fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {

@@ -8,6 +8,17 @@ use crate::{error::ApiError, response::ErrorCode};
 
 /// An error response of an authorization or token endpoint, in any form: RFC 6749 JSON, FastAPI's
 /// list of validation errors, or an HTML page.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::oauth::OAuthError;
+///
+/// fn needs_consent(error: &OAuthError) -> bool {
+///     let code = error.refusal().and_then(|refusal| refusal.code());
+///     code.is_some_and(|code| *code == "consent_required")
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenError {
     code: Option<ErrorCode>,

@@ -54,8 +54,8 @@ impl fmt::Display for Unusable {
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the system keyring no longer has the secret of the client {client_id:?}, the entry \
-                 {entry:?} of the service \"poggio\""
+                "the system keyring no longer has the secret of the client {client_id:?} (entry \
+                 {entry:?} of the service \"poggio\")"
             ),
         }
     }
