@@ -1,5 +1,9 @@
 //! Turns the recorded response and its decoded body into a client or an error.
 
+use std::sync::Arc;
+
+use reqwest::StatusCode;
+
 use crate::{
     error::{
         ApiError, Error, TransportError, TransportFailure, UnreadableResponse, ValidationErrors,
@@ -8,7 +12,7 @@ use crate::{
     redact::Redactor,
     response::{
         ClientInformation, DecodeError, FieldWarning, Response, Truncated, ValidationErrorBody,
-        recovery,
+        recovery, refusal,
     },
     secret::BearerToken,
     transport::Transport,
@@ -37,7 +41,7 @@ pub(super) fn result(
             Ok(success(client, &response, token))
         }
         Decoded::ValidationErrors(body) => Err(response_error(&response, Some(&body), sent, token)),
-        _ if response.status.is_success() => Err(unreadable(response, token)),
+        _ if response.status.is_success() => Err(not_registration(response, sent, token)),
         _ => Err(response_error(&response, None, sent, token)),
     }
 }
@@ -52,21 +56,32 @@ fn success(
     if response.truncated.is_some() {
         client.warnings.push(FieldWarning::new(
             "body",
-            "the connection ended before the answer's declared end; its JSON is whole",
+            "the connection closed before the end of the body, but its JSON is complete",
         ));
     }
     client
 }
 
-fn unreadable(response: Response, token: Option<&str>) -> Error {
+/// Returns the error of a 2xx that cannot be decoded as a client.
+fn not_registration(response: Response, sent: &ClientMetadata, token: Option<&str>) -> Error {
     let recovered = recovery::credentials(&response.body);
+    let has_credentials = recovered.client_id.is_some() || recovered.client_secret.is_some();
+    let is_evidence =
+        has_credentials || response.truncated.is_some() || response.status == StatusCode::CREATED;
+    if !is_evidence && refusal::is_refusal(&response.body) {
+        return response_error(&response, None, sent, token);
+    }
     let redactor = Redactor::new(token, recovered.client_secret.as_ref());
     let meta = response.meta(&redactor);
-    let reason = match response.truncated {
-        Some(truncated) => DecodeError::Truncated(truncated),
-        None => DecodeError::of(&response.body),
+    let description = refusal::message_of_success(&response.body, &redactor);
+    let is_truncated = response.truncated.is_some();
+    let reason = match (response.content_coding(), response.truncated) {
+        (Some(coding), _) => DecodeError::Coded { coding, is_truncated },
+        (None, Some(truncated)) => DecodeError::Truncated(truncated),
+        (None, None) => DecodeError::of(&response.body),
     };
-    Error::Unreadable(UnreadableResponse::new(Some(meta), reason, recovered, response.body))
+    let body = response.body;
+    Error::Unreadable(UnreadableResponse::new(Some(meta), description, reason, recovered, body))
 }
 
 /// Returns the error of a response that is not a success. A 400 may contain FastAPI's list of validation
@@ -93,6 +108,6 @@ pub(crate) fn response_error(
 
 /// Returns the error of a call without a response.
 pub(super) fn transport_error(failure: TransportFailure, transport: &Transport) -> Error {
-    let endpoint = transport.endpoint.to_string();
-    Error::Transport(TransportError::new(failure, endpoint, transport.timeout))
+    let host = Arc::clone(&transport.host);
+    Error::Transport(TransportError::new(failure, host, transport.timeout))
 }

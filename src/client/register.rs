@@ -111,6 +111,7 @@ impl Client {
             // Not reached: building the request cannot fail, because its URL was parsed before.
             None => Err(TransportFailure {
                 sent: false,
+                is_safe: false,
                 kind: FailureKind::Connect,
                 source: None,
                 attempts: 0,

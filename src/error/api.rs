@@ -13,7 +13,8 @@ use crate::{
     response::{ErrorCode, Refusal, Response, ResponseMeta},
 };
 
-/// A response with which the server rejects the request or reports a failure.
+/// A response with which the server rejects the request or reports a failure: any status that is not a
+/// success, or a success status other than 201 with an error in its body.
 ///
 /// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
 #[derive(Clone, Debug)]
@@ -84,21 +85,25 @@ impl ApiError {
 
     pub(crate) fn help(&self) -> &'static str {
         match self.status().as_u16() {
-            300..=399 => "redirects are not followed; set the base URL that the server names",
-            401 => "pass a valid token with auth_token, or none at all, then register again",
-            403 => "use a token that may register clients, or none at all",
-            404 | 405 => "check the base URL: no registration endpoint answers there",
-            429 => "wait before registering again, and register once instead of at every start",
+            300..=399 if self.outcome() == Outcome::NotRegistered => {
+                "set the base URL to the redirect target, because redirects are not followed"
+            }
+            401 => "set a valid token with auth_token or remove it, then register again",
+            403 => "use a token that is allowed to register clients, or no token",
+            404 | 405 => "check the base URL, because there is no registration endpoint under it",
+            429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
-            400..=499 => "correct what the server names, then register again",
-            _ => "registering again may make a second client; ask Poggio before you do",
+            200..=299 | 400..=499 => {
+                "correct the request as the server describes, then register again"
+            }
+            _ => Outcome::UNKNOWN_HELP,
         }
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Poggio answered {}", self.status())?;
+        write!(f, "{} responded {}", self.0.response.host(), self.status())?;
         if let Some(code) = &self.0.code {
             write!(f, " ({code})")?;
         }
@@ -106,7 +111,7 @@ impl fmt::Display for ApiError {
             write!(f, ": {description}")?;
         }
         if let Some(wait) = self.0.response.retry_after() {
-            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+            write!(f, " (retry after {} s)", wait.as_secs())?;
         }
         Ok(())
     }

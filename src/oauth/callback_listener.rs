@@ -282,8 +282,8 @@ fn check_redirect_uri(uri: &LoopbackUri, authorization: &Authorization) -> Resul
         Some((_, other)) => {
             let uri = uri.as_str();
             Err(listener_error(format!(
-                "{uri}: the authorization sends the browser to {other} instead; pass this \
-                 listener's redirect_uri() to oauth2_client"
+                "{uri}: the authorization redirects to {other}; pass this listener's \
+                 redirect_uri() to oauth2_client"
             )))
         }
     }

@@ -61,7 +61,7 @@ pub enum OAuthErrorKind {
     Refused,
     /// No response arrived.
     Transport,
-    /// A success response cannot be read. A token may have been issued, and is lost.
+    /// A success response could not be decoded. If a token was issued, it is lost.
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
@@ -143,19 +143,23 @@ impl OAuthError {
     pub fn help(&self) -> &'static str {
         match &self.0.cause {
             Cause::Refusal(refusal) => help_for(refusal),
-            Cause::Transport(error) if error.is_redirected() => error.help(),
-            Cause::Transport(error) if error.is_sent() => {
-                "the request may have been acted on: begin anew if the next attempt is refused"
+            Cause::Transport(error) if error.is_redirected() => {
+                "build the HTTP client with redirect(Policy::none())"
             }
-            Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
+            Cause::Transport(error) if error.may_have_acted() => {
+                "try again, and log in again if the server then rejects the code or token"
+            }
+            Cause::Transport(error) => error.connection_help(),
             Cause::Registration(error) => error.help(),
             Cause::Problem(_) => match self.kind() {
                 OAuthErrorKind::Client | OAuthErrorKind::Endpoint | OAuthErrorKind::Listener => {
-                    "nothing was sent; correct this first"
+                    "nothing was sent: correct this, then try again"
                 }
-                OAuthErrorKind::Callback => "go on waiting for the right answer, or begin anew",
-                OAuthErrorKind::Discovery => "check the URL, or set the endpoints yourself",
-                _ => "begin anew: what was issued is lost",
+                OAuthErrorKind::Callback => "wait for another callback, or log in again",
+                OAuthErrorKind::Discovery => {
+                    "check the URL, or set the endpoints with AuthorizationServer::new"
+                }
+                _ => "log in again, because the token is lost",
             },
         }
     }
@@ -163,16 +167,20 @@ impl OAuthError {
 
 fn help_for(refusal: &TokenError) -> &'static str {
     match refusal.code().map(ErrorCode::as_str) {
-        Some("access_denied") => "ask again when the user wants to",
-        Some("invalid_grant") => "begin anew: a code is good once, a token not for ever",
-        Some("invalid_client") => "register anew: mark this client in its store as rejected",
-        Some("unauthorized_client") => "register with the grant type that is used",
-        Some("invalid_scope") => "ask for scopes that were registered",
+        Some("access_denied") => "log in again if the user wants to grant access",
+        Some("invalid_grant") => {
+            "log in again, because the code or the refresh token is no longer valid"
+        }
+        Some("invalid_client") => {
+            "mark the client with RegistrationStoreExt::mark_rejected, then register again"
+        }
+        Some("unauthorized_client") => "register a client with this grant type",
+        Some("invalid_scope") => "request only scopes that are registered",
         _ if refusal.retry_after().is_some() => "wait, then try again",
         _ if refusal.status().is_some_and(|status| status.is_server_error()) => {
-            "try again later; where a code or refresh token is refused then, begin anew"
+            "try again later, and log in again if the server then rejects the code or token"
         }
-        _ => "correct what the server names, then try again",
+        _ => "correct the request as the server describes, then try again",
     }
 }
 
@@ -188,9 +196,9 @@ impl fmt::Display for OAuthError {
                     OAuthErrorKind::Client => "the client cannot be used",
                     OAuthErrorKind::Endpoint => "an endpoint cannot be used",
                     OAuthErrorKind::Listener => "cannot listen for the callback",
-                    OAuthErrorKind::Callback => "what came back is no answer to this authorization",
-                    OAuthErrorKind::Discovery => "the endpoints were not found",
-                    _ => "the token cannot be read",
+                    OAuthErrorKind::Callback => "the callback does not match this authorization",
+                    OAuthErrorKind::Discovery => "discovery failed",
+                    _ => "the token response could not be decoded",
                 };
                 write!(f, "{what}: {problem}")?;
             }
@@ -236,7 +244,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             }
             // The `Debug` text and the sources of these errors can quote the body.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let problem = "it lacks members of a token answer";
+                let problem = "it lacks required members";
                 Self::new(OAuthErrorKind::Unreadable, problem)
             }
         }

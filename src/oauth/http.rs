@@ -2,7 +2,7 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
@@ -22,7 +22,8 @@ use crate::{
     client::Client,
     error::{ApiError, TransportError},
     redact::Redactor,
-    response::{Response, Truncated},
+    response::Response,
+    url,
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -69,25 +70,25 @@ impl Client {
         // A client with an https base URL may use a proxy, which would see the plain http request.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
             let problem =
-                "plain http is accepted only where this client's own base URL is plain http, too";
+                "http is accepted only if the base URL of the client is http too; use https";
             return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
         }
+        let host: Arc<str> = url::host_and_port(&url).into();
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
             if !body.is_empty() {
                 *request.body_mut() = Some(body.to_vec().into());
             }
-            let url = &url;
+            let (url, host) = (&url, &host);
             async move {
-                let result = transport.attempt(self.http(), request, url, deadline).await;
+                let result = transport.attempt(self.http(), request, url, host, deadline).await;
                 result.map(|response| (response, ()))
             }
         };
         let result = transport.send(attempt).await;
         result.map(|(response, ())| response).map_err(|failure| {
-            let endpoint = url.to_string();
-            OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 }
@@ -112,7 +113,7 @@ fn token_response(
 ) -> Result<HttpResponse, OAuthError> {
     check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is no JSON object"));
+        return Err(unreadable_error("it is not a JSON object"));
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -140,13 +141,10 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
 }
 
 fn check_complete(response: &Response) -> Result<(), OAuthError> {
-    let problem = match &response.truncated {
-        None => return Ok(()),
-        Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
-    };
-    Err(unreadable_error(&problem))
+    match &response.truncated {
+        None => Ok(()),
+        Some(truncated) => Err(unreadable_error(&truncated.to_string())),
+    }
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.

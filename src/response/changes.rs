@@ -69,8 +69,8 @@ impl Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: asked for {}, ", self.field, quoted(&self.requested))?;
-        write!(f, "was given {}", quoted(&self.granted))
+        write!(f, "{}: requested {}, ", self.field, quoted(&self.requested))?;
+        write!(f, "granted {}", quoted(&self.granted))
     }
 }
 
@@ -96,7 +96,7 @@ impl ClientInformation {
     ///
     /// let changes: Vec<_> = client.changes_from(&metadata).iter().map(|c| c.to_string()).collect();
     /// assert_eq!(changes, [
-    ///     r#"token_endpoint_auth_method: asked for "client_secret_post", was given "client_secret_basic""#,
+    ///     r#"token_endpoint_auth_method: requested "client_secret_post", granted "client_secret_basic""#,
     /// ]);
     /// # Ok(())
     /// # }

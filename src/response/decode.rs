@@ -29,10 +29,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
-    NotJson { line: usize, column: usize },
+    NotJson {
+        line: usize,
+        column: usize,
+    },
     NotAnObject,
     NoClientId,
     Truncated(Truncated),
+    /// The body has a content coding, although the request accepts none.
+    Coded {
+        coding: String,
+        is_truncated: bool,
+    },
 }
 
 /// Decodes a client. The text may begin with a byte order mark.
@@ -224,7 +232,7 @@ impl Members {
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
-            self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
+            self.warnings.push(FieldWarning::new(name, "timestamp out of range"));
             self.additional.insert(name.to_owned(), member.into());
         }
         time
@@ -241,7 +249,7 @@ impl Members {
             Member::Absent => Vec::new(),
             Member::Text(text) if text.is_empty() => Vec::new(),
             Member::Other(Value::Array(entries)) => self.strings(name, entries),
-            other => self.reject(name, "a list", other.into()).unwrap_or_default(),
+            other => self.reject(name, "an array", other.into()).unwrap_or_default(),
         }
     }
 
@@ -255,7 +263,8 @@ impl Members {
         self.field(MetadataField::Scope)
     }
 
-    /// The strings of a list that has other entries. `null` entries are dropped without a warning.
+    /// Returns the strings of an array that has other elements. `null` elements are dropped without a
+    /// warning.
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
         let is_invalid = |entry: &Value| !entry.is_string() && !entry.is_null();
         for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_invalid(entry)) {
@@ -285,7 +294,10 @@ impl Members {
         self.additional.retain(|name, value| {
             let is_shallow = is_within_depth(value, MAX_DEPTH);
             if !is_shallow {
-                self.warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
+                self.warnings.push(FieldWarning::new(
+                    name,
+                    "dropped, because it is nested more than 64 levels deep",
+                ));
             }
             is_shallow
         });
@@ -305,8 +317,8 @@ fn json_type(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a string that is not one",
-        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
 }

@@ -1,6 +1,6 @@
 //! [`ResponseMeta`]: the parts of a response that are not in its body.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     StatusCode,
@@ -9,10 +9,11 @@ use reqwest::{
 
 use crate::redact::Redactor;
 
-/// The status and the request id of a response, and the number of attempts that led to it.
+/// The status, the host and the request id of a response, and the number of attempts that led to it.
 #[derive(Clone, Debug)]
 pub struct ResponseMeta {
     pub(super) status: StatusCode,
+    pub(super) host: Arc<str>,
     pub(super) request_id: Option<String>,
     pub(super) retry_after: Option<Duration>,
     pub(super) attempts: u32,
@@ -23,6 +24,12 @@ impl ResponseMeta {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Returns the host that responded, with its port if the URL has one, such as `api.poggio.io`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Returns the request id that the server sent, to quote in a support request, or `None` if it sent

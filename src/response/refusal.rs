@@ -24,12 +24,47 @@ impl Refusal {
         let body: Option<Value> = serde_json::from_slice(&response.body).ok();
         let challenge = Challenge::read(response, redactor);
         let (code, description) = match &body {
+            None if response.content_coding().is_some() => {
+                let coding = response.content_coding().unwrap_or_default();
+                (
+                    None,
+                    challenge.description.or(Some(format!("a body with content coding {coding}"))),
+                )
+            }
             Some(body) => {
                 (code(body, redactor), description(body, redactor).or(challenge.description))
             }
             None => (None, challenge.description.or_else(|| redactor.excerpt(&response.body))),
         };
         Self { code: code.or(challenge.code), description }
+    }
+}
+
+/// Returns whether the body of a 2xx is an error response: JSON with an `error` or a `detail`.
+pub(crate) fn is_refusal(body: &[u8]) -> bool {
+    let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return false };
+    let states_error = |value: &Value| match value {
+        Value::Null => false,
+        Value::Bool(is_error) => *is_error,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(entries) => !entries.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    };
+    ["error", "detail"].iter().filter_map(|name| members.get(*name)).any(states_error)
+}
+
+/// Returns the error code and the message in the body of a 2xx. No other text of it is shown.
+pub(crate) fn message_of_success(body: &[u8], redactor: &Redactor<'_>) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
+    let has_message = message(&body).is_some() || body.get("detail").is_some_and(Value::is_array);
+    let description = has_message.then(|| description(&body, redactor)).flatten();
+    match (code(&body, redactor), description) {
+        (Some(code), Some(description)) if description != code.as_str() => {
+            Some(format!("{code}: {description}"))
+        }
+        (Some(code), _) => Some(code.to_string()),
+        (None, description) => description,
     }
 }
 

@@ -163,7 +163,7 @@ impl RegistrationStore for KeyringStore {
         };
         Box::pin(async {
             let result = tokio::spawn(work).await.unwrap_or_else(|_| {
-                Err(StoreError::new("was interrupted: the runtime is shutting down"))
+                Err(StoreError::new("was interrupted, because the runtime is shutting down"))
             });
             result.map_err(|error| error.at(&self.name()))
         })

@@ -245,7 +245,7 @@ fn recovered_client(error: &Error) -> Option<ClientInformation> {
     let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
     client.client_secret = Some(secret.clone());
     client.response = response.response().cloned();
-    let message = format!("{response}; its client_id and client_secret are whole, and are used");
+    let message = format!("{response}, but its client_id and client_secret are complete and used");
     client.warnings.push(FieldWarning::new("body", message));
     Some(client)
 }

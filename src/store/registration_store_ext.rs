@@ -127,8 +127,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {

@@ -40,7 +40,10 @@ enum Kind {
 impl Reply {
     fn new(kind: Kind, status: u16, body: Vec<u8>) -> Self {
         // Fails in the test that sets the status, not in the server.
-        assert!((200..=599).contains(&status), "a reply's status is from 200 to 599, not {status}");
+        assert!(
+            (200..=599).contains(&status),
+            "the status of a reply must be from 200 to 599, not {status}"
+        );
         Self { kind, status, body, headers: Vec::new(), delay: Duration::ZERO }
     }
 

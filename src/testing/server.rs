@@ -94,7 +94,9 @@ impl Server {
     #[must_use]
     pub fn client(&self) -> Client {
         let client = self.client_builder().build();
-        client.unwrap_or_else(|error| panic!("no client for the loopback server: {error}"))
+        client.unwrap_or_else(|error| {
+            panic!("could not build a client for the loopback server: {error}")
+        })
     }
 
     /// Returns a builder with this server's base URL, for a client with other settings.
@@ -192,7 +194,9 @@ impl Server {
         let response = response.unwrap_or_else(|error| panic!("the request failed: {error}"));
         match response.headers().get("location").and_then(|url| url.to_str().ok()) {
             Some(url) => url.to_owned(),
-            None => panic!("no redirect: {}", response.text().await.unwrap_or_default()),
+            None => {
+                panic!("the server did not redirect: {}", response.text().await.unwrap_or_default())
+            }
         }
     }
 
