@@ -17,20 +17,27 @@ mod unit;
 
 use std::{fmt, ops::Range};
 
-use search::{Graph, Needle};
+use search::{Graph, Needles};
 use unit::{Unit, units};
 
 const REDACTED: &str = "[redacted]";
+/// The length of one text from a server or a file.
+const MAX_CHARS: usize = 300;
+/// The length of a message of this crate that contains several texts.
+const MAX_MESSAGE: usize = 2000;
 /// The part of a text that is read, which is much longer than the part that is shown.
 const MAX_INPUT: usize = 2048;
 /// The part of a body in which credentials are searched by name.
 const MAX_BODY: usize = 256 * 1024;
-/// The number of pieces of credentials that are searched, those of the request first.
-const MAX_NEEDLES: usize = 64;
 
 /// Returns text on one line of at most 300 characters, without control characters. Masks nothing.
 pub(crate) fn sanitize(text: &str) -> String {
-    line::truncate(&line::one_line(cut(text, MAX_INPUT)))
+    line::truncate(&line::one_line(cut(text, MAX_INPUT)), MAX_CHARS)
+}
+
+/// Returns a message of this crate that contains text of others, on one line of at most 2000 characters.
+pub(crate) fn sanitize_message(text: &str) -> String {
+    line::truncate(&line::one_line(cut(text, 2 * MAX_MESSAGE)), MAX_MESSAGE)
 }
 
 /// Text whose `Debug` is quoted, sanitized and masked.
@@ -42,17 +49,26 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// A value whose `Debug` is this function.
+pub(crate) struct DebugFn<F>(pub(crate) F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Debug for DebugFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
 /// Masks known credentials of eight characters or more, and the values of credential names.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    needles: Vec<Needle>,
+    needles: Needles,
 }
 
 impl Redactor {
     pub(crate) fn new<'a>(credentials: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut redactor = Self::default();
-        credentials.into_iter().for_each(|credential| redactor.add(credential));
-        redactor
+        let mut needles = Needles::default();
+        credentials.into_iter().for_each(|credential| needles.add(credential));
+        Self { needles }
     }
 
     /// Adds the credentials in a body of any format.
@@ -71,21 +87,14 @@ impl Redactor {
         let text = |units: &[Unit]| units.iter().map(|unit| unit.char).collect::<String>();
         for part in value.split(|unit| matches!(unit.char, '"' | '[' | '{' | ']' | '}' | ',')) {
             let layers = escape::layers(units(part.iter().map(|unit| unit.char)));
-            layers.iter().take(2).for_each(|layer| self.add(text(layer).trim()));
+            layers.iter().take(2).for_each(|layer| self.needles.add(text(layer).trim()));
         }
-        self.add(text(value).trim());
-    }
-
-    fn add(&mut self, credential: &str) {
-        let left = MAX_NEEDLES.saturating_sub(self.needles.len());
-        let pieces = if left > 0 { Needle::pieces(credential) } else { Vec::new() };
-        let new = pieces.into_iter().filter(|piece| !self.needles.contains(piece)).take(left);
-        self.needles.extend(new.collect::<Vec<_>>());
+        self.needles.add(text(value).trim());
     }
 
     /// Returns the text on one line of at most 300 characters, safe to show and to log.
     pub(crate) fn redact(&self, text: &str) -> String {
-        line::truncate(&line::one_line(&self.mask(text)))
+        line::truncate(&line::one_line(&self.mask(text)), MAX_CHARS)
     }
 
     /// Returns whether nothing of the text has to be masked or removed.
@@ -154,16 +163,8 @@ impl Redactor {
         ranges
     }
 
-    fn find(
-        &self,
-        layers: &[Vec<Unit>],
-        may_be_cut: bool,
-        mut found: impl FnMut(Range<usize>),
-    ) {
-        let graph = Graph::new(layers, may_be_cut);
-        for needle in &self.needles {
-            graph.find(needle, |start, end| found(start..end));
-        }
+    fn find(&self, layers: &[Vec<Unit>], may_be_cut: bool, mut found: impl FnMut(Range<usize>)) {
+        Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
             r"\x68unter\055two\u{2d}pass",
             "aHVudGVyLXR3by1wYXNz",
             "aHVudGVyLXR3\nby1wYXNz",
-            "aHVudGVyLXR3by1wYXNz%3D",
+            "aHVudGVyLXR3by1wYX%4Ez",
             "68756e7465722d74776f2d70617373",
             "68:75:6E:74:65:72:2D:74:77:6F:2D:70:61:73:73",
             "NB2W45DFOIWXI53PFVYGC43T",
@@ -276,7 +277,10 @@ mod tests {
             (r#"{"client_secret": "a\"b", "x": 1}"#, r#"{"client_secret": "[redacted]", "x": 1}"#),
             (r#"{\"client_secret\": \"abc\"}"#, r#"{\"client_secret\": \"[redacted]\"}"#),
             (r#"{"accessToken":["a","b"],"x":1}"#, r#"{"accessToken":[redacted],"x":1}"#),
-            (r#"[{"name": "secret", "value": "a"}]"#, r#"[{"name": "secret", "value": "[redacted]"}]"#),
+            (
+                r#"[{"name": "secret", "value": "a"}]"#,
+                r#"[{"name": "secret", "value": "[redacted]"}]"#,
+            ),
             ("{'client_secret': b'abc'}", "{'client_secret': b'[redacted]'}"),
             (r#"client_secret: Some("abc"), x"#, r#"client_secret: Some("[redacted]"), x"#),
             ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
@@ -287,10 +291,16 @@ mod tests {
             ("&quot;id_token&quot;: &quot;a&quot;", "&quot;id_token&quot;: &quot;[redacted]&quot;"),
             ("client_id: a\nclient_secret: abc\n", "client_id: a client_secret: [redacted]"),
             ("id: a\npassword: abc\nx: y", "id: a password: [redacted] x: y"),
-            ("client_secret: |-\n  abc\nx: y", "client_secret: |- [redacted] x: y"),
-            ("<id>a</id><client_secret>a b</client_secret>", "<id>a</id><client_secret>[redacted]</client_secret>"),
+            ("client_secret: |-\n  abc\nx: y", "client_secret: |-  [redacted] x: y"),
+            (
+                "<id>a</id><client_secret>a b</client_secret>",
+                "<id>a</id><client_secret>[redacted]</client_secret>",
+            ),
             ("<o:token type='x'><![CDATA[a]]></o:token>", "<o:token type='x'>[redacted]</o:token>"),
-            ("<key>client_secret</key> <string>a</string>", "<key>client_secret</key> <string>[redacted]</string>"),
+            (
+                "<key>client_secret</key> <string>a</string>",
+                "<key>client_secret</key> <string>[redacted]</string>",
+            ),
             ("<input name=\"token\" value=\"a\">", "<input name=\"token\" value=\"[redacted]\">"),
             ("<param name='token'>a</param>", "<param name='token'>[redacted]</param>"),
             ("Authorization: Bearer abc\nHost: x", "Authorization: Bearer [redacted] Host: x"),
@@ -326,9 +336,10 @@ mod tests {
 
     #[test]
     fn redact_takes_linear_time_in_hostile_text() {
-        for piece in
-            ["a", "code=", "token:", "secret=(", "secret=[", "<token", "%25", "&amp;", "\\", "\"", "state=&"]
-        {
+        for piece in [
+            "a", "code=", "token:", "secret=(", "secret=[", "<token", "%25", "&amp;", "\\", "\"",
+            "state=&",
+        ] {
             let text = piece.repeat(64 * 1024 / piece.len());
             let redactor = Redactor::new([text.as_str()]).with_body(text.as_bytes());
             assert!(redactor.redact(&text).chars().count() <= 301, "{piece}");

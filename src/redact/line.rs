@@ -3,8 +3,6 @@
 
 use std::mem;
 
-const MAX_CHARS: usize = 300;
-
 /// Replaces each run of control characters and line separators with a space, and removes characters
 /// that are invisible or change the direction of text.
 pub(super) fn one_line(text: &str) -> String {
@@ -23,9 +21,9 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
-/// Returns the first 300 characters, with `…` if that is not all.
-pub(super) fn truncate(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARS) {
+/// Returns the first `max` characters, with `…` if that is not all.
+pub(super) fn truncate(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text).trim_end()),
         None => text.to_owned(),
     }

@@ -174,7 +174,10 @@ impl Text<'_> {
             Kind::Header => Some(at..self.find(at, |char| char == '\n')),
             _ => self.any_value(at),
         }
-        .filter(|value| !EMPTY.contains(&self.lowercase(value.clone()).as_str()))
+        .filter(|value| {
+            let text = self.lowercase(value.start..value.end.min(value.start + MAX_NAME));
+            !EMPTY.contains(&text.trim_end_matches([',', ';', '.', ')', ']', '}']))
+        })
     }
 
     /// `<name>value</name>`, `<input name="name">value<`, or `<key>name</key><string>value<`.

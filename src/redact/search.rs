@@ -4,29 +4,27 @@
 //! credential occurs in the text if a path of edges spells it. Paths may skip blanks, control
 //! characters and tags, and letter case is ignored. The time is linear in the length of the text.
 
-use std::{cmp::Reverse, mem};
+use std::{cmp::Reverse, collections::HashMap, mem};
 
 use secrecy::zeroize::Zeroizing;
 
-use super::{
-    escape::decoded,
-    line::is_blank,
-    unit::Unit,
-};
+use super::{escape::decoded, line::is_blank, unit::Unit};
 
 /// Shorter values are not masked, because masking them would hide ordinary words.
-pub(super) const MIN_CHARS: usize = 8;
+const MIN_CHARS: usize = 8;
 /// A longer credential is searched in overlapping pieces, which bounds the time.
 const MAX_CHARS: usize = 128;
 const OVERLAP: usize = 32;
-/// The number of paths that are followed at once. Only text that repeats itself has more.
+/// The number of pieces of credentials that are searched, the first ones.
+const MAX_NEEDLES: usize = 64;
+/// The number of paths that are followed at once for one piece. Only text that repeats itself has more.
 const MAX_PATHS: usize = 32;
 /// The number of characters of a tag or of a terminal's control sequence.
 const MAX_TAG: usize = 80;
 
 /// A credential, or a piece of a long one.
 #[derive(PartialEq, Eq)]
-pub(super) struct Needle {
+struct Needle {
     /// Lowercase, without blanks unless `has_blanks`.
     chars: Zeroizing<Vec<char>>,
     /// Whether blanks count, because the rest of the credential is too short.
@@ -35,7 +33,7 @@ pub(super) struct Needle {
 
 impl Needle {
     /// Returns the credential in pieces. Returns nothing if it is shorter than eight characters.
-    pub(super) fn pieces(credential: &str) -> Vec<Self> {
+    fn pieces(credential: &str) -> Vec<Self> {
         if credential.chars().count() < MIN_CHARS {
             return Vec::new();
         }
@@ -74,6 +72,33 @@ impl Needle {
             end += 1;
         }
         Some(end)
+    }
+}
+
+/// The credentials that are searched.
+#[derive(Default)]
+pub(super) struct Needles {
+    all: Vec<Needle>,
+    by_first: HashMap<char, Vec<usize>>,
+}
+
+impl Needles {
+    /// Adds a credential, unless there are too many. Does nothing if it is shorter than eight
+    /// characters.
+    pub(super) fn add(&mut self, credential: &str) {
+        for piece in Needle::pieces(credential) {
+            let first = piece.chars.first().copied().unwrap_or(' ');
+            let same_first = self.by_first.entry(first).or_default();
+            let is_known = same_first.iter().any(|index| self.all.get(*index) == Some(&piece));
+            if !is_known && self.all.len() < MAX_NEEDLES {
+                same_first.push(self.all.len());
+                self.all.push(piece);
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 }
 
@@ -138,22 +163,28 @@ impl Graph {
 
     /// Calls `found` with the range of each occurrence. A beginning of eight characters or more at the
     /// end of a text that may be cut is an occurrence too.
-    pub(super) fn find(&self, needle: &Needle, mut found: impl FnMut(usize, usize)) {
-        // For each position, the paths that end there: the number of characters spelled, and the start.
-        let mut paths: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.len + 1];
+    pub(super) fn find(&self, needles: &Needles, mut found: impl FnMut(usize, usize)) {
+        // The paths that end at each position.
+        let mut paths: Vec<Vec<Path>> = vec![Vec::new(); self.len + 1];
         for edges in self.edges.chunk_by(|a, b| a.start == b.start) {
             let Some(start) = edges.first().map(|edge| edge.start) else { continue };
             let mut here = paths.get_mut(start).map(mem::take).unwrap_or_default();
-            here.sort_unstable_by_key(|(spelled, from)| (Reverse(*spelled), *from));
-            here.dedup_by_key(|(spelled, _)| *spelled);
-            here.truncate(MAX_PATHS);
-            here.push((0, start));
+            here.sort_unstable();
+            here.dedup_by_key(|path| (path.needle, path.spelled));
             for edge in edges {
-                for (spelled, from) in &here {
-                    match needle.advance(*spelled, &edge.label) {
-                        Some(all) if all == needle.chars.len() => found(*from, edge.end),
+                let first = edge.label.chars.first().copied().flatten();
+                let new = needles.by_first.get(&first.unwrap_or(' ')).into_iter().flatten();
+                let new =
+                    new.map(|needle| Path { needle: *needle, spelled: Reverse(0), from: start });
+                let per_needle = here.chunk_by(|a, b| a.needle == b.needle);
+                let going_on = per_needle.flat_map(|paths| paths.iter().take(MAX_PATHS)).copied();
+                for path in going_on.chain(new) {
+                    let Some(needle) = needles.all.get(path.needle) else { continue };
+                    match needle.advance(path.spelled.0, &edge.label) {
+                        Some(all) if all == needle.chars.len() => found(path.from, edge.end),
                         Some(more) => {
-                            paths.get_mut(edge.end).into_iter().for_each(|p| p.push((more, *from)));
+                            let path = Path { spelled: Reverse(more), ..path };
+                            paths.get_mut(edge.end).into_iter().for_each(|to| to.push(path));
                         }
                         None => {}
                     }
@@ -161,10 +192,19 @@ impl Graph {
             }
         }
         let at_end = paths.last().into_iter().flatten();
-        for (_, from) in at_end.filter(|(spelled, _)| self.may_be_cut && *spelled >= MIN_CHARS) {
-            found(*from, self.len);
+        for path in at_end.filter(|path| self.may_be_cut && path.spelled.0 >= MIN_CHARS) {
+            found(path.from, self.len);
         }
     }
+}
+
+/// The beginning of a credential in the text. Sorted by credential, the longest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Path {
+    needle: usize,
+    /// The number of characters that are spelled.
+    spelled: Reverse<usize>,
+    from: usize,
 }
 
 /// Readings of the first units that are not escapes: a plus sign for a blank, a doubled quote for one,
