@@ -133,7 +133,7 @@ fn record(span: &Span, result: &Result<ClientInformation, Error>) {
     match result {
         Ok(client) => {
             // `Debug` escapes control characters.
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("outcome", "registered");
         }
         Err(error) => {

@@ -56,10 +56,15 @@ impl fmt::Debug for Headers {
 }
 
 impl ApiError {
-    pub(crate) fn new(response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(crate) fn new(response: &Response, redactor: &Redactor) -> Self {
         let Refusal { code, description } = Refusal::read(response, redactor);
         let headers = Headers(response.headers.clone());
-        Self(Box::new(Inner { response: response.meta(redactor), headers, code, description }))
+        Self(Box::new(Inner {
+            response: response.meta(|id| redactor.is_safe(id)),
+            headers,
+            code,
+            description,
+        }))
     }
 
     /// Returns the HTTP status of the response.

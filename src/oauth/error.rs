@@ -8,6 +8,7 @@ use oauth2::{RequestTokenError, basic::BasicErrorResponse};
 use super::token_error::TokenError;
 use crate::{
     error::{Error, StoreError, TransportError},
+    redact::{Redactor, sanitize_message},
     response::ErrorCode,
 };
 
@@ -73,7 +74,7 @@ pub enum OAuthErrorKind {
 
 impl OAuthError {
     pub(super) fn new(kind: OAuthErrorKind, problem: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, cause: Cause::Problem(problem.into()) }))
+        Self(Box::new(Inner { kind, cause: Cause::Problem(sanitize_message(&problem.into())) }))
     }
 
     pub(super) fn refused(refusal: TokenError) -> Self {
@@ -239,7 +240,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             RequestTokenError::Request(error) => error,
             // `http` redacts the response before it passes it to that crate.
             RequestTokenError::ServerResponse(refusal) => {
-                let code = ErrorCode::read(refusal.error().as_ref());
+                let code = ErrorCode::read(refusal.error().as_ref(), &Redactor::default());
                 let description = refusal.error_description().cloned();
                 Self::refused(TokenError::new(code, description))
             }

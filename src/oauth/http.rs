@@ -153,7 +153,8 @@ fn read_error(response: &Response, request_body: &[u8], request_headers: &Header
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::from_api_error(&ApiError::new(response, &Redactor::with_secrets(secrets)))
+    let redactor = Redactor::new(secrets).with_body(&response.body);
+    TokenError::from_api_error(&ApiError::new(response, &redactor))
 }
 
 /// The form fields of a request that may be shown. Any other field may be a credential.

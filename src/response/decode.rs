@@ -66,7 +66,9 @@ impl DecodeError {
 impl<'de> Deserialize<'de> for ClientInformation {
     /// Reads RFC 7591 JSON as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+        let mut client = deserializer.deserialize_map(Object)?;
+        client.redact_warnings();
+        Ok(client)
     }
 }
 
@@ -168,6 +170,7 @@ impl Members {
             additional: AdditionalMembers(mem::take(&mut self.additional)),
             warnings: mem::take(&mut self.warnings),
             response: None,
+            sent_token: None,
         })
     }
 

@@ -9,7 +9,7 @@ use reqwest::{
 };
 
 use super::meta::{ResponseMeta, request_id};
-use crate::redact::{Redactor, sanitize};
+use crate::redact::sanitize;
 
 /// The UTF-8 byte order mark, which some servers send before JSON.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -63,11 +63,12 @@ impl Response {
         Some(sanitize(&codings.join(", "))).filter(|codings| !codings.is_empty())
     }
 
-    pub(crate) fn meta(&self, redactor: &Redactor<'_>) -> ResponseMeta {
+    /// Returns the parts that are not in the body, with the request id if `is_safe` accepts it.
+    pub(crate) fn meta(&self, is_safe: impl Fn(&str) -> bool) -> ResponseMeta {
         ResponseMeta {
             status: self.status,
             host: Arc::clone(&self.host),
-            request_id: request_id(&self.headers, redactor),
+            request_id: request_id(&self.headers, is_safe),
             retry_after: self.retry_after,
             attempts: self.attempts,
         }

@@ -1,16 +1,28 @@
 //! Recovers the credentials from a body that cannot be decoded, because it is truncated or is not pure
 //! JSON.
 
+use std::fmt;
+
 use secrecy::zeroize::Zeroizing;
 
 use super::received::BYTE_ORDER_MARK;
-use crate::{metadata::MetadataField, secret::ClientSecret};
+use crate::{metadata::MetadataField, redact::Redactor, secret::ClientSecret};
 
 /// The credentials that arrived completely.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct RecoveredCredentials {
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<ClientSecret>,
+}
+
+impl fmt::Debug for RecoveredCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redactor = Redactor::new(self.client_secret.as_ref().map(ClientSecret::expose));
+        f.debug_struct("RecoveredCredentials")
+            .field("client_id", &self.client_id.as_deref().map(|id| redactor.redact(id)))
+            .field("client_secret", &self.client_secret)
+            .finish()
+    }
 }
 
 /// The depth that `serde_json` reads. Deeper braces are ignored, which limits the memory in use.

@@ -8,7 +8,10 @@ use super::{
     challenge::Challenge, error_code::ErrorCode, received::Response,
     validation_body::ValidationErrorBody,
 };
-use crate::{metadata::ClientMetadata, redact::Redactor};
+use crate::{
+    metadata::ClientMetadata,
+    redact::{Redactor, sanitize},
+};
 
 /// The error code and the description of an error response, redacted.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// Reads a response of any status. A JSON body takes precedence over the challenge, and the
     /// challenge over an HTML page or plain text.
-    pub(crate) fn read(response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(crate) fn read(response: &Response, redactor: &Redactor) -> Self {
         let body: Option<Value> = serde_json::from_slice(&response.body).ok();
         let challenge = Challenge::read(response, redactor);
         let (code, description) = match &body {
@@ -55,7 +58,7 @@ pub(crate) fn is_refusal(body: &[u8]) -> bool {
 }
 
 /// Returns the error code and the message in the body of a 2xx. No other text of it is shown.
-pub(crate) fn message_of_success(body: &[u8], redactor: &Redactor<'_>) -> Option<String> {
+pub(crate) fn message_of_success(body: &[u8], redactor: &Redactor) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
     let has_message = message(&body).is_some() || body.get("detail").is_some_and(Value::is_array);
     let description = has_message.then(|| description(&body, redactor)).flatten();
@@ -70,24 +73,26 @@ pub(crate) fn message_of_success(body: &[u8], redactor: &Redactor<'_>) -> Option
 
 /// Reads RFC 7591's `error`. In some APIs it is an object with a `code`. FastAPI nests either of them
 /// in `detail`, or `detail` is the code.
-fn code(body: &Value, redactor: &Redactor<'_>) -> Option<ErrorCode> {
+fn code(body: &Value, redactor: &Redactor) -> Option<ErrorCode> {
     let detail = body.get("detail");
     if let Some(known) = detail.and_then(Value::as_str).and_then(ErrorCode::known) {
         return Some(known);
     }
     let error = body.get("error").or_else(|| detail?.get("error"))?;
     let text = error.as_str().or_else(|| error.get("code")?.as_str())?;
-    ErrorCode::read(&redactor.redact(text))
+    ErrorCode::read(text, redactor)
 }
 
 /// Returns the message for people in a JSON body, or the names of its members if there is no message
 /// and no error code.
 ///
 /// Values of other members are not shown, because any of them may be a credential.
-fn description(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
+fn description(body: &Value, redactor: &Redactor) -> Option<String> {
     let text = match body {
         // FastAPI's list of validation errors, with a status other than 422.
-        _ if body.get("detail").is_some_and(Value::is_array) => validation_errors(body, redactor)?,
+        _ if body.get("detail").is_some_and(Value::is_array) => {
+            return validation_errors(body, redactor);
+        }
         Value::String(text) => text.clone(),
         Value::Object(members) => match message(body) {
             Some(text) => text.to_owned(),
@@ -99,14 +104,15 @@ fn description(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
         },
         other => message(other)?.to_owned(),
     };
-    Some(redactor.redact(&text)).filter(|text| !text.is_empty())
+    Some(redactor.redact(&text)).filter(|text| !text.trim().is_empty())
 }
 
-fn validation_errors(body: &Value, redactor: &Redactor<'_>) -> Option<String> {
+fn validation_errors(body: &Value, redactor: &Redactor) -> Option<String> {
     let body = ValidationErrorBody::deserialize(body).ok()?;
     let errors = body.errors(&ClientMetadata::default(), redactor);
     let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
-    Some(lines.collect::<Vec<_>>().join("; "))
+    // Each part has been redacted.
+    Some(sanitize(&lines.collect::<Vec<_>>().join("; ")))
 }
 
 /// Returns the first text under a name that usually holds a message. Outer members are searched first.
@@ -114,7 +120,7 @@ fn message(value: &Value) -> Option<&str> {
     const NAMES: [&str; 6] = ["error_description", "detail", "message", "msg", "title", "reason"];
     let text = |name: &str| value.get(name)?.as_str().filter(|text| !text.is_empty());
     // An `error` that is not a code is a message.
-    let error = || text("error").filter(|text| ErrorCode::read(text).is_none());
+    let error = || text("error").filter(|text| !ErrorCode::is_code(text));
     let found = NAMES.iter().find_map(|name| text(name)).or_else(error);
     found.or_else(|| match value {
         Value::Object(members) => members.values().find_map(message),
