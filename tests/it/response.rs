@@ -4,5 +4,6 @@ mod changes;
 mod damage;
 mod decoding;
 mod decoding_property;
+mod redaction;
 mod secrets;
 mod unreadable;
