@@ -84,8 +84,9 @@ impl ApiError {
     /// if the response contains none.
     ///
     /// It is read from `error_description`, FastAPI's `detail` or a similar member of the body, then
-    /// from the challenge, then from the title or the first words of a body that is not JSON. Anything
-    /// in it that looks like a credential is masked.
+    /// from the challenge, then from the title or the first words of a body that is not JSON. The
+    /// token of the request, credentials in the response, and values that are named as credentials are
+    /// masked, in any encoding.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.0.description.as_deref()

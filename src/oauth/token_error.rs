@@ -48,7 +48,7 @@ impl TokenError {
         self.code.as_ref()
     }
 
-    /// Returns the server's description on one line. Text that looks like a credential is masked.
+    /// Returns the server's description on one line. Credentials in it are masked.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()

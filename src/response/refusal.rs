@@ -24,7 +24,10 @@ impl Refusal {
     /// Reads a response of any status. A JSON body takes precedence over the challenge, and the
     /// challenge over an HTML page or plain text.
     pub(crate) fn read(response: &Response, redactor: &Redactor) -> Self {
-        let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+        let mut body: Option<Value> = serde_json::from_slice(&response.body).ok();
+        if response.status.is_success() {
+            body = Some(body.map(known_members).unwrap_or_default());
+        }
         let challenge = Challenge::read(response, redactor);
         let (code, description) = match &body {
             None if response.content_coding().is_some() => {
@@ -57,9 +60,21 @@ pub(crate) fn is_refusal(body: &[u8]) -> bool {
     ["error", "detail"].iter().filter_map(|name| members.get(*name)).any(states_error)
 }
 
+/// The names of members that hold a message, in the order of preference.
+const MESSAGES: [&str; 7] =
+    ["error_description", "detail", "message", "msg", "description", "title", "reason"];
+
+/// Removes all members but those of an error, because the body of a 2xx may describe a client.
+fn known_members(mut body: Value) -> Value {
+    if let Value::Object(members) = &mut body {
+        members.retain(|name, _| ["error", "errors"].contains(&name.as_str()) || MESSAGES.contains(&name.as_str()));
+    }
+    body
+}
+
 /// Returns the error code and the message in the body of a 2xx. No other text of it is shown.
 pub(crate) fn message_of_success(body: &[u8], redactor: &Redactor) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
+    let body = known_members(serde_json::from_slice(body).ok().filter(Value::is_object)?);
     let has_message = message(&body).is_some() || body.get("detail").is_some_and(Value::is_array);
     let description = has_message.then(|| description(&body, redactor)).flatten();
     match (code(&body, redactor), description) {
@@ -117,11 +132,10 @@ fn validation_errors(body: &Value, redactor: &Redactor) -> Option<String> {
 
 /// Returns the first text under a name that usually holds a message. Outer members are searched first.
 fn message(value: &Value) -> Option<&str> {
-    const NAMES: [&str; 6] = ["error_description", "detail", "message", "msg", "title", "reason"];
     let text = |name: &str| value.get(name)?.as_str().filter(|text| !text.is_empty());
     // An `error` that is not a code is a message.
     let error = || text("error").filter(|text| !ErrorCode::is_code(text));
-    let found = NAMES.iter().find_map(|name| text(name)).or_else(error);
+    let found = MESSAGES.iter().find_map(|name| text(name)).or_else(error);
     found.or_else(|| match value {
         Value::Object(members) => members.values().find_map(message),
         Value::Array(entries) => entries.iter().find_map(message),

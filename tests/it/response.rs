@@ -5,5 +5,6 @@ mod damage;
 mod decoding;
 mod decoding_property;
 mod outcomes;
+mod redaction;
 mod secrets;
 mod unreadable;
