@@ -31,8 +31,8 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// you may register again.
 ///
 /// `Display` prints one line: what happened, the outcome, and what to do. It does not repeat the
-/// [`source`](std::error::Error::source). Neither `Display` nor `Debug` prints a secret, a token or a
-/// response body.
+/// [`source`](std::error::Error::source). `Debug` prints the kind and the same line, so an error that
+/// `main` returns can be read. Neither prints a secret, a token or a response body.
 ///
 /// # Examples
 ///
@@ -52,7 +52,6 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// }
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is invalid. No request was sent.
@@ -172,6 +171,20 @@ impl fmt::Display for Error {
             Self::Unreadable(error) if error.response().is_none() => write!(f, "; {}", self.help()),
             _ => write!(f, "; {}: {}", self.outcome(), self.help()),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Config(_) => "Config",
+            Self::Validation(_) => "Validation",
+            Self::Api(_) => "Api",
+            Self::Transport(_) => "Transport",
+            Self::Unreadable(_) => "Unreadable",
+            Self::Store(_) => "Store",
+        };
+        write!(f, "{kind}: {self}")
     }
 }
 

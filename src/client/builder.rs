@@ -30,7 +30,7 @@ use crate::{
 ///     .auth_token("an-api-token")
 ///     .app_info("acme", "1.2")
 ///     .timeout(Duration::from_secs(10))
-/// #   .http_client(reqwest::Client::new())
+/// #   .http_client(poggio::reqwest::Client::new())
 ///     .build()?;
 ///
 /// assert!(!format!("{poggio:?}").contains("an-api-token"));

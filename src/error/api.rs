@@ -21,7 +21,7 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use poggio::{ClientMetadata, Error, ErrorCode, testing::{Reply, Server}};
+/// use poggio::{ClientMetadata, Error, ErrorCode, serde_json, testing::{Reply, Server}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -116,6 +116,10 @@ impl ApiError {
             404 | 405 => "check the base URL, because there is no registration endpoint under it",
             429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
+            400 if self.0.code == Some(ErrorCode::INVALID_REDIRECT_URI) => {
+                "correct the redirect URIs, or add application_type \"native\" with \
+                 with_additional if the server refuses loopback URIs"
+            }
             200..=299 | 400..=499 => {
                 "correct the request as the server describes, then register again"
             }

@@ -67,6 +67,9 @@ pub struct ClientInformation {
     pub additional: AdditionalMembers,
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
+    /// The requested authentication method, which applies if the response states none. `None` if the
+    /// request is not known.
+    pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
     /// The bearer token of the request, to mask it if the server returned it in another member.
     pub(crate) sent_token: Option<BearerToken>,
@@ -142,11 +145,6 @@ impl ClientInformation {
             let message = format!("{more} more parts could not be read");
             self.warnings.push(FieldWarning::new("body", message));
         }
-    }
-
-    /// Returns whether the response contains metadata, and not only credentials.
-    pub(crate) fn has_metadata(&self) -> bool {
-        !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
     }
 
     /// Returns the authentication method, or `None` if the response does not contain one and the field

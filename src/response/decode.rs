@@ -166,6 +166,7 @@ impl Members {
             },
             client_secret,
             auth_method_stated,
+            requested_auth_method: None,
             metadata,
             additional: AdditionalMembers(mem::take(&mut self.additional)),
             warnings: mem::take(&mut self.warnings),

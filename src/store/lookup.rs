@@ -101,9 +101,12 @@ impl Query {
             return Lookup::Register(RegisterReason::Expired);
         }
         let mut client = newest.client.clone();
-        // If the server returned no metadata, assume that it registered what was requested.
-        if let Some(requested) = newest.requested.as_ref().filter(|_| !client.has_metadata()) {
-            client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
+        // What the response does not state counts as requested.
+        if let Some(requested) = &newest.requested {
+            if client.metadata.redirect_uris.is_empty() {
+                client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
+            }
+            client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
         }
         Lookup::Usable(Box::new(client))
     }

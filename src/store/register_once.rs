@@ -219,7 +219,9 @@ impl Client {
                         };
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
-                        match result.or_else(|error| recovered_client(&error).ok_or(error)) {
+                        match result
+                            .or_else(|error| recovered_client(&error, metadata).ok_or(error))
+                        {
                             Ok(client) => call.protocol.on_registered(client, now()),
                             Err(error) => {
                                 failure = Some(error);
@@ -240,11 +242,12 @@ impl Client {
 }
 
 /// Returns the client of an unreadable response, if its client id and secret could be read.
-fn recovered_client(error: &Error) -> Option<ClientInformation> {
+fn recovered_client(error: &Error, requested: &ClientMetadata) -> Option<ClientInformation> {
     let Error::Unreadable(response) = error else { return None };
     let (id, secret) = (response.client_id()?, response.client_secret()?);
     let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
     client.client_secret = Some(secret.clone());
+    client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
     client.response = response.response().cloned();
     let message = format!("{response}, but its client_id and client_secret were recovered");
     client.warnings.push(FieldWarning::new("body", message));

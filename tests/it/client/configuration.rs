@@ -155,7 +155,7 @@ fn base_url_is_rejected_with_a_reason() {
 fn config_error_matches_its_snapshot() {
     let error = Client::builder().base_url("http://api.poggio.io").build().unwrap_err();
     insta::assert_snapshot!("config_display", error);
-    insta::assert_debug_snapshot!("config_debug", error);
+    assert_eq!(format!("{error:?}"), format!("Config: {error}"));
 }
 
 #[tokio::test]
