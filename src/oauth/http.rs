@@ -51,9 +51,9 @@ impl<'c> AsyncHttpClient<'c> for Client {
                 return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, error)
+                token_response(&host, &response, error)
             } else {
-                unchanged_response(&response)
+                unchanged_response(&host, &response)
             }
         })
     }
@@ -148,12 +148,13 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
+    host: &str,
     response: &Response,
     error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+    check_complete(host, response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is not a JSON object"));
+        return Err(unreadable_error(host, "it is not a JSON object"));
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -161,7 +162,7 @@ fn token_response(
         return Err(if is_error {
             OAuthError::refused(error())
         } else {
-            unreadable_error("it has no access_token")
+            unreadable_error(host, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -170,8 +171,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(host, response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -180,14 +181,14 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
     Ok(unchanged)
 }
 
-fn check_complete(response: &Response) -> Result<(), OAuthError> {
+fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
         Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
         Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
     };
-    Err(unreadable_error(&problem))
+    Err(unreadable_error(host, &problem))
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.
@@ -278,6 +279,6 @@ fn json_response(status: u16, json: &Value) -> HttpResponse {
     response
 }
 
-fn unreadable_error(problem: &str) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Unreadable, problem)
+fn unreadable_error(host: &str, problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Unreadable, format!("{problem} (from {host})"))
 }
