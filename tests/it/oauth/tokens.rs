@@ -1,5 +1,5 @@
-//! Token requests: when they are sent again, and which responses are a token. What a refusal says is
-//! in `refusals`.
+//! Token requests: when they are sent again, and which responses are a token. The errors of
+//! rejected requests are in `refusals`.
 
 mod refusals;
 
