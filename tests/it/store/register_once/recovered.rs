@@ -1,4 +1,4 @@
-//! Unreadable responses: a client whose credentials arrived whole is saved, so that nobody registers
+//! Unreadable responses: a client whose credentials are complete is saved, so that no caller registers
 //! another.
 
 use poggio::{Error, Outcome, RegistrationStoreExt, StoreErrorKind, testing::Reply};
