@@ -1,5 +1,5 @@
 //! Replaces the file atomically: writes a temporary file next to it, flushes, renames, and flushes
-//! the folder.
+//! the folder. All of that is rehearsed before a registration.
 
 use std::{
     fs::{self, File},
@@ -9,7 +9,9 @@ use std::{
 
 use super::{
     access,
+    leftover::{self, FILLER, remove_temp_file},
     paths::{FileError, Paths},
+    platform, rename,
 };
 use crate::{
     error::StoreError,
@@ -26,39 +28,53 @@ const RESERVED_BYTES: usize = 512 * 1024;
 /// Checks that the file can be replaced, and returns a temporary file with disk space reserved for
 /// the next write. If either fails, nothing has been registered yet.
 pub(super) fn reserve(paths: &Paths) -> Result<File, FileError> {
+    leftover::adopt(paths)?;
     let current = access::read(paths)?;
     let length = current.as_ref().map_or(0, |stored| stored.expose().len());
     if length.saturating_add(RESERVED_BYTES) as u64 >= MAX_SIZE {
         return Err(too_large());
     }
-    if let Some(stored) = &current {
-        // Some mounts allow writes, but refuse a rename over an existing file.
-        write_and_rename(paths, create_temp_file(paths)?, stored.expose())?;
-    }
-    let mut file = create_temp_file(paths)?;
-    let blanks = vec![b' '; length.saturating_add(RESERVED_BYTES)];
-    let written = file.write_all(&blanks).and_then(|()| file.sync_all());
-    if let Err(error) = written.and_then(|()| sync_folder(&paths.folder)) {
-        remove_temp_file(&paths.temp);
-        return Err(FileError::io("write", &paths.temp)(error));
-    }
-    Ok(file)
+    rehearse(paths, current.as_ref())
+        .and_then(|()| {
+            let mut file = create_temp_file(paths)?;
+            let filler = vec![FILLER; length.saturating_add(RESERVED_BYTES)];
+            let written = file.write_all(&filler).and_then(|()| file.sync_all());
+            written.map_err(FileError::io("write", &paths.temp))?;
+            platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
+            Ok(file)
+        })
+        .inspect_err(|_| remove_temp_file(paths))
 }
 
-/// Removes the temporary file, if there is one.
-pub(super) fn remove_temp_file(temp: &Path) {
-    // After a rename there is none. If the removal fails, the next write replaces the file.
-    let _ = fs::remove_file(temp);
+/// Writes the current version again and renames it, because some mounts allow writes but no
+/// renames. Without a current version, renames an empty file to a name that nothing uses.
+fn rehearse(paths: &Paths, current: Option<&Versioned>) -> Result<(), FileError> {
+    let mut file = create_temp_file(paths)?;
+    let Some(current) = current else {
+        let renamed = rename::rename_temp_file(paths, &file, &paths.rehearsal);
+        let removed = fs::remove_file(&paths.rehearsal);
+        return renamed.and(removed.map_err(FileError::io("remove", &paths.rehearsal)));
+    };
+    write(&mut file, current.expose()).map_err(FileError::io("write", &paths.temp))?;
+    rename::rename_temp_file(paths, &file, &paths.file)
 }
 
 /// Replaces the file with `text` if it still holds `expected`. Uses the reserved file, if there is
 /// one. The caller holds the lock.
 pub(super) fn replace(
     paths: &Paths,
-    reserved: Option<File>,
+    reserved: &mut Option<File>,
     text: &str,
     expected: Option<&Versioned>,
 ) -> Result<WriteResult, FileError> {
+    // If the lock file or the folder was removed, another process may have put its own file there.
+    let is_reserved = reserved
+        .as_ref()
+        .is_some_and(|file| platform::is_file_at(file, &paths.temp) != Some(false));
+    if !is_reserved {
+        *reserved = None;
+        leftover::adopt(paths)?;
+    }
     let current = access::read(paths)?;
     if current.as_ref().map(Versioned::expose) != expected.map(Versioned::expose) {
         return Ok(WriteResult::Conflict);
@@ -66,10 +82,12 @@ pub(super) fn replace(
     if text.len() as u64 >= MAX_SIZE {
         return Err(too_large());
     }
-    // If the lock file or the folder was removed, another process may have put its own file there.
-    let reserved = reserved.filter(|file| access::is_file_at(file, &paths.temp).unwrap_or(false));
-    let file = reserved.map_or_else(|| create_temp_file(paths), Ok)?;
-    write_and_rename(paths, file, text)?;
+    let mut file = reserved.take().map_or_else(|| create_temp_file(paths), Ok)?;
+    write(&mut file, text)
+        .inspect_err(|_| remove_temp_file(paths))
+        .map_err(FileError::io("write", &paths.temp))?;
+    // If this fails, the next holder of the lock adopts the temporary file.
+    rename::rename_temp_file(paths, &file, &paths.file)?;
     Ok(WriteResult::Written)
 }
 
@@ -77,16 +95,6 @@ pub(super) fn replace(
 fn too_large() -> FileError {
     let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
     FileError::Refused(StoreError::new(problem))
-}
-
-fn write_and_rename(paths: &Paths, mut file: File, text: &str) -> Result<(), FileError> {
-    write(&mut file, text).map_err(FileError::io("write", &paths.temp))?;
-    fs::rename(&paths.temp, &paths.file).map_err(FileError::io("rename to", &paths.file))?;
-    if !access::is_file_at(&file, &paths.file).map_err(FileError::io("look at", &paths.file))? {
-        let problem = "was written by another at the same time: was its lock file removed?";
-        return Err(FileError::Refused(StoreError::new(problem)));
-    }
-    sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
 }
 
 fn write(file: &mut File, text: &str) -> io::Result<()> {
@@ -97,30 +105,19 @@ fn write(file: &mut File, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Creates the temporary file for its owner only. Fails on mounts without file permissions.
+/// Creates the temporary file for its owner only. Fails on file systems without modes and owners.
 fn create_temp_file(paths: &Paths) -> Result<File, FileError> {
-    let file = create_new(&paths.temp).map_err(FileError::io("make", &paths.temp))?;
-    let metadata = file.metadata().map_err(FileError::io("look at", &paths.temp))?;
-    access::check_permissions(&paths.temp, &metadata)
-        .inspect_err(|_| remove_temp_file(&paths.temp))?;
+    let file = create_new(paths, &paths.temp).map_err(FileError::io("make", &paths.temp))?;
+    access::check_new_file(paths, &file).inspect_err(|_| remove_temp_file(paths))?;
     Ok(file)
 }
 
 /// Creates a new file, in place of one that a killed process left behind.
-fn create_new(path: &Path) -> io::Result<File> {
+fn create_new(paths: &Paths, path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    access::open(path, access::private_options().create_new(true))
-}
-
-/// Makes the rename durable.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
+    access::open(paths, path, platform::open_options().write(true).create_new(true))
 }
