@@ -62,8 +62,8 @@ fn open(paths: &Paths) -> Result<Option<File>, FileError> {
     let path = &paths.temp;
     let is_own = |metadata: &Metadata| {
         // A strict umask removes the owner's permissions from an empty new file.
-        let is_new =
-            platform::mode_and_owner(metadata).is_some_and(|(mode, _)| mode & 0o600 != 0o600);
+        let (mode, _) = platform::mode_and_owner(metadata);
+        let is_new = mode & 0o600 != 0o600;
         !is_new
             && access::check_type(path, metadata).is_ok()
             && access::check_file(paths, path, metadata).is_ok()

@@ -37,7 +37,7 @@ pub(super) fn try_lock(paths: &Arc<Paths>) -> Result<Option<LockGuard>, FileErro
     }
     // The lock file may have been removed or replaced in the meantime, and another caller may have
     // locked the new one.
-    if platform::is_file_at(&file, path) == Some(false) {
+    if !platform::is_file_at(&file, path) {
         return Ok(None);
     }
     let guard = LockGuard { file, paths: Arc::clone(paths), reserved: Mutex::default() };
@@ -50,10 +50,7 @@ impl Drop for LockGuard {
         // Before the unlock, because the next holder may create its own. A new version that could
         // not be renamed stays for the next holder.
         let reserved = self.reserved.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if reserved
-            .take()
-            .is_some_and(|file| platform::is_file_at(&file, &self.paths.temp) != Some(false))
-        {
+        if reserved.take().is_some_and(|file| platform::is_file_at(&file, &self.paths.temp)) {
             leftover::remove_temp_file(&self.paths);
         }
         // Explicitly, because a child process may have inherited the open file.

@@ -21,7 +21,7 @@ pub(super) fn rename_temp_file(paths: &Paths, file: &File, target: &Path) -> Res
     let start = Instant::now();
     let mut pause = Duration::from_millis(5);
     while let Err(error) = fs::rename(&paths.temp, target) {
-        if platform::is_file_at(file, target) == Some(true) {
+        if platform::HAS_FILE_IDS && platform::is_file_at(file, target) {
             // The rename took effect, or another caller has adopted the file.
             break;
         }
@@ -31,7 +31,7 @@ pub(super) fn rename_temp_file(paths: &Paths, file: &File, target: &Path) -> Res
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(200));
     }
-    if platform::is_file_at(file, target) == Some(false) {
+    if !platform::is_file_at(file, target) {
         let problem = "was written by another at the same time: was its lock file removed?";
         return Err(FileError::Refused(StoreError::new(problem)));
     }

@@ -68,9 +68,7 @@ pub(super) fn replace(
     expected: Option<&Versioned>,
 ) -> Result<WriteResult, FileError> {
     // If the lock file or the folder was removed, another process may have put its own file there.
-    let is_reserved = reserved
-        .as_ref()
-        .is_some_and(|file| platform::is_file_at(file, &paths.temp) != Some(false));
+    let is_reserved = reserved.as_ref().is_some_and(|file| platform::is_file_at(file, &paths.temp));
     if !is_reserved {
         *reserved = None;
         leftover::adopt(paths)?;
