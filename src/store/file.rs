@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use self::{
     lock::LockGuard,
     paths::{FileError, Paths},
+    replace::Reservation,
 };
 use super::registration_store::{
     RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult, is_valid_name,
@@ -194,6 +195,13 @@ impl FileStore {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
+    /// Returns the new version that an unfinished write has left. The next holder of the lock adopts
+    /// it.
+    #[cfg(feature = "keyring")]
+    pub(super) async fn unfinished_write(&self) -> Result<Option<Versioned>, StoreError> {
+        self.run_blocking(|paths| leftover::read(paths)).await
+    }
+
     async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Paths>) -> Result<T, FileError> + Send + 'static,
@@ -248,12 +256,10 @@ impl RegistrationStore for FileStore {
         let guard = self.current_lock();
         Box::pin(self.run_blocking(move |paths| {
             // The guard is dropped only after the write: the caller may have been dropped.
-            let mut reserved = guard
-                .as_ref()
-                .map(|guard| guard.reserved.lock().unwrap_or_else(PoisonError::into_inner));
-            let mut none = None;
-            let reserved = reserved.as_deref_mut().unwrap_or(&mut none);
-            replace::replace(paths, reserved, text.expose(), expected.as_ref())
+            let mut reservation = guard.as_ref().map(|guard| guard.reservation());
+            let mut none = Reservation::default();
+            let reservation = reservation.as_deref_mut().unwrap_or(&mut none);
+            replace::replace(paths, reservation, text.expose(), expected.as_ref())
         }))
     }
 
@@ -264,9 +270,9 @@ impl RegistrationStore for FileStore {
     fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
         let guard = self.current_lock();
         Box::pin(self.run_blocking(move |paths| {
-            let file = replace::reserve(paths)?;
+            let reservation = replace::reserve(paths)?;
             if let Some(guard) = &guard {
-                *guard.reserved.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+                *guard.reservation() = reservation;
             }
             Ok(())
         }))

@@ -21,7 +21,10 @@ use super::{
     paths::{FileError, Paths},
     platform, rename,
 };
-use crate::store::document::{self, MAX_SIZE};
+use crate::store::{
+    document::{self, MAX_SIZE},
+    registration_store::Versioned,
+};
 
 /// Reserves disk space until the new version is written. A control character, which JSON text
 /// cannot contain.
@@ -38,17 +41,23 @@ pub(super) fn adopt(paths: &Paths) -> Result<(), FileError> {
     if current.is_some_and(|current| !document::is_whole(current.expose())) {
         return Ok(());
     }
-    let length = whole_length(&file).map_err(FileError::io("read", &paths.temp))?;
-    let Some(length) = length else {
+    let Some(text) = read_whole(&file).map_err(FileError::io("read", &paths.temp))? else {
         remove_temp_file(paths);
         return Ok(());
     };
     // The process may have been killed before it had done this.
-    let finished = file.set_len(length).and_then(|()| file.sync_all());
+    let finished = file.set_len(text.expose().len() as u64).and_then(|()| file.sync_all());
     finished.map_err(FileError::io("write", &paths.temp))?;
     rename::rename_temp_file(paths, &file, &paths.file)?;
     tracing::info!(store = %paths.file.display(), "adopted the version of an unfinished write");
     Ok(())
+}
+
+/// Returns the whole new version that a write has left.
+#[cfg(feature = "keyring")]
+pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
+    let Some(file) = open(paths)? else { return Ok(None) };
+    read_whole(&file).map_err(FileError::io("read", &paths.temp))
 }
 
 /// Removes the temporary file, if there is one.
@@ -81,9 +90,9 @@ fn open(paths: &Paths) -> Result<Option<File>, FileError> {
     Ok(is_own(&metadata).then_some(file))
 }
 
-/// Returns the length of the document in the file, without what is left of the reservation, or
-/// `None` if it is not whole.
-fn whole_length(mut file: &File) -> io::Result<Option<u64>> {
+/// Returns the document in the file, without what is left of the reservation, or `None` if it is
+/// not whole.
+fn read_whole(mut file: &File) -> io::Result<Option<Versioned>> {
     let length = file.metadata()?.len();
     if length >= MAX_SIZE {
         return Ok(None);
@@ -92,5 +101,6 @@ fn whole_length(mut file: &File) -> io::Result<Option<u64>> {
     file.read_to_end(&mut bytes)?;
     let end = bytes.iter().rposition(|byte| *byte != FILLER).map_or(0, |last| last + 1);
     let text = bytes.get(..end).and_then(|bytes| str::from_utf8(bytes).ok());
-    Ok(text.filter(|text| document::is_whole(text)).map(|_| end as u64))
+    let text = text.filter(|text| document::is_whole(text));
+    Ok(text.map(|text| Versioned::new(text.to_owned(), "")))
 }

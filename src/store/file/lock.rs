@@ -2,13 +2,14 @@
 
 use std::{
     fs::{File, TryLockError},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     access, leftover,
     paths::{FileError, Paths},
     platform,
+    replace::Reservation,
 };
 
 /// Holds the lock of a store until it is dropped.
@@ -16,8 +17,7 @@ pub(in crate::store) struct LockGuard {
     /// The locked file. Closing it would release the lock.
     file: File,
     paths: Arc<Paths>,
-    /// The temporary file with the reserved disk space.
-    pub(super) reserved: Mutex<Option<File>>,
+    reservation: Mutex<Reservation>,
 }
 
 /// Acquires the lock, or returns `None` if another caller holds it. Adopts what an unfinished write
@@ -40,19 +40,22 @@ pub(super) fn try_lock(paths: &Arc<Paths>) -> Result<Option<LockGuard>, FileErro
     if !platform::is_file_at(&file, path) {
         return Ok(None);
     }
-    let guard = LockGuard { file, paths: Arc::clone(paths), reserved: Mutex::default() };
+    let guard = LockGuard { file, paths: Arc::clone(paths), reservation: Mutex::default() };
     leftover::adopt(paths)?;
     Ok(Some(guard))
 }
 
+impl LockGuard {
+    pub(super) fn reservation(&self) -> MutexGuard<'_, Reservation> {
+        self.reservation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        // Before the unlock, because the next holder may create its own. A new version that could
-        // not be renamed stays for the next holder.
-        let reserved = self.reserved.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if reserved.take().is_some_and(|file| platform::is_file_at(&file, &self.paths.temp)) {
-            leftover::remove_temp_file(&self.paths);
-        }
+        // Before the unlock, because the next holder may create its own.
+        let reservation = self.reservation.get_mut().unwrap_or_else(PoisonError::into_inner);
+        reservation.release(&self.paths);
         // Explicitly, because a child process may have inherited the open file.
         let _ = self.file.unlock();
     }

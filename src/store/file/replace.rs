@@ -25,9 +25,28 @@ use crate::{
 /// needs.
 const RESERVED_BYTES: usize = 512 * 1024;
 
-/// Checks that the file can be replaced, and returns a temporary file with disk space reserved for
-/// the next write. If either fails, nothing has been registered yet.
-pub(super) fn reserve(paths: &Paths) -> Result<File, FileError> {
+/// What [`reserve`] has done for the writes under one lock.
+#[derive(Default)]
+pub(super) struct Reservation {
+    /// The temporary file with the reserved disk space, for the next write.
+    file: Option<File>,
+    /// Whether a write may hold what exists nowhere else, such as the client of a registration that
+    /// followed [`reserve`].
+    is_made: bool,
+}
+
+impl Reservation {
+    /// Removes the temporary file if no write has used it.
+    pub(super) fn release(&mut self, paths: &Paths) {
+        if self.file.take().is_some_and(|file| platform::is_file_at(&file, &paths.temp)) {
+            remove_temp_file(paths);
+        }
+    }
+}
+
+/// Checks that the file can be replaced, and reserves disk space for the next write. If either
+/// fails, nothing has been registered yet.
+pub(super) fn reserve(paths: &Paths) -> Result<Reservation, FileError> {
     leftover::adopt(paths)?;
     let current = access::read(paths)?;
     let length = current.as_ref().map_or(0, |stored| stored.expose().len());
@@ -41,7 +60,7 @@ pub(super) fn reserve(paths: &Paths) -> Result<File, FileError> {
             let written = file.write_all(&filler).and_then(|()| file.sync_all());
             written.map_err(FileError::io("write", &paths.temp))?;
             platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
-            Ok(file)
+            Ok(Reservation { file: Some(file), is_made: true })
         })
         .inspect_err(|_| remove_temp_file(paths))
 }
@@ -61,16 +80,18 @@ fn rehearse(paths: &Paths, current: Option<&Versioned>) -> Result<(), FileError>
 
 /// Replaces the file with `text` if it still holds `expected`. Uses the reserved file, if there is
 /// one. The caller holds the lock.
+///
+/// If the file cannot be replaced after a reservation, the temporary file is left, and the next
+/// holder of the lock adopts it. Otherwise nothing is left.
 pub(super) fn replace(
     paths: &Paths,
-    reserved: &mut Option<File>,
+    reservation: &mut Reservation,
     text: &str,
     expected: Option<&Versioned>,
 ) -> Result<WriteResult, FileError> {
     // If the lock file or the folder was removed, another process may have put its own file there.
-    let is_reserved = reserved.as_ref().is_some_and(|file| platform::is_file_at(file, &paths.temp));
-    if !is_reserved {
-        *reserved = None;
+    reservation.file.take_if(|file| !platform::is_file_at(file, &paths.temp));
+    if reservation.file.is_none() {
         leftover::adopt(paths)?;
     }
     let current = access::read(paths)?;
@@ -80,13 +101,15 @@ pub(super) fn replace(
     if text.len() as u64 >= MAX_SIZE {
         return Err(too_large());
     }
-    let mut file = reserved.take().map_or_else(|| create_temp_file(paths), Ok)?;
+    let mut file = reservation.file.take().map_or_else(|| create_temp_file(paths), Ok)?;
     write(&mut file, text)
         .inspect_err(|_| remove_temp_file(paths))
         .map_err(FileError::io("write", &paths.temp))?;
-    // If this fails, the next holder of the lock adopts the temporary file.
-    rename::rename_temp_file(paths, &file, &paths.file)?;
-    Ok(WriteResult::Written)
+    let renamed = rename::rename_temp_file(paths, &file, &paths.file);
+    if renamed.is_err() && !reservation.is_made {
+        remove_temp_file(paths);
+    }
+    renamed.map(|()| WriteResult::Written)
 }
 
 /// A larger file could not be read again.
