@@ -88,12 +88,31 @@ async fn file_store_refuses_everything_but_plain_files() {
             assert!(!fs::exists(fixture.folder().join("nowhere.json")).unwrap());
         }
     }
+    for (target, end) in [
+        ("there.json", "or replace the link with that file"),
+        ("nowhere.json", "or remove the link, because that file does not exist"),
+    ] {
+        let fixture = Fixture::new().await;
+        fs::write(fixture.folder().join("there.json"), "").unwrap();
+        symlink(target, fixture.path()).unwrap();
+        assert!(refusal(&fixture).await.to_string().contains(end));
+    }
     let fixture = Fixture::new().await;
     fs::create_dir(fixture.path()).unwrap();
     assert!(refusal(&fixture).await.to_string().contains("is a folder; name a file"));
     let fixture = Fixture::new().await;
     let _socket = UnixListener::bind(fixture.path()).unwrap();
     assert!(refusal(&fixture).await.to_string().contains("is not a file; name another"));
+    // A pipe would make the caller wait for another program.
+    for name in ["client.json", "client.json.lock"] {
+        let fixture = Fixture::new().await;
+        let pipe = fixture.folder().join(name);
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(refusal(&fixture).await.to_string().contains("is not a file; name another"));
+    }
+    let mut fixture = Fixture::new().await;
+    fixture.store = FileStore::new("/dev/null").unwrap();
+    assert!(refusal(&fixture).await.to_string().contains("/dev/null is not a file; name another"));
 }
 
 #[tokio::test]
