@@ -179,3 +179,36 @@ fn insecure(problem: String) -> FileError {
 fn damaged(path: &Path, how: &str) -> FileError {
     FileError::Refused(StoreError::damaged(&path.display().to_string(), how))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// No file system of a test machine ignores modes, so this file stands for a new one there.
+    #[test]
+    fn check_new_file_refuses_a_file_system_without_modes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = Paths::new(&folder.path().join("client.json")).unwrap();
+        let file = File::create(&paths.temp).unwrap();
+        for (mode, is_private) in [(0o600, true), (0o755, false), (0o777, false), (0o640, false)] {
+            file.set_permissions(fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(check_new_file(&paths, &file).is_ok(), is_private, "{mode:o}");
+        }
+        file.set_permissions(fs::Permissions::from_mode(0o755)).unwrap();
+        let error = check_new_file(&paths, &file).unwrap_err().into_store_error("the store");
+        assert_eq!(error.kind(), StoreErrorKind::InsecurePermissions);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the store is on a file system without modes and owners (a new file has mode 0755 \
+                 and belongs to user {}); use another file system, or \
+                 FileStore::allow_insecure_permissions",
+                platform::user()
+            )
+        );
+        paths.allows_insecure = true;
+        assert!(check_new_file(&paths, &file).is_ok());
+    }
+}

@@ -48,8 +48,9 @@ pub(super) fn adopt(paths: &Paths) -> Result<(), FileError> {
     // The process may have been killed before it had done this.
     let finished = file.set_len(text.expose().len() as u64).and_then(|()| file.sync_all());
     finished.map_err(FileError::io("write", &paths.temp))?;
-    rename::rename_temp_file(paths, &file, &paths.file)?;
-    tracing::info!(store = %paths.file.display(), "adopted the version of an unfinished write");
+    if rename::rename_temp_file(paths, &file, &paths.file)? {
+        tracing::info!(store = %paths.file.display(), "adopted the version of an unfinished write");
+    }
     Ok(())
 }
 

@@ -24,8 +24,6 @@ pub(super) fn user() -> u32 {
 }
 
 /// std has no stable file id for Windows. Writes still compare the content.
-pub(super) const HAS_FILE_IDS: bool = false;
-
 pub(super) fn is_file_at(_: &File, _: &Path) -> bool {
     true
 }

@@ -11,29 +11,30 @@ use super::{
     paths::{FileError, Paths},
     platform,
 };
-use crate::error::StoreError;
 
 /// How long a rename is retried. A scanner or a backup program has a file open for less.
 const RENAME_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Renames the open temporary file to `target`, durably. If that fails, the temporary file is left.
-pub(super) fn rename_temp_file(paths: &Paths, file: &File, target: &Path) -> Result<(), FileError> {
+///
+/// Returns false if another caller has replaced one of the two, because the lock file was removed.
+pub(super) fn rename_temp_file(
+    paths: &Paths,
+    file: &File,
+    target: &Path,
+) -> Result<bool, FileError> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(5);
-    while let Err(error) = fs::rename(&paths.temp, target) {
-        if platform::HAS_FILE_IDS && platform::is_file_at(file, target) {
-            // The rename took effect, or another caller has adopted the file.
-            break;
-        }
+    while platform::is_file_at(file, &paths.temp) {
+        let Err(error) = fs::rename(&paths.temp, target) else { break };
         if !platform::is_transient(&error) || start.elapsed() >= RENAME_TIMEOUT {
             return Err(FileError::io("rename to", target)(error));
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(200));
     }
-    if !platform::is_file_at(file, target) {
-        let problem = "was written by another at the same time: was its lock file removed?";
-        return Err(FileError::Refused(StoreError::new(problem)));
-    }
-    platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
+    // Also true if another caller has adopted the file.
+    let is_renamed = platform::is_file_at(file, target);
+    platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
+    Ok(is_renamed)
 }

@@ -69,13 +69,21 @@ pub(super) fn reserve(paths: &Paths) -> Result<Reservation, FileError> {
 /// renames. Without a current version, renames an empty file to a name that nothing uses.
 fn rehearse(paths: &Paths, current: Option<&Versioned>) -> Result<(), FileError> {
     let mut file = create_temp_file(paths)?;
-    let Some(current) = current else {
+    let is_renamed = if let Some(current) = current {
+        write(&mut file, current.expose()).map_err(FileError::io("write", &paths.temp))?;
+        rename::rename_temp_file(paths, &file, &paths.file)?
+    } else {
         let renamed = rename::rename_temp_file(paths, &file, &paths.rehearsal);
         let removed = fs::remove_file(&paths.rehearsal);
-        return renamed.and(removed.map_err(FileError::io("remove", &paths.rehearsal)));
+        let is_renamed = renamed?;
+        removed.map_err(FileError::io("remove", &paths.rehearsal))?;
+        is_renamed
     };
-    write(&mut file, current.expose()).map_err(FileError::io("write", &paths.temp))?;
-    rename::rename_temp_file(paths, &file, &paths.file)
+    if is_renamed {
+        return Ok(());
+    }
+    let problem = "was written by another at the same time: was its lock file removed?";
+    Err(FileError::Refused(StoreError::new(problem)))
 }
 
 /// Replaces the file with `text` if it still holds `expected`. Uses the reserved file, if there is
@@ -105,11 +113,16 @@ pub(super) fn replace(
     write(&mut file, text)
         .inspect_err(|_| remove_temp_file(paths))
         .map_err(FileError::io("write", &paths.temp))?;
-    let renamed = rename::rename_temp_file(paths, &file, &paths.file);
-    if renamed.is_err() && !reservation.is_made {
-        remove_temp_file(paths);
+    match rename::rename_temp_file(paths, &file, &paths.file) {
+        Ok(true) => Ok(WriteResult::Written),
+        Ok(false) => Ok(WriteResult::Conflict),
+        Err(error) => {
+            if !reservation.is_made {
+                remove_temp_file(paths);
+            }
+            Err(error)
+        }
     }
-    renamed.map(|()| WriteResult::Written)
 }
 
 /// A larger file could not be read again.

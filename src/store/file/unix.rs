@@ -36,9 +36,6 @@ pub(super) fn user() -> u32 {
     geteuid().as_raw()
 }
 
-/// Whether [`is_file_at`] compares files.
-pub(super) const HAS_FILE_IDS: bool = true;
-
 /// Returns whether `path` refers to this open file.
 pub(super) fn is_file_at(file: &File, path: &Path) -> bool {
     let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
