@@ -14,8 +14,6 @@ mod access;
 mod leftover;
 mod lock;
 mod paths;
-#[cfg_attr(unix, path = "file/unix.rs")]
-#[cfg_attr(not(unix), path = "file/not_unix.rs")]
 mod platform;
 mod rename;
 mod replace;

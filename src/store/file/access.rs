@@ -18,7 +18,12 @@ use crate::{
 
 const OPT_OUT: &str = "FileStore::allow_insecure_permissions";
 
-/// Reads the file. Returns `None` if it does not exist.
+/// Reserves disk space until the new version is written. A control character, which JSON text
+/// cannot contain.
+pub(super) const FILLER: u8 = 0x01;
+
+/// Reads the file. Returns `None` if it does not exist, or holds a reservation of disk space and
+/// nothing else.
 pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let path = &paths.file;
     // Before it is opened: opening a device can have effects.
@@ -40,6 +45,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let mut text = String::new();
     match file.take(MAX_SIZE).read_to_string(&mut text) {
         Ok(length) if length as u64 == MAX_SIZE => Err(damaged(path, "it is larger than 64 MiB")),
+        Ok(1..) if text.bytes().all(|byte| byte == FILLER) => Ok(None),
         Ok(_) => Ok(Some(Versioned::new(text, ""))),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
             Err(damaged(path, "it is not UTF-8"))

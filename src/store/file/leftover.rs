@@ -17,18 +17,15 @@ use std::{
 use secrecy::zeroize::Zeroizing;
 
 use super::{
-    access,
+    access::{self, FILLER},
     paths::{FileError, Paths},
-    platform, rename,
+    platform,
+    rename::rename,
 };
 use crate::store::{
     document::{self, MAX_SIZE},
     registration_store::Versioned,
 };
-
-/// Reserves disk space until the new version is written. A control character, which JSON text
-/// cannot contain.
-pub(super) const FILLER: u8 = 0x01;
 
 /// Puts a whole new version that a write left behind in the place of the file, and removes one that
 /// is not whole. The caller holds the lock.
@@ -48,7 +45,7 @@ pub(super) fn adopt(paths: &Paths) -> Result<(), FileError> {
     // The process may have been killed before it had done this.
     let finished = file.set_len(text.expose().len() as u64).and_then(|()| file.sync_all());
     finished.map_err(FileError::io("write", &paths.temp))?;
-    if rename::rename_temp_file(paths, &file, &paths.file)? {
+    if rename(paths, &file, &paths.temp, &paths.file)? {
         tracing::info!(store = %paths.file.display(), "adopted the version of an unfinished write");
     }
     Ok(())

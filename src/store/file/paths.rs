@@ -18,8 +18,6 @@ pub(super) struct Paths {
     pub(super) lock: PathBuf,
     /// The new version during a write.
     pub(super) temp: PathBuf,
-    /// The target of the rehearsed rename if there is no file yet.
-    pub(super) rehearsal: PathBuf,
     /// Whether modes and owners are not checked.
     pub(super) allows_insecure: bool,
     pub(super) group_warning: Arc<GroupWarning>,
@@ -48,7 +46,6 @@ impl Paths {
         Ok(Self {
             lock: with_suffix(".lock"),
             temp: with_suffix(".new"),
-            rehearsal: with_suffix(".check"),
             file,
             folder,
             allows_insecure: false,

@@ -1,4 +1,4 @@
-//! Renames a new version of the file into its place.
+//! Renames a file of the store durably, and again if that fails for a moment.
 
 use std::{
     fs::{self, File},
@@ -15,26 +15,27 @@ use super::{
 /// How long a rename is retried. A scanner or a backup program has a file open for less.
 const RENAME_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Renames the open temporary file to `target`, durably. If that fails, the temporary file is left.
+/// Renames an open file durably. If that fails, the file is left where it is.
 ///
-/// Returns false if another caller has replaced one of the two, because the lock file was removed.
-pub(super) fn rename_temp_file(
+/// Returns false if another caller has replaced it, because the lock file was removed.
+pub(super) fn rename(
     paths: &Paths,
     file: &File,
-    target: &Path,
+    from: &Path,
+    to: &Path,
 ) -> Result<bool, FileError> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(5);
-    while platform::is_file_at(file, &paths.temp) {
-        let Err(error) = fs::rename(&paths.temp, target) else { break };
+    while platform::is_file_at(file, from) {
+        let Err(error) = fs::rename(from, to) else { break };
         if !platform::is_transient(&error) || start.elapsed() >= RENAME_TIMEOUT {
-            return Err(FileError::io("rename to", target)(error));
+            return Err(FileError::io("rename to", to)(error));
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(200));
     }
     // Also true if another caller has adopted the file.
-    let is_renamed = platform::is_file_at(file, target);
+    let is_renamed = platform::is_file_at(file, to);
     platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
     Ok(is_renamed)
 }

@@ -8,10 +8,11 @@ use std::{
 };
 
 use super::{
-    access,
-    leftover::{self, FILLER, remove_temp_file},
+    access::{self, FILLER},
+    leftover::{self, remove_temp_file},
     paths::{FileError, Paths},
-    platform, rename,
+    platform,
+    rename::rename,
 };
 use crate::{
     error::StoreError,
@@ -53,37 +54,39 @@ pub(super) fn reserve(paths: &Paths) -> Result<Reservation, FileError> {
     if length.saturating_add(RESERVED_BYTES) as u64 >= MAX_SIZE {
         return Err(too_large());
     }
-    rehearse(paths, current.as_ref())
-        .and_then(|()| {
-            let mut file = create_temp_file(paths)?;
-            let filler = vec![FILLER; length.saturating_add(RESERVED_BYTES)];
-            let written = file.write_all(&filler).and_then(|()| file.sync_all());
-            written.map_err(FileError::io("write", &paths.temp))?;
-            platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
-            Ok(Reservation { file: Some(file), is_made: true })
-        })
+    rehearse(paths, current.as_ref(), length.saturating_add(RESERVED_BYTES))
         .inspect_err(|_| remove_temp_file(paths))
 }
 
-/// Writes the current version again and renames it, because some mounts allow writes but no
-/// renames. Without a current version, renames an empty file to a name that nothing uses.
-fn rehearse(paths: &Paths, current: Option<&Versioned>) -> Result<(), FileError> {
-    let mut file = create_temp_file(paths)?;
-    let is_renamed = if let Some(current) = current {
+/// Does what the next write does, because some file systems allow writes but no renames: replaces
+/// the current version by itself, and writes and flushes a temporary file of this size.
+///
+/// Without a current version, the temporary file is renamed to the file and back. In between, a
+/// reader finds a file of filler, which counts as none.
+fn rehearse(
+    paths: &Paths,
+    current: Option<&Versioned>,
+    size: usize,
+) -> Result<Reservation, FileError> {
+    if let Some(current) = current {
+        let mut file = create_temp_file(paths)?;
         write(&mut file, current.expose()).map_err(FileError::io("write", &paths.temp))?;
-        rename::rename_temp_file(paths, &file, &paths.file)?
-    } else {
-        let renamed = rename::rename_temp_file(paths, &file, &paths.rehearsal);
-        let removed = fs::remove_file(&paths.rehearsal);
-        let is_renamed = renamed?;
-        removed.map_err(FileError::io("remove", &paths.rehearsal))?;
-        is_renamed
-    };
-    if is_renamed {
-        return Ok(());
+        if !rename(paths, &file, &paths.temp, &paths.file)? {
+            return Err(was_replaced());
+        }
     }
-    let problem = "was written by another at the same time: was its lock file removed?";
-    Err(FileError::Refused(StoreError::new(problem)))
+    let mut file = create_temp_file(paths)?;
+    let written = file.write_all(&vec![FILLER; size]).and_then(|()| file.sync_all());
+    written.map_err(FileError::io("write", &paths.temp))?;
+    if current.is_none() {
+        let is_renamed = rename(paths, &file, &paths.temp, &paths.file)?
+            && rename(paths, &file, &paths.file, &paths.temp)?;
+        if !is_renamed {
+            return Err(was_replaced());
+        }
+    }
+    platform::sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))?;
+    Ok(Reservation { file: Some(file), is_made: true })
 }
 
 /// Replaces the file with `text` if it still holds `expected`. Uses the reserved file, if there is
@@ -113,7 +116,7 @@ pub(super) fn replace(
     write(&mut file, text)
         .inspect_err(|_| remove_temp_file(paths))
         .map_err(FileError::io("write", &paths.temp))?;
-    match rename::rename_temp_file(paths, &file, &paths.file) {
+    match rename(paths, &file, &paths.temp, &paths.file) {
         Ok(true) => Ok(WriteResult::Written),
         Ok(false) => Ok(WriteResult::Conflict),
         Err(error) => {
@@ -123,6 +126,11 @@ pub(super) fn replace(
             Err(error)
         }
     }
+}
+
+fn was_replaced() -> FileError {
+    let problem = "was written by another at the same time: was its lock file removed?";
+    FileError::Refused(StoreError::new(problem))
 }
 
 /// A larger file could not be read again.

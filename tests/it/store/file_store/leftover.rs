@@ -73,6 +73,18 @@ async fn file_store_adopts_the_first_version_of_a_new_store() {
 }
 
 #[tokio::test]
+async fn file_store_is_empty_after_a_rehearsal_that_was_interrupted() {
+    let fixture = Fixture::new().await;
+    fixture.write([1; 1000]);
+    assert!(fixture.store.list().await.unwrap().is_empty());
+    let client = fixture.register_once(&metadata()).await.unwrap();
+    assert_eq!(attempts(&client), 1);
+    let again = fixture.register_once(&metadata()).await.unwrap();
+    assert_eq!((&again.client_id, attempts(&again)), (&client.client_id, 0));
+    assert_eq!(fixture.request_count(), 1);
+}
+
+#[tokio::test]
 async fn file_store_adopts_a_new_version_before_any_write() {
     let versions = Versions::new().await;
     write_new(&versions.fixture, &versions.new);
