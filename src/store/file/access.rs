@@ -186,8 +186,10 @@ fn damaged(path: &Path, how: &str) -> FileError {
     FileError::Refused(StoreError::damaged(&path.display().to_string(), how))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
+    #![cfg(unix)]
+
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
