@@ -105,10 +105,16 @@ pub(super) fn replace(
     if reservation.file.is_none() {
         leftover::adopt(paths)?;
     }
-    let current = access::read(paths)?;
-    if current.as_ref().map(Versioned::expose) != expected.map(Versioned::expose) {
-        return Ok(WriteResult::Conflict);
-    }
+    let current = match access::read(paths) {
+        // The new version is written first, because it may exist nowhere else.
+        Err(error) if reservation.file.is_some() => Err(error),
+        current => {
+            if current?.as_ref().map(Versioned::expose) != expected.map(Versioned::expose) {
+                return Ok(WriteResult::Conflict);
+            }
+            Ok(())
+        }
+    };
     if text.len() as u64 >= MAX_SIZE {
         return Err(too_large());
     }
@@ -116,7 +122,7 @@ pub(super) fn replace(
     write(&mut file, text)
         .inspect_err(|_| remove_temp_file(paths))
         .map_err(FileError::io("write", &paths.temp))?;
-    match rename(paths, &file, &paths.temp, &paths.file) {
+    match current.and_then(|()| rename(paths, &file, &paths.temp, &paths.file)) {
         Ok(true) => Ok(WriteResult::Written),
         Ok(false) => Ok(WriteResult::Conflict),
         Err(error) => {
