@@ -148,8 +148,8 @@ impl FileStore {
 
     /// Uses the file and its folder even if other users can read or replace them.
     ///
-    /// **Whoever can read the file can act as your client, and whoever can replace it can make your
-    /// program use a client of theirs.** Call this only if something else restricts access: on a
+    /// **A user who can read the file can act as your client. A user who can replace it can make
+    /// your program use another client.** Call this only if something else restricts access: on a
     /// file system without modes or with fixed owners, such as FAT or a network share, and in a
     /// container whose folder belongs to a user of the host. Symbolic links, folders and devices
     /// are refused in any case.

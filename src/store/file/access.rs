@@ -164,7 +164,7 @@ fn command(command: &str, path: &Path) -> String {
     match path.to_str() {
         Some(path) => format!("run: {command} '{}'", path.replace('\'', r"'\''")),
         // No text that could be copied is the name.
-        None => format!("do {command}"),
+        None => format!("run {command} on it"),
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// No file system of a test machine ignores modes, so this file stands for a new one there.
+    /// Simulates a file system without modes by a file whose mode is not the one it was created with.
     #[test]
     fn check_new_file_refuses_a_file_system_without_modes() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What a file store needs of the system: modes, owners, and safe ways to open a file. Decides
-//! nothing.
+//! Functions of the operating system: modes, owners, and safe ways to open a file. The rules about
+//! them are in `access`.
 
 #[cfg_attr(unix, path = "platform/unix.rs")]
 #[cfg_attr(not(unix), path = "platform/not_unix.rs")]

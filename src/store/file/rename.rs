@@ -15,7 +15,7 @@ use super::{
 /// How long a rename is retried. A scanner or a backup program has a file open for less.
 const RENAME_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Renames an open file durably. If that fails, the file is left where it is.
+/// Renames an open file durably. If that fails, the file keeps its name.
 ///
 /// Returns false if another caller has replaced it, because the lock file was removed.
 pub(super) fn rename(

@@ -58,8 +58,8 @@ pub(super) fn reserve(paths: &Paths) -> Result<Reservation, FileError> {
         .inspect_err(|_| remove_temp_file(paths))
 }
 
-/// Does what the next write does, because some file systems allow writes but no renames: replaces
-/// the current version by itself, and writes and flushes a temporary file of this size.
+/// Does what the next write does, because some file systems allow writes but no renames: writes the
+/// current version again, and writes a temporary file of this size.
 ///
 /// Without a current version, the temporary file is renamed to the file and back. In between, a
 /// reader finds a file of filler, which counts as none.

@@ -1,5 +1,7 @@
 //! The functions for other systems, where files have the permissions that they inherit.
 
+#![allow(clippy::unnecessary_wraps, reason = "the signatures are those for Unix")]
+
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, ErrorKind},

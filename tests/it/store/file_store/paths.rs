@@ -78,7 +78,7 @@ async fn file_store_uses_a_path_that_is_not_utf_8() {
     fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o644)).unwrap();
     // No command is given, because it would name another file.
     let text = fixture.register_once(&metadata()).await.unwrap_err().to_string();
-    assert!(text.contains("do chmod 600; no client was registered"), "{text}");
+    assert!(text.contains("run chmod 600 on it; no client was registered"), "{text}");
 }
 
 /// Runs the example `register_once` without `--store` in an empty folder, with these variables.
