@@ -13,13 +13,10 @@ pub(crate) async fn open_or_print(url: &Url, print_url: bool) {
         // Detached, so that Ctrl-C does not end the browser. The call blocks for a moment.
         let opening = task::spawn_blocking(move || open::that_detached(target));
         if let Ok(Ok(())) = opening.await {
-            print(
-                "\nyour browser opens a page: allow or deny there (if it does not: --print-url \
-                 prints the address)\n",
-            );
+            print("\nallow or deny access in your browser (--print-url prints the URL instead)\n");
             return;
         }
-        print("\nno browser could be opened\n");
+        print("\nthe browser could not be opened\n");
     }
-    print(&format!("\nopen this address in a browser, and allow or deny there:\n\n  {url}\n"));
+    print(&format!("\nopen this URL in a browser, and allow or deny access:\n\n  {url}\n"));
 }

@@ -173,7 +173,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
+    /// Returns [`Error::Config`] if a setting is invalid. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = url::parse_base_url(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;
@@ -224,9 +224,7 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "is 0; it has to leave room for an answer"))
-            }
+            Some((setting, _)) => Err(ConfigError::new(*setting, "must be greater than 0")),
             None => Ok(()),
         }
     }

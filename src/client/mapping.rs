@@ -52,7 +52,7 @@ fn success(
     if response.truncated.is_some() {
         client.warnings.push(FieldWarning::new(
             "body",
-            "the connection ended before the answer's declared end; its JSON is whole",
+            "the connection closed before the end of the body, but its JSON is complete",
         ));
     }
     client

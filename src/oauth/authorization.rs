@@ -78,7 +78,7 @@ impl Authorization {
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
         if RESERVED_PARAMS.contains(&name) {
-            tracing::warn!(name, "not added: an authorization has this parameter already");
+            tracing::warn!(name, "parameter ignored, because this crate sets it");
             return self;
         }
         self.url.query_pairs_mut().append_pair(name, value);
@@ -135,14 +135,16 @@ impl Authorization {
         match parameters.get("state")? {
             None => return mismatch("it has no state"),
             Some(state) if state != *self.state.secret() => {
-                return mismatch("its state is not the one that was sent");
+                return mismatch("its state differs from the one that was sent");
             }
             Some(_) => {}
         }
         match (parameters.get("iss")?, &self.issuer) {
-            (None, _) if self.requires_iss => mismatch("it has no iss, which this server states"),
+            (None, _) if self.requires_iss => {
+                mismatch("it has no iss, which this server always sends")
+            }
             (Some(stated), Some(issuer)) if stated != *issuer => {
-                mismatch("its iss is not the server that was asked")
+                mismatch("its iss is not the issuer of this server")
             }
             _ => Ok(()),
         }

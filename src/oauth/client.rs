@@ -66,17 +66,17 @@ impl ClientInformation {
             other => {
                 let other = sanitize(other.as_str());
                 return Err(client_error(&format!(
-                    "token_endpoint_auth_method: {other:?} was granted, and only \
-                     client_secret_post, client_secret_basic and none can be used here; register \
-                     with one of these"
+                    "token_endpoint_auth_method: {other:?} was granted, but only \
+                     client_secret_post, client_secret_basic and none are supported; register with \
+                     one of these"
                 )));
             }
         };
         if self.client_secret.is_none() {
             let method = method.as_str();
             return Err(client_error(&format!(
-                "client_secret: the granted method {method} needs one, and the server gave none; \
-                 register anew, or ask for the method none"
+                "client_secret: the granted method {method} requires one, but the server returned \
+                 none; register again, or request the method none"
             )));
         }
         Ok(auth_type)
@@ -94,8 +94,8 @@ impl ClientInformation {
     fn redirect_url(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
         if uri.contains('#') {
             return Err(client_error(&format!(
-                "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); leave out the # and \
-                 what follows it"
+                "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); remove the # and \
+                 everything after it"
             )));
         }
         let granted = &self.metadata.redirect_uris;
@@ -103,12 +103,13 @@ impl ClientInformation {
         if self.has_metadata() && !granted.iter().any(is_same) {
             let granted = sanitize(&format!("{granted:?}"));
             return Err(client_error(&format!(
-                "redirect_uris: {uri:?} was not granted, but {granted}; use one of these, or \
-                 register with it"
+                "redirect_uris: {uri:?} was not granted; use one of {granted}, or register with \
+                 this URI"
             )));
         }
-        RedirectUrl::new(uri.to_owned())
-            .map_err(|error| client_error(&format!("redirect_uris: {uri:?} is no URL ({error})")))
+        RedirectUrl::new(uri.to_owned()).map_err(|error| {
+            client_error(&format!("redirect_uris: {uri:?} is not a URL ({error})"))
+        })
     }
 }
 

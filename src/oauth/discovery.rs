@@ -85,7 +85,7 @@ impl Client {
         if issuer_url.query().is_some() {
             return Err(OAuthError::new(
                 OAuthErrorKind::Endpoint,
-                "issuer: has a ?, which no issuer has",
+                "issuer: has a query (RFC 8414 section 2); remove the ? and everything after it",
             ));
         }
         let metadata_url = well_known(&issuer_url, SERVER_SUFFIX);
@@ -109,7 +109,7 @@ impl Client {
         let metadata_url = self.resource_metadata_url(&resource_url).await?;
         let metadata: ResourceMetadata = self.fetch_metadata(&metadata_url).await?;
         if !is_same_identifier(&resource_url, resource, &metadata.resource) {
-            return Err(metadata_error(&metadata_url, "it is of another resource than was asked"));
+            return Err(metadata_error(&metadata_url, "it describes another resource"));
         }
         let Some(issuer) = metadata.authorization_servers.iter().flatten().next() else {
             return Err(metadata_error(&metadata_url, "it names no authorization server"));
@@ -129,7 +129,7 @@ impl Client {
         };
         let url = stated_url("resource_metadata", &stated)?;
         if url.origin() != resource.origin() {
-            return Err(metadata_error(&url, "it is not at the host of the resource"));
+            return Err(metadata_error(&url, "it does not have the origin of the resource"));
         }
         Ok(url)
     }
@@ -137,14 +137,14 @@ impl Client {
     async fn fetch_metadata<T: DeserializeOwned>(&self, url: &Url) -> Result<T, OAuthError> {
         let response = self.get(url).await?;
         if response.status != StatusCode::OK {
-            let problem = format!("the server answered {}", response.status);
+            let problem = format!("the server responded {}", response.status);
             return Err(metadata_error(url, &problem));
         }
         if response.truncated.is_some() {
-            return Err(metadata_error(url, "it did not arrive whole"));
+            return Err(metadata_error(url, "it was truncated"));
         }
         serde_json::from_slice(&response.body)
-            .map_err(|_| metadata_error(url, "it is not JSON with the members that it must have"))
+            .map_err(|_| metadata_error(url, "it is not JSON with the required members"))
     }
 
     async fn get(&self, url: &Url) -> Result<Response, OAuthError> {
@@ -176,7 +176,7 @@ fn check_issuer(url: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError>
         return Ok(());
     }
     let stated = sanitize(&format!("{stated:?}"));
-    let problem = format!("it names the issuer {stated}, which was not asked");
+    let problem = format!("it names another issuer, {stated}");
     Err(metadata_error(&well_known(url, SERVER_SUFFIX), &problem))
 }
 
@@ -191,7 +191,7 @@ fn is_same_identifier(url: &Url, requested: &str, stated: &str) -> bool {
 fn check_scheme(name: &str, source: &Url, url: &str) -> Result<(), OAuthError> {
     let url = stated_url(name, url)?;
     if source.scheme() == "https" && url.scheme() != "https" {
-        let problem = "http, named by a server that is not on this machine; it has to be https";
+        let problem = "http is accepted only from a loopback server; it must be https";
         return Err(discovery_error(format!("{name}: {problem}")));
     }
     Ok(())
@@ -227,7 +227,7 @@ fn checked_server(
     }
     let methods = metadata.code_challenge_methods_supported;
     if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
-        let problem = "the server does not take S256 for PKCE, which is all that is used here";
+        let problem = "the server does not support PKCE with S256, which is required";
         return Err(discovery_error(problem));
     }
     Ok(AuthorizationServer {
@@ -317,7 +317,7 @@ mod tests {
             let checked =
                 |source, url| checked_server(&Url::parse(source).unwrap(), metadata(member, url));
             let error = checked(remote, "http://localhost/x").unwrap_err();
-            let expected = format!("{member}: http, named by a server that is not on this machine");
+            let expected = format!("{member}: http is accepted only from a loopback server");
             assert!(error.to_string().contains(&expected), "{error}");
             assert!(checked(remote, "https://127.0.0.1/x").is_ok());
             assert!(checked(loopback, "http://localhost/x").is_ok());

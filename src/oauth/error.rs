@@ -47,26 +47,27 @@ enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OAuthErrorKind {
-    /// The client cannot be used with what the server granted. Nothing was sent.
+    /// The granted metadata does not allow this use of the client. Nothing was sent.
     Client,
-    /// The URL of an endpoint cannot be used. Nothing was sent to it.
+    /// The URL of an endpoint is invalid. Nothing was sent to it.
     Endpoint,
-    /// The callback listener cannot be used. Nothing was sent.
+    /// The callback listener could not be bound, or its redirect URI is not the one of the
+    /// authorization. Nothing was sent.
     Listener,
     /// The callback does not belong to this authorization. Do not trust it; continue to wait, or
     /// start a new authorization.
     Callback,
-    /// The user denied access, or the authorization or token endpoint refused the request;
-    /// [`OAuthError::refusal`] has the server's error.
+    /// The user denied access, or the authorization or token endpoint rejected the request.
+    /// [`OAuthError::refusal`] returns the server's error.
     Refused,
     /// No response arrived.
     Transport,
-    /// A success response cannot be read. A token may have been issued, and is lost.
+    /// A success response could not be decoded. If a token was issued, it is lost.
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
-    /// The registration failed, or its store or the configuration cannot be used;
-    /// [`OAuthError::registration`] has the error with its outcome.
+    /// The registration, its store or the configuration failed. [`OAuthError::registration`]
+    /// returns the error with its outcome.
     Registration,
 }
 
@@ -145,17 +146,19 @@ impl OAuthError {
             Cause::Refusal(refusal) => help_for(refusal),
             Cause::Transport(error) if error.is_redirected() => error.help(),
             Cause::Transport(error) if error.is_sent() => {
-                "the request may have been acted on: begin anew if the next attempt is refused"
+                "try again, and log in again if the server then rejects the code or token"
             }
             Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
             Cause::Registration(error) => error.help(),
             Cause::Problem(_) => match self.kind() {
                 OAuthErrorKind::Client | OAuthErrorKind::Endpoint | OAuthErrorKind::Listener => {
-                    "nothing was sent; correct this first"
+                    "nothing was sent: correct this, then try again"
                 }
-                OAuthErrorKind::Callback => "go on waiting for the right answer, or begin anew",
-                OAuthErrorKind::Discovery => "check the URL, or set the endpoints yourself",
-                _ => "begin anew: what was issued is lost",
+                OAuthErrorKind::Callback => "wait for another callback, or log in again",
+                OAuthErrorKind::Discovery => {
+                    "check the URL, or set the endpoints with AuthorizationServer::new"
+                }
+                _ => "log in again, because the token is lost",
             },
         }
     }
@@ -163,16 +166,20 @@ impl OAuthError {
 
 fn help_for(refusal: &TokenError) -> &'static str {
     match refusal.code().map(ErrorCode::as_str) {
-        Some("access_denied") => "ask again when the user wants to",
-        Some("invalid_grant") => "begin anew: a code is good once, a token not for ever",
-        Some("invalid_client") => "register anew: mark this client in its store as rejected",
-        Some("unauthorized_client") => "register with the grant type that is used",
-        Some("invalid_scope") => "ask for scopes that were registered",
+        Some("access_denied") => "log in again if the user wants to grant access",
+        Some("invalid_grant") => {
+            "log in again, because the code or the refresh token is no longer valid"
+        }
+        Some("invalid_client") => {
+            "mark the client with RegistrationStoreExt::mark_rejected, then register again"
+        }
+        Some("unauthorized_client") => "register a client with this grant type",
+        Some("invalid_scope") => "request only scopes that are registered",
         _ if refusal.retry_after().is_some() => "wait, then try again",
         _ if refusal.status().is_some_and(|status| status.is_server_error()) => {
-            "try again later; where a code or refresh token is refused then, begin anew"
+            "try again later, and log in again if the server then rejects the code or token"
         }
-        _ => "correct what the server names, then try again",
+        _ => "correct the request as the server describes, then try again",
     }
 }
 
@@ -188,9 +195,9 @@ impl fmt::Display for OAuthError {
                     OAuthErrorKind::Client => "the client cannot be used",
                     OAuthErrorKind::Endpoint => "an endpoint cannot be used",
                     OAuthErrorKind::Listener => "cannot listen for the callback",
-                    OAuthErrorKind::Callback => "what came back is no answer to this authorization",
-                    OAuthErrorKind::Discovery => "the endpoints were not found",
-                    _ => "the token cannot be read",
+                    OAuthErrorKind::Callback => "the callback does not match this authorization",
+                    OAuthErrorKind::Discovery => "discovery failed",
+                    _ => "the token response could not be decoded",
                 };
                 write!(f, "{what}: {problem}")?;
             }
@@ -236,7 +243,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             }
             // The `Debug` text and the sources of these errors can quote the body.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let problem = "it lacks members of a token answer";
+                let problem = "it lacks required members";
                 Self::new(OAuthErrorKind::Unreadable, problem)
             }
         }

@@ -69,7 +69,7 @@ impl Client {
         // A client with an https base URL may use a proxy, which would see the plain http request.
         if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
             let problem =
-                "plain http is accepted only where this client's own base URL is plain http, too";
+                "http is accepted only if the base URL of the client is http too; use https";
             return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
         }
         let attempt = |deadline| {
@@ -112,7 +112,7 @@ fn token_response(
 ) -> Result<HttpResponse, OAuthError> {
     check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is no JSON object"));
+        return Err(unreadable_error("it is not a JSON object"));
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -143,8 +143,8 @@ fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+        Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
     };
     Err(unreadable_error(&problem))
 }
@@ -188,8 +188,8 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
-/// token. Returns `None` without an access token.
+/// Normalizes the members of a token response, so that one invalid member does not discard the
+/// token. Returns `None` if there is no access token.
 fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {

@@ -7,7 +7,18 @@ use reqwest::StatusCode;
 use crate::{error::ApiError, response::ErrorCode};
 
 /// An error response of an authorization or token endpoint, in any form: RFC 6749 JSON, FastAPI's
-/// list of problems, or an HTML page.
+/// list of validation errors, or an HTML page.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::oauth::OAuthError;
+///
+/// fn needs_consent(error: &OAuthError) -> bool {
+///     let code = error.refusal().and_then(|refusal| refusal.code());
+///     code.is_some_and(|code| *code == "consent_required")
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenError {
     code: Option<ErrorCode>,
@@ -59,7 +70,7 @@ impl TokenError {
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server refused")?;
+        f.write_str("the server rejected the request")?;
         if let Some(status) = self.status {
             write!(f, " with {status}")?;
         }
@@ -70,7 +81,7 @@ impl fmt::Display for TokenError {
             write!(f, ": {description}")?;
         }
         match self.retry_after {
-            Some(wait) => write!(f, " (asks to wait {} s)", wait.as_secs()),
+            Some(wait) => write!(f, " (retry after {} s)", wait.as_secs()),
             None => Ok(()),
         }
     }

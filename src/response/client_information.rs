@@ -103,7 +103,7 @@ impl ClientInformation {
         (self.auth_method_stated || !is_default).then_some(method)
     }
 
-    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it only where no
+    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it so that no
     /// other user can read it.
     ///
     /// To read it back, call [`from_json`](Self::from_json).

@@ -100,7 +100,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path has no file name, or contains a NUL.
+    /// Returns [`Error::Config`] if the path has no file name, or contains a NUL.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_path(path.as_ref())
             .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
@@ -116,13 +116,13 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the name contains other characters, if the user has no configuration
-    /// folder, or if `HOME` is a relative path.
+    /// Returns [`Error::Config`] if the name contains other characters, if the user has no
+    /// configuration folder, or if `HOME` is a relative path.
     pub fn for_app(name: &str) -> Result<Self, Error> {
         const SETTING: &str = "FileStore::for_app";
         if !is_valid_name(name) {
-            let problem = "the name has to be letters, digits, - _ and dots, not a dot first; name \
-                 the application as in acme-sync";
+            let problem = "the name may contain only ASCII letters, digits, -, _ and dots, and no \
+                 dot at the start; use a name such as acme-sync";
             return Err(ConfigError::new(SETTING, problem).into());
         }
         let Some(folder) = dirs::config_dir() else {
@@ -209,10 +209,8 @@ impl FileStore {
         self.paths.group_warning.give(&self.paths.folder);
         match result {
             Ok(result) => result.map_err(|error| error.into_store_error(&self.name())),
-            Err(_) => {
-                Err(StoreError::new("was interrupted: the runtime is shutting down")
-                    .at(&self.name()))
-            }
+            Err(_) => Err(StoreError::new("was interrupted, because the runtime is shutting down")
+                .at(&self.name())),
         }
     }
 

@@ -79,7 +79,7 @@ pub(super) enum CallResult {
     NotRegistered,
 }
 
-/// What the caller has to do next.
+/// The next step of the caller.
 #[derive(Debug)]
 pub(super) enum Step {
     Read,

@@ -1,4 +1,4 @@
-//! A registration in a document, with its secrets in the clear. Callers see it as a
+//! A registration in a document, with its secrets in plain text. Callers see it as a
 //! `StoredRegistration`.
 
 use std::time::SystemTime;

@@ -27,8 +27,8 @@ impl Client {
     /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
     /// none, registers one, and saves it durably before returning it.
     ///
-    /// Any number of callers of one store send one request between them, and all get the same
-    /// client: tasks, threads and processes, and hosts if they share the store.
+    /// All callers that share a store send one request in total and get the same client: tasks,
+    /// threads, processes, and hosts.
     ///
     /// # When a new client is registered
     ///
@@ -51,9 +51,9 @@ impl Client {
     /// [`response`](ClientInformation::response) is `None` for a client from the store. For a
     /// client that this call registered, it describes the server's response.
     ///
-    /// If the response cannot be read, but its client id and secret can, the client is saved and
-    /// returned. Its [`warnings`](ClientInformation::warnings) say so, and the members that could
-    /// not be read count as requested.
+    /// If a response cannot be decoded but contains a complete client id and secret, the client is
+    /// saved and returned with a [warning](ClientInformation::warnings). Its other members are
+    /// assumed to be as requested.
     ///
     /// # How long it takes
     ///
@@ -72,10 +72,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be used. No client was registered, unless the error
-    /// holds the [client](crate::StoreError::client) that could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)). All other errors are those of
-    /// [`register`](Self::register).
+    /// Returns [`Error::Store`] if the store failed. If the error contains a
+    /// [client](crate::StoreError::client), the client was registered but could not be saved
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise no client was registered.
+    /// All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -107,8 +107,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if `register_once` would fail because the
-    /// client in the store cannot be used.
+    /// Returns [`Error::Store`] if the store cannot be read, or if `register_once` would fail because
+    /// the client in the store cannot be used. No client was registered.
     pub async fn find_registration(
         &self,
         metadata: &ClientMetadata,
@@ -131,7 +131,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written. The error holds the client again.
+    /// Returns [`Error::Store`] if the store cannot be read or written. The error contains the client
+    /// again, so its outcome is [`Registered`](crate::Outcome::Registered).
     ///
     /// # Examples
     ///
@@ -245,7 +246,7 @@ fn recovered_client(error: &Error) -> Option<ClientInformation> {
     let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
     client.client_secret = Some(secret.clone());
     client.response = response.response().cloned();
-    let message = format!("{response}; its client_id and client_secret are whole, and are used");
+    let message = format!("{response}, but its client_id and client_secret were recovered");
     client.warnings.push(FieldWarning::new("body", message));
     Some(client)
 }

@@ -19,12 +19,33 @@ use crate::{
 /// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(folder.path().join("client.json"))?;
+/// let client = server.client().register_once(&metadata, &store).await?;
+///
+/// for stored in store.list().await? {
+///     assert_eq!(stored.client().client_id, client.client_id);
+///     assert!(stored.retired().is_none());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStoreExt: RegistrationStore {
     /// Returns all registrations, oldest first, including history.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read.
+    /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
             let records = read_document(self).await?.0.registrations;
@@ -43,7 +64,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -80,7 +101,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }
@@ -93,7 +114,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
     /// [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
@@ -127,8 +148,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
@@ -145,13 +166,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
         })
     }
 
-    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
+    /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
     /// has no such client. Clients in the history are exported too.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
-    /// client's secret.
+    /// Returns [`Error::Store`] if the store cannot be read, or if the system keyring no longer has
+    /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
             let records = read_document(self).await?.0.registrations;

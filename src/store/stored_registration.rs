@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::{record::Record, retired::Retired};
 use crate::{metadata::ClientMetadata, response::ClientInformation};
 
-/// A client in a store, in use or history.
+/// A client in a store, in use or history, as
+/// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
-/// `Debug` prints no secret. There is no `Serialize`, which would; see
+/// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration(Record);
@@ -35,8 +36,8 @@ impl StoredRegistration {
         self.0.requested.as_ref()
     }
 
-    /// Returns whether a person entered the credentials, with
-    /// [`import`](crate::RegistrationStoreExt::import).
+    /// Returns whether the credentials were
+    /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.0.is_imported()

@@ -79,5 +79,5 @@ pub(super) async fn update<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.name(), "others keep changing it", UPDATE_TIMEOUT))
+    Err(StoreError::busy(&store.name(), "other callers keep changing it", UPDATE_TIMEOUT))
 }

@@ -30,7 +30,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => check_type(path, &metadata)?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(FileError::io("look at", path)(error)),
+        Err(error) => return Err(FileError::io("inspect", path)(error)),
     }
     let file = match platform::open_options().read(true).open(path) {
         Ok(file) => file,
@@ -38,7 +38,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(FileError::io("open", path)(error)),
     };
-    let metadata = file.metadata().map_err(FileError::io("look at", path))?;
+    let metadata = file.metadata().map_err(FileError::io("inspect", path))?;
     check_type(path, &metadata)?;
     check_file(paths, path, &metadata)?;
     check_folder(paths)?;
@@ -60,14 +60,14 @@ pub(super) fn check_type(path: &Path, metadata: &Metadata) -> Result<(), FileErr
     let what = match metadata.file_type() {
         kind if kind.is_file() => return Ok(()),
         kind if kind.is_symlink() && fs::exists(path).unwrap_or(true) => {
-            "is a symbolic link; name the file that it points to, or replace the link with that file"
+            "is a symbolic link; use the path of its target, or replace the link with its target"
         }
         kind if kind.is_symlink() => {
-            "is a symbolic link; name the file that it points to, or remove the link, because that \
-             file does not exist"
+            "is a symbolic link; use the path of its target, or remove the link, because its target \
+             does not exist"
         }
-        kind if kind.is_dir() => "is a folder; name a file, or move the folder away",
-        _ => "is not a file; name another, or remove it",
+        kind if kind.is_dir() => "is a folder; use the path of a file, or move the folder away",
+        _ => "is not a regular file; use another path, or remove it",
     };
     Err(insecure(format!("cannot be used: {} {what}", path.display())))
 }
@@ -78,7 +78,7 @@ pub(super) fn check_file(paths: &Paths, path: &Path, metadata: &Metadata) -> Res
     let (mode, _) = platform::mode_and_owner(metadata);
     if mode & 0o077 != 0 && !paths.allows_insecure {
         return Err(insecure(format!(
-            "holds secrets, and others can use it (mode {:04o}); on a file system without modes, \
+            "contains secrets, but other users can access it (mode {:04o}); on a file system without modes, \
              use {OPT_OUT}; on others, {}",
             mode & 0o777,
             command("chmod 600", path)
@@ -109,7 +109,7 @@ pub(super) fn check_lock(paths: &Paths) -> Result<(), FileError> {
             check_type(path, &metadata).and_then(|()| check_owner(paths, path, &metadata))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(FileError::io("look at", path)(error)),
+        Err(error) => Err(FileError::io("inspect", path)(error)),
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn check_folder(paths: &Paths) -> Result<(), FileError> {
         return Ok(());
     }
     let folder = &paths.folder;
-    let metadata = fs::metadata(folder).map_err(FileError::io("look at", folder))?;
+    let metadata = fs::metadata(folder).map_err(FileError::io("inspect", folder))?;
     let ((mode, owner), user) = (platform::mode_and_owner(&metadata), platform::user());
     if ![user, 0].contains(&owner) {
         return Err(insecure(format!(
@@ -147,7 +147,7 @@ pub(super) fn check_folder(paths: &Paths) -> Result<(), FileError> {
 /// Refuses a file that was just created for this user only, and is not: its file system has no
 /// modes or owners.
 pub(super) fn check_new_file(paths: &Paths, file: &File) -> Result<(), FileError> {
-    let metadata = file.metadata().map_err(FileError::io("look at", &paths.temp))?;
+    let metadata = file.metadata().map_err(FileError::io("inspect", &paths.temp))?;
     let (mode, owner) = platform::mode_and_owner(&metadata);
     if (mode & 0o077 != 0 || owner != platform::user()) && !paths.allows_insecure {
         return Err(insecure(format!(

@@ -80,11 +80,11 @@ fn open(paths: &Paths) -> Result<Option<File>, FileError> {
         Ok(metadata) if is_own(&metadata) => {}
         Ok(_) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(FileError::io("look at", path)(error)),
+        Err(error) => return Err(FileError::io("inspect", path)(error)),
     }
     let file = platform::open_options().read(true).write(true).open(path);
     let file = file.map_err(FileError::io("open", path))?;
-    let metadata = file.metadata().map_err(FileError::io("look at", path))?;
+    let metadata = file.metadata().map_err(FileError::io("inspect", path))?;
     Ok(is_own(&metadata).then_some(file))
 }
 

@@ -25,7 +25,7 @@ pub(in crate::store) struct LockGuard {
 pub(super) fn try_lock(paths: &Arc<Paths>) -> Result<Option<LockGuard>, FileError> {
     let path = &paths.lock;
     platform::create_folder(&paths.folder)
-        .map_err(FileError::io("make the folder", &paths.folder))?;
+        .map_err(FileError::io("create the folder", &paths.folder))?;
     access::check_folder(paths)?;
     access::check_lock(paths)?;
     let file = access::open(paths, path, platform::open_options().write(true).create(true))

@@ -32,7 +32,7 @@ impl Paths {
         }
         let is_folder = file.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
         let Some(name) = file.file_name().filter(|_| !is_folder) else {
-            return Err(format!("{:?} names no file; add a file's name to it", file.display()));
+            return Err(format!("{:?} has no file name; add one", file.display()));
         };
         let file = std::path::absolute(file).map_err(|error| {
             format!("the current folder is not available ({error}); use an absolute path")
@@ -104,7 +104,7 @@ impl FileError {
             Self::Io { operation, path, error } => {
                 let (path, advice) = (path.display(), advice(error.kind()));
                 let problem =
-                    format!("cannot be used: to {operation} {path} failed: {error}{advice}");
+                    format!("could not be used: failed to {operation} {path}: {error}{advice}");
                 StoreError::new(problem).at(store_name)
             }
         }

@@ -135,13 +135,13 @@ pub(super) fn replace(
 }
 
 fn was_replaced() -> FileError {
-    let problem = "was written by another at the same time: was its lock file removed?";
+    let problem = "was replaced by another process; check whether its lock file was removed";
     FileError::Refused(StoreError::new(problem))
 }
 
 /// A larger file could not be read again.
 fn too_large() -> FileError {
-    let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
+    let problem = "has reached the limit of 64 MiB; move it away to start a new one";
     FileError::Refused(StoreError::new(problem))
 }
 
@@ -155,7 +155,7 @@ fn write(file: &mut File, text: &str) -> io::Result<()> {
 
 /// Creates the temporary file for its owner only. Fails on file systems without modes and owners.
 fn create_temp_file(paths: &Paths) -> Result<File, FileError> {
-    let file = create_new(paths, &paths.temp).map_err(FileError::io("make", &paths.temp))?;
+    let file = create_new(paths, &paths.temp).map_err(FileError::io("create", &paths.temp))?;
     access::check_new_file(paths, &file).inspect_err(|_| remove_temp_file(paths))?;
     Ok(file)
 }

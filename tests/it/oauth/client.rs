@@ -18,7 +18,7 @@ async fn oauth2_client_authenticates_with_the_granted_method() {
         // RFC 6749 section 2.3.1: both are form-encoded in the header.
         ("client_secret_basic", true, Some("Basic aWQrMTpzM2NyM3QlMkYlMkIrb2YlM0FtaW5l"), None),
         ("none", false, None, None),
-        // A public client does not send a secret that it was given.
+        // A public client does not send a secret, even if it has one.
         ("none", true, None, None),
     ] {
         let server = MockServer::start().await;
@@ -68,24 +68,24 @@ fn oauth2_client_refuses_what_was_not_granted() {
         (
             json!({"token_endpoint_auth_method": "client_secret_basic", "client_secret": null}),
             REDIRECT_URI,
-            "client_secret: the granted method client_secret_basic needs one",
+            "client_secret: the granted method client_secret_basic requires one",
         ),
         (
             json!({"token_endpoint_auth_method": "client_secret_post", "client_secret": ""}),
             REDIRECT_URI,
-            "the granted method client_secret_post needs one",
+            "the granted method client_secret_post requires one",
         ),
         (json!({}), "http://127.0.0.1:8910/callback#x", "has a fragment (RFC 6749 section 3.1.2)"),
         (
             json!({}),
             "http://127.0.0.1:8910/other",
-            r#"redirect_uris: "http://127.0.0.1:8910/other" was not granted, but ["http://127.0.0.1:8910/callback"]"#,
+            r#"redirect_uris: "http://127.0.0.1:8910/other" was not granted; use one of ["http://127.0.0.1:8910/callback"]"#,
         ),
         (json!({}), "https://127.0.0.1:8910/callback", "was not granted"),
         (
             json!({"redirect_uris": [], "grant_types": ["authorization_code"]}),
             REDIRECT_URI,
-            "was not granted, but []",
+            "was not granted; use one of []",
         ),
         (json!({}), "http://localhost:8910/callback", "was not granted"),
     ] {
@@ -94,7 +94,7 @@ fn oauth2_client_refuses_what_was_not_granted() {
         let text = error.to_string();
         assert!(text.starts_with("the client cannot be used: "), "{text}");
         assert!(text.contains(problem), "{text}");
-        assert!(text.ends_with("; nothing was sent; correct this first"), "{text}");
+        assert!(text.ends_with("; nothing was sent: correct this, then try again"), "{text}");
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
     }
 }
@@ -128,7 +128,7 @@ fn oauth2_client_uses_poggios_endpoints_and_refuses_plain_http() {
             "authorization_endpoint: not a URL",
         ),
         (with_token_endpoint("https://a:b@a.example"), "a user name or password"),
-        (with_token_endpoint("https://a.example/#x"), "has a #"),
+        (with_token_endpoint("https://a.example/#x"), "has a fragment"),
         (with_token_endpoint("ftp://a.example"), "the scheme ftp"),
     ] {
         let error = registered(json!({})).oauth2_client(&server, None).unwrap_err();

@@ -80,8 +80,11 @@ async fn discover_looks_between_host_and_path_of_the_issuer() {
 #[tokio::test]
 async fn discover_refuses_metadata_of_another_server_or_without_safe_endpoints() {
     for (document, problem) in [
-        (metadata(json!({"issuer": "https://evil.example"})), "names the issuer \"https://evil"),
-        (metadata(json!({"issuer": "https://poggio.io"})), "names the issuer"),
+        (
+            metadata(json!({"issuer": "https://evil.example"})),
+            "names another issuer, \"https://evil",
+        ),
+        (metadata(json!({"issuer": "https://poggio.io"})), "names another issuer"),
         (metadata(json!({"token_endpoint": "http://evil.example/t"})), "token_endpoint: http to"),
         (
             metadata(json!({"authorization_endpoint": "javascript:alert(1)"})),
@@ -91,10 +94,13 @@ async fn discover_refuses_metadata_of_another_server_or_without_safe_endpoints()
             metadata(json!({"registration_endpoint": "nonsense"})),
             "registration_endpoint: not a URL",
         ),
-        (metadata(json!({"code_challenge_methods_supported": ["plain"]})), "does not take S256"),
-        (metadata(json!({"token_endpoint": null})), "not JSON with the members"),
-        (json!([]), "not JSON with the members"),
-        (json!("x".repeat(300_000)), "did not arrive whole"),
+        (
+            metadata(json!({"code_challenge_methods_supported": ["plain"]})),
+            "does not support PKCE with S256",
+        ),
+        (metadata(json!({"token_endpoint": null})), "not JSON with the required members"),
+        (json!([]), "not JSON with the required members"),
+        (json!("x".repeat(300_000)), "was truncated"),
     ] {
         let (server, poggio) = serve(&[(SERVER_PATH, document)]).await;
         let error = poggio.discover(&server.uri()).await.unwrap_err();
@@ -113,8 +119,8 @@ async fn discover_reports_a_server_without_metadata_and_an_unusable_issuer() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the endpoints were not found: the metadata at {}{SERVER_PATH}: the server answered \
-             404 Not Found; check the URL, or set the endpoints yourself",
+            "discovery failed: the metadata at {}{SERVER_PATH}: the server responded 404 Not \
+             Found; check the URL, or set the endpoints with AuthorizationServer::new",
             server.uri()
         )
     );
@@ -132,7 +138,7 @@ async fn discover_follows_no_redirect() {
     let redirect = ResponseTemplate::new(302).insert_header("location", &*location);
     Mock::given(method("GET")).respond_with(redirect).mount(&server).await;
     let error = poggio.discover(&server.uri()).await.unwrap_err();
-    assert!(error.to_string().contains("answered 302 Found"), "{error}");
+    assert!(error.to_string().contains("responded 302 Found"), "{error}");
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }
 
@@ -169,13 +175,13 @@ async fn discover_for_refuses_metadata_that_is_not_of_the_resource() {
         (
             r#"Bearer resource_metadata="https://evil.example/x""#,
             good.clone(),
-            "it is not at the host of the resource",
+            "it does not have the origin of the resource",
         ),
         (r#"Bearer resource_metadata="http://evil.example/x""#, good, "resource_metadata: http to"),
         (
             "Bearer",
             json!({"resource": "BASE/other", "authorization_servers": ["BASE"]}),
-            "it is of another resource than was asked",
+            "it describes another resource",
         ),
         ("Bearer", json!({"resource": "BASE/mcp"}), "it names no authorization server"),
         (

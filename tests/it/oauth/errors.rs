@@ -51,12 +51,12 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Callback,
             authorization.exchange_code("code=c&state=other").err().unwrap(),
-            "what came back is no answer to this authorization: ",
+            "the callback does not match this authorization: ",
         ),
         (
             OAuthErrorKind::Refused,
             token_from("400 Bad Request", r#"{"error": "invalid_grant"}"#).await.unwrap_err(),
-            "the server refused (invalid_grant); ",
+            "the server rejected the request (invalid_grant); ",
         ),
         (
             OAuthErrorKind::Transport,
@@ -66,12 +66,12 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Unreadable,
             token_from("200 OK", "{}").await.unwrap_err(),
-            "the token cannot be read: ",
+            "the token response could not be decoded: ",
         ),
         (
             OAuthErrorKind::Discovery,
             client.discover(&without_metadata.uri()).await.unwrap_err(),
-            "the endpoints were not found: ",
+            "discovery failed: ",
         ),
         (OAuthErrorKind::Registration, registration.into(), "the connection to http://127.0.0.1:"),
     ];

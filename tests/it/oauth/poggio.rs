@@ -85,7 +85,7 @@ async fn discover_refuses_another_issuer_at_other_hosts() {
         let poggio = client_of(host, issuer).await;
         let error = poggio.discover(&format!("https://{host}")).await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Discovery, "{error}");
-        let problem = format!("names the issuer {issuer:?}, which was not asked");
+        let problem = format!("names another issuer, {issuer:?}");
         assert!(error.to_string().contains(&problem), "{error}");
     }
 }

@@ -17,63 +17,66 @@ async fn refusal_says_what_the_server_said_and_what_to_do() {
         (
             "400 Bad Request",
             r#"{"error": "invalid_grant", "error_description": "The code\nis used."}"#,
-            "the server refused (invalid_grant): The code is used.; begin anew: a code is good \
-             once, a token not for ever",
+            "the server rejected the request (invalid_grant): The code is used.; log in again, \
+             because the code or the refresh token is no longer valid",
         ),
         (
             "401 Unauthorized",
             r#"{"error": "invalid_client"}"#,
-            "the server refused (invalid_client); register anew: mark this client in its store as \
-             rejected",
+            "the server rejected the request (invalid_client); mark the client with \
+             RegistrationStoreExt::mark_rejected, then register again",
         ),
         // FastAPI wraps what an application raises.
         (
             "401 Unauthorized",
             r#"{"detail": {"error": "invalid_client"}}"#,
-            "the server refused with 401 Unauthorized (invalid_client); register anew: mark this \
-             client in its store as rejected",
+            "the server rejected the request with 401 Unauthorized (invalid_client); mark the \
+             client with RegistrationStoreExt::mark_rejected, then register again",
         ),
         (
             "401 Unauthorized",
             r#"{"detail": "invalid_client"}"#,
-            "the server refused with 401 Unauthorized (invalid_client): invalid_client; register \
-             anew: mark this client in its store as rejected",
+            "the server rejected the request with 401 Unauthorized (invalid_client): \
+             invalid_client; mark the client with RegistrationStoreExt::mark_rejected, then \
+             register again",
         ),
         // GitHub refuses with 200.
         (
             "200 OK",
             r#"{"error": "invalid_grant", "error_description": "bad code"}"#,
-            "the server refused with 200 OK (invalid_grant): bad code; begin anew: a code is good \
-             once, a token not for ever",
+            "the server rejected the request with 200 OK (invalid_grant): bad code; log in \
+             again, because the code or the refresh token is no longer valid",
         ),
         (
             "422 Unprocessable Entity",
             &detail.to_string(),
-            "the server refused with 422 Unprocessable Entity: code: Field required; redirect_uri: \
-             Field required; correct what the server names, then try again",
+            "the server rejected the request with 422 Unprocessable Entity: code: Field \
+             required; redirect_uri: Field required; correct the request as the server \
+             describes, then try again",
         ),
         (
             "404 Not Found",
             r#"{"detail": "Not Found"}"#,
-            "the server refused with 404 Not Found: Not Found; correct what the server names, then \
-             try again",
+            "the server rejected the request with 404 Not Found: Not Found; correct the request \
+             as the server describes, then try again",
         ),
         (
             "502 Bad Gateway",
             "<html><title>502</title>",
-            "the server refused with 502 Bad Gateway: 502; try again later; where a code or \
-             refresh token is refused then, begin anew",
+            "the server rejected the request with 502 Bad Gateway: 502; try again later, and log \
+             in again if the server then rejects the code or token",
         ),
         (
             "302 Found",
             "",
-            "the server refused with 302 Found; correct what the server names, then try again",
+            "the server rejected the request with 302 Found; correct the request as the server \
+             describes, then try again",
         ),
         (
             "429 Too Many Requests\r\nretry-after: 120",
             r#"{"error": "temporarily_unavailable"}"#,
-            "the server refused with 429 Too Many Requests (temporarily_unavailable) (asks to wait \
-             120 s); wait, then try again",
+            "the server rejected the request with 429 Too Many Requests \
+             (temporarily_unavailable) (retry after 120 s); wait, then try again",
         ),
     ] {
         let error = token_from(status, body).await.unwrap_err();

@@ -174,7 +174,10 @@ async fn file_store_names_a_folder_in_the_place_of_its_new_file() {
     let fixture = Fixture::new().await;
     fs::create_dir(new_file(&fixture)).unwrap();
     let error = refusal(&fixture).await.to_string();
-    assert!(error.contains(&format!("to make {} failed", new_file(&fixture).display())), "{error}");
+    assert!(
+        error.contains(&format!("failed to create {}: ", new_file(&fixture).display())),
+        "{error}"
+    );
 }
 
 #[tokio::test]

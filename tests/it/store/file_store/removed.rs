@@ -55,8 +55,8 @@ async fn register_once_returns_the_client_in_the_error_if_the_folder_is_removed(
     assert!(text.contains("No such file or directory"), "{text}");
     assert!(
         text.ends_with(
-            "a client was registered: save the client that this error holds, with \
-             Client::save_registration when the store works"
+            "a client was registered: fix the store, then save the client in this error with \
+             Client::save_registration"
         ),
         "{text}"
     );
@@ -80,7 +80,7 @@ async fn register_once_adopts_a_client_that_was_saved_beside_a_file_that_became_
     let (result, ()) = tokio::join!(fixture.register_once(&other), change);
     let error = result.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
-    assert!(error.to_string().contains("others can use it (mode 0644)"), "{error}");
+    assert!(error.to_string().contains("other users can access it (mode 0644)"), "{error}");
 
     // Until that is corrected, nothing is sent.
     let error = fixture.register_once(&other).await.unwrap_err();

@@ -140,7 +140,7 @@ async fn register_once_on_a_new_store_sends_nothing_if_renames_fail() {
     ] {
         let fixture = Fixture::new().await;
         let printed = fixture.run_through(1, &mut strace(&format!("error={error}")));
-        assert!(printed.contains("to rename to ") && printed.contains(reason), "{printed}");
+        assert!(printed.contains("failed to rename to ") && printed.contains(reason), "{printed}");
         assert!(printed.contains("no client was registered"), "{printed}");
         assert_eq!(fixture.request_count(), 0);
         assert_eq!(fixture.file_names(), ["client.json.lock"]);
