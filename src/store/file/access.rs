@@ -28,7 +28,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let path = &paths.file;
     // Before it is opened: opening a device can have effects.
     match fs::symlink_metadata(path) {
-        Ok(metadata) => check_type(path, &metadata)?,
+        Ok(metadata) => check_type(paths, path, &metadata)?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(FileError::io("inspect", path)(error)),
     }
@@ -39,7 +39,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
         Err(error) => return Err(FileError::io("open", path)(error)),
     };
     let metadata = file.metadata().map_err(FileError::io("inspect", path))?;
-    check_type(path, &metadata)?;
+    check_type(paths, path, &metadata)?;
     check_file(paths, path, &metadata)?;
     check_folder(paths)?;
     let mut text = String::new();
@@ -56,7 +56,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
 
 /// Refuses everything but a regular file. A symbolic link is refused because a rename would replace
 /// the link and not its target.
-pub(super) fn check_type(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+pub(super) fn check_type(paths: &Paths, path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     let what = match metadata.file_type() {
         kind if kind.is_file() => return Ok(()),
         kind if kind.is_symlink() && fs::exists(path).unwrap_or(true) => {
@@ -69,7 +69,7 @@ pub(super) fn check_type(path: &Path, metadata: &Metadata) -> Result<(), FileErr
         kind if kind.is_dir() => "is a folder; use the path of a file, or move the folder away",
         _ => "is not a regular file; use another path, or remove it",
     };
-    Err(insecure(format!("cannot be used: {} {what}", path.display())))
+    Err(insecure(about(paths, path) + what))
 }
 
 /// Refuses a file that other users can use, or that another user created.
@@ -78,8 +78,8 @@ pub(super) fn check_file(paths: &Paths, path: &Path, metadata: &Metadata) -> Res
     let (mode, _) = platform::mode_and_owner(metadata);
     if mode & 0o077 != 0 && !paths.allows_insecure {
         return Err(insecure(format!(
-            "contains secrets, but other users can access it (mode {:04o}); on a file system without modes, \
-             use {OPT_OUT}; on others, {}",
+            "contains secrets, but other users can access it (mode {:04o}); if the file \
+             system has no modes, use {OPT_OUT}, otherwise {}",
             mode & 0o777,
             command("chmod 600", path)
         )));
@@ -92,9 +92,9 @@ fn check_owner(paths: &Paths, path: &Path, metadata: &Metadata) -> Result<(), Fi
     let ((_, owner), user) = (platform::mode_and_owner(metadata), platform::user());
     if ![user, 0].contains(&owner) && !paths.allows_insecure {
         return Err(insecure(format!(
-            "cannot be used: {} belongs to user {owner}, and this process runs as user {user}; use \
-             {OPT_OUT}, or if you trust that file, {}",
-            path.display(),
+            "{}belongs to user {owner}, and this process runs as user {user}; use {OPT_OUT}, or if \
+             you trust that file, {}",
+            about(paths, path),
             command(&format!("chown {user}"), path)
         )));
     }
@@ -106,7 +106,7 @@ pub(super) fn check_lock(paths: &Paths) -> Result<(), FileError> {
     let path = &paths.lock;
     match fs::symlink_metadata(path) {
         Ok(metadata) => {
-            check_type(path, &metadata).and_then(|()| check_owner(paths, path, &metadata))
+            check_type(paths, path, &metadata).and_then(|()| check_owner(paths, path, &metadata))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(FileError::io("inspect", path)(error)),
@@ -157,6 +157,11 @@ pub(super) fn check_new_file(paths: &Paths, file: &File) -> Result<(), FileError
         )));
     }
     Ok(())
+}
+
+/// Returns the start of a sentence about a path. The name of the store precedes it.
+fn about(paths: &Paths, path: &Path) -> String {
+    if path == paths.file { String::new() } else { format!("cannot be used: {} ", path.display()) }
 }
 
 /// Returns the advice to run a shell command on a path.

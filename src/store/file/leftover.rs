@@ -72,7 +72,7 @@ fn open(paths: &Paths) -> Result<Option<File>, FileError> {
         let (mode, _) = platform::mode_and_owner(metadata);
         let is_new = mode & 0o600 != 0o600;
         !is_new
-            && access::check_type(path, metadata).is_ok()
+            && access::check_type(paths, path, metadata).is_ok()
             && access::check_file(paths, path, metadata).is_ok()
     };
     // Before it is opened: opening a device can have effects.

@@ -118,7 +118,7 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some disk space",
         ErrorKind::InvalidFilename => "; use a file with a shorter name",
         ErrorKind::ResourceBusy => "; if it is a mount point, mount its folder instead",
-        ErrorKind::NotADirectory => "; use a file in a folder",
+        ErrorKind::NotADirectory => "; use a path through folders only",
         ErrorKind::Unsupported | ErrorKind::CrossesDevices => {
             "; use a file on a file system that supports this, such as a local disk"
         }
