@@ -51,7 +51,8 @@ pub enum StoreErrorKind {
     Failed,
     /// Other callers kept the store locked until the timeout.
     Busy,
-    /// Users other than the owner can read or replace the store.
+    /// Users other than the owner can read or replace the store, or it is a symbolic link.
+    /// [`FileStore`](crate::FileStore#permissions) lists what it refuses.
     InsecurePermissions,
     /// The content of the store is invalid. It was not changed.
     Damaged,
