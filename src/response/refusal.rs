@@ -67,7 +67,9 @@ const MESSAGES: [&str; 7] =
 /// Removes all members but those of an error, because the body of a 2xx may describe a client.
 fn known_members(mut body: Value) -> Value {
     if let Value::Object(members) = &mut body {
-        members.retain(|name, _| ["error", "errors"].contains(&name.as_str()) || MESSAGES.contains(&name.as_str()));
+        members.retain(|name, _| {
+            ["error", "errors"].contains(&name.as_str()) || MESSAGES.contains(&name.as_str())
+        });
     }
     body
 }
