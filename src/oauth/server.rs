@@ -1,9 +1,11 @@
 //! [`AuthorizationServer`]: the endpoints and the issuer of a server.
 
+use std::fmt;
+
 use reqwest::Url;
 
 use super::error::{OAuthError, OAuthErrorKind};
-use crate::url;
+use crate::{redact::sanitize, url};
 
 /// The endpoints of an authorization server (RFC 8414 section 2).
 ///
@@ -16,7 +18,7 @@ use crate::url;
 ///     .with_token_endpoint("https://poggio.acme.example/v1/oauth/token");
 /// assert_eq!(server.authorization_endpoint, "https://poggio.io/app/oauth/authorize");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServer {
     /// The issuer identifier, which the `iss` parameter of a callback must match (RFC 9207); `None`
@@ -86,6 +88,18 @@ impl AuthorizationServer {
             endpoint("authorization_endpoint", &self.authorization_endpoint)?,
             endpoint("token_endpoint", &self.token_endpoint)?,
         ))
+    }
+}
+
+impl fmt::Debug for AuthorizationServer {
+    /// Shortens the URLs, which may come from a server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
+            .field("authorization_endpoint", &sanitize(&self.authorization_endpoint))
+            .field("token_endpoint", &sanitize(&self.token_endpoint))
+            .field("registration_endpoint", &self.registration_endpoint.as_deref().map(sanitize))
+            .finish_non_exhaustive()
     }
 }
 

@@ -185,7 +185,10 @@ impl Text<'_> {
         }
         match kind {
             Kind::Authorization => self.authorization(at),
-            Kind::Header => Some(at..self.find(at, |char| char == '\n')),
+            Kind::Header => {
+                let start = at + self.count(at, |char| char == ' ');
+                Some(start..self.find(start, |char| char == '\n')).filter(|value| !value.is_empty())
+            }
             _ => self.any_value(at),
         }
         .filter(|value| {

@@ -28,8 +28,8 @@ impl AdditionalMembers {
         let secret = secret.map(ClientSecret::expose).filter(|secret| secret.len() >= 8);
         let contains = |name: &String| {
             secret.is_some_and(|secret| {
-                name.len() >= secret.len()
-                    && name.to_ascii_lowercase().contains(&secret.to_ascii_lowercase())
+                let mut parts = name.as_bytes().windows(secret.len());
+                parts.any(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
             })
         };
         let has_secret_name = members.keys().any(contains);
