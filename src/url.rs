@@ -79,7 +79,8 @@ pub(crate) fn host_and_port(url: &Url) -> String {
 
 /// Parses the URL of an endpoint. The error shows at most the scheme and the host.
 pub(crate) fn parse_endpoint(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error})"))?;
+    let url = Url::parse(text.trim())
+        .map_err(|error| format!("not a URL ({error}); use the form https://host/path"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("contains a user name or password; remove it".into());
     }

@@ -20,7 +20,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a value cannot be used. The error names the variable.
+    /// Returns [`Error::Config`] if a value is invalid. The error names the variable.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().from_env()?.build()
     }

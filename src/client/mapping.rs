@@ -38,7 +38,7 @@ pub(super) fn result(
     match decoded {
         // A body over the limit is an error, even if it begins with complete JSON.
         Decoded::Client(client) if !matches!(response.truncated, Some(Truncated::TooLarge(_))) => {
-            Ok(success(client, &response, token))
+            Ok(success(client, &response, sent, token))
         }
         Decoded::ValidationErrors(body) => {
             Err(response_error(&response, Some(&body), sent, exposed))
@@ -51,8 +51,10 @@ pub(super) fn result(
 fn success(
     mut client: ClientInformation,
     response: &Response,
+    sent: &ClientMetadata,
     token: Option<&BearerToken>,
 ) -> ClientInformation {
+    client.requested_auth_method = Some(sent.token_endpoint_auth_method.clone());
     // A complete search would slow down every success, and a request id is not shown by itself.
     let secret = client.client_secret.as_ref().map(ClientSecret::expose);
     let secrets = [token.map(BearerToken::expose), secret];

@@ -17,6 +17,23 @@ use crate::{
 /// success, or a success status other than 201 with an error in its body.
 ///
 /// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, ErrorCode, serde_json, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::json(401, serde_json::json!({"error": "invalid_token"}))]);
+///
+/// let Err(Error::Api(error)) = server.client().register(&metadata).await else { panic!() };
+/// assert_eq!(error.status(), 401);
+/// assert_eq!(error.code(), Some(ErrorCode::INVALID_TOKEN));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ApiError(Box<Inner>);
 
@@ -99,6 +116,10 @@ impl ApiError {
             404 | 405 => "check the base URL, because there is no registration endpoint under it",
             429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
+            400 if self.0.code == Some(ErrorCode::INVALID_REDIRECT_URI) => {
+                "correct the redirect URIs, or add application_type \"native\" with \
+                 with_additional if the server refuses loopback URIs"
+            }
             200..=299 | 400..=499 => {
                 "correct the request as the server describes, then register again"
             }

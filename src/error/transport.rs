@@ -33,6 +33,23 @@ pub(crate) enum FailureKind {
 /// connection broke.
 ///
 /// The error of the HTTP client is the [`source`](std::error::Error::source).
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, Outcome, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::disconnect()]);
+///
+/// let error = server.client().register(&metadata).await.unwrap_err();
+/// assert_eq!(error.outcome(), Outcome::Unknown);
+/// assert!(matches!(error, Error::Transport(error) if error.is_sent() && !error.is_timeout()));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TransportError(Box<Inner>);
 

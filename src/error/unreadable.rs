@@ -16,6 +16,24 @@ use crate::{
 /// credential was recovered, or if the body was truncated before it could show. Then do not register
 /// again. If both the id and the secret were recovered, you can use them. If the whole body of another
 /// 2xx is not a registration, such as a page, the outcome is [`Outcome::Unknown`].
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::text(201, r#"{"client_id": "7", "client_secret": "s3cr3t", "clie"#)]);
+///
+/// let result = server.client().register(&metadata).await;
+/// let Err(Error::Unreadable(response)) = result else { panic!() };
+/// assert_eq!(response.client_id(), Some("7"));
+/// assert_eq!(response.client_secret().map(|secret| secret.expose()), Some("s3cr3t"));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct UnreadableResponse(Box<Inner>);
 

@@ -26,6 +26,21 @@ pub enum ChangeKind {
 ///
 /// `Display` and `Debug` print the difference on one line, shortened, with control characters escaped
 /// and credentials masked.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ChangeKind, ClientInformation, ClientMetadata};
+///
+/// let client = ClientInformation::from_json(
+///     r#"{"client_id": "7", "grant_types": ["authorization_code"], "response_types": ["code"],
+///         "token_endpoint_auth_method": "client_secret_post", "scope": "read"}"#,
+/// )?;
+/// let changes = client.changes_from(&ClientMetadata::new().with_scope("read write"));
+/// assert_eq!(changes[0].kind(), ChangeKind::Dropped);
+/// assert_eq!(changes[0].dropped().collect::<Vec<_>>(), ["write"]);
+/// # Ok::<(), poggio::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Change {
     field: MetadataField,

@@ -168,10 +168,12 @@ impl Members {
             },
             client_secret,
             auth_method_stated,
+            requested_auth_method: None,
             metadata,
             additional,
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
             sent_token: None,
         })
     }
@@ -328,7 +330,8 @@ fn json_type(value: &Value) -> &'static str {
     }
 }
 
-/// `serde_json` reads at most 128 levels, and a store nests a member deeper than a response does.
+/// `serde_json` reads at most 128 levels. In the document of a store, a member is nested deeper than in
+/// a response.
 const MAX_DEPTH: usize = 64;
 
 fn is_within_depth(value: &Value, depth: usize) -> bool {

@@ -44,8 +44,8 @@ impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge(limit) => write!(f, "it is larger than max_response_bytes ({limit})"),
-            Self::Timeout => f.write_str("the call timed out before its end"),
-            Self::Broken(_) => f.write_str("the connection broke before its end"),
+            Self::Timeout => f.write_str("the call timed out before the body ended"),
+            Self::Broken(_) => f.write_str("the connection broke before the body ended"),
         }
     }
 }

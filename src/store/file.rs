@@ -77,7 +77,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path has no file name.
+    /// Returns [`Error::Config`] if the path has no file name.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_path(path.as_ref())
             .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
@@ -92,8 +92,8 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the name contains other characters, or if the user has no configuration
-    /// folder.
+    /// Returns [`Error::Config`] if the name contains other characters, or if the user has no
+    /// configuration folder.
     pub fn for_app(name: &str) -> Result<Self, Error> {
         const SETTING: &str = "FileStore::for_app";
         if !is_valid_name(name) {

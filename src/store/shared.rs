@@ -124,7 +124,7 @@ impl SharedStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
+    /// Returns [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
     pub fn new(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self, Error> {
         match Path::parse(path) {
             Ok(path) if !path.as_ref().is_empty() => Ok(Self { objects, path }),

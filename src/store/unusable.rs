@@ -63,8 +63,8 @@ impl fmt::Display for Unusable {
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the system keyring no longer has the secret of the client {}, the entry {} \
-                 of the service \"poggio\"",
+                "the system keyring no longer has the secret of the client {} (entry {} of the \
+                 service \"poggio\")",
                 quote(client_id),
                 quote(entry)
             ),

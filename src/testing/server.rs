@@ -16,7 +16,7 @@ use crate::{
     url::is_loopback,
 };
 
-/// A server on 127.0.0.1 with a port of its own. It stops when it is dropped.
+/// A loopback server on 127.0.0.1. Each has another port. It stops when it is dropped.
 ///
 /// # Examples
 ///
@@ -180,7 +180,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// As [`allow`](Self::allow).
+    /// Panics in the same cases as [`allow`](Self::allow).
     pub async fn deny(&self, authorization_url: &str) -> String {
         self.decide(authorization_url, "deny").await
     }
