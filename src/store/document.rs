@@ -85,9 +85,14 @@ struct FormatVersion {
 
 impl Default for Document {
     fn default() -> Self {
-        let (registrations, retired) = (Vec::new(), Vec::new());
-        let intents = Intents::default();
-        Self { format: FORMAT, last_number: 0, claim: None, intents, registrations, retired }
+        Self {
+            format: FORMAT,
+            last_number: 0,
+            claim: None,
+            intents: Intents::default(),
+            registrations: Vec::new(),
+            retired: Vec::new(),
+        }
     }
 }
 

@@ -45,8 +45,9 @@ pub(crate) enum Lookup {
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations with a larger number than `last_known` were made while this caller waited. They are used until they expire, without the renewal margin, because a registration by this
-    /// caller would give no newer client.
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They
+    /// are used until they expire, without the renewal margin, because a registration by this caller
+    /// would give no newer client.
     pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),

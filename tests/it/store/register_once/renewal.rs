@@ -6,6 +6,7 @@ use std::{
 };
 
 use poggio::{RegistrationStoreExt, store::RetiredReason, testing::Reply};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -27,8 +28,14 @@ fn expiring_in(seconds: i64) -> Reply {
 /// Rewrites the store as if a clock that was ahead had saved it.
 fn move_saved_at(fixture: &Fixture, by_seconds: i64) {
     let mut document = fixture.json();
+    let saved_at = seconds_from_now(by_seconds);
     for registration in document["registrations"].as_array_mut().unwrap() {
-        registration["saved_at"] = seconds_from_now(by_seconds).into();
+        registration["saved_at"] = saved_at.into();
+    }
+    for line in document.get_mut("retired").and_then(Value::as_array_mut).into_iter().flatten() {
+        let mut fields: Vec<_> = line.as_str().unwrap().split(' ').map(str::to_owned).collect();
+        fields[3] = saved_at.to_string();
+        *line = fields.join(" ").into();
     }
     fixture.write(document.to_string());
 }
