@@ -1,11 +1,13 @@
 //! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
-    register_reason::RegisterReason,
+    additional::AdditionalMembers, binding::Binding, field_warning::FieldWarning,
+    meta::ResponseMeta, register_reason::RegisterReason,
 };
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
@@ -68,6 +70,8 @@ pub struct ClientInformation {
     pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
     pub(crate) register_reason: Option<RegisterReason>,
+    /// Where the client belongs. `None` if it was read from JSON.
+    pub(crate) binding: Option<Arc<Binding>>,
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -122,6 +126,7 @@ impl ClientInformation {
             requested_auth_method: None,
             response: None,
             register_reason: None,
+            binding: None,
         }
     }
 

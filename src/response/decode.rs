@@ -162,6 +162,7 @@ impl Members {
             warnings: mem::take(&mut self.warnings),
             response: None,
             register_reason: None,
+            binding: None,
         })
     }
 

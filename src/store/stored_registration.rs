@@ -82,8 +82,8 @@ impl From<Record> for StoredRegistration {
         Self {
             lost_secrets: record.lost_secrets().map(str::to_owned),
             is_imported: record.is_imported(),
+            client: record.bound_client(),
             endpoint: record.endpoint,
-            client: record.client,
             requested: record.requested,
             saved_at: record.saved_at,
             retired: None,

@@ -3,9 +3,13 @@
 use std::fmt;
 
 use super::record::Record;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    redact::sanitize,
+};
 
-/// Why a stored client cannot be used. All reasons but the last are about imported credentials.
+/// Why a stored client cannot be used. The reasons before `OtherServer` are about imported
+/// credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
     Expired(String),
@@ -14,6 +18,11 @@ pub(crate) enum Unusable {
     Redirect {
         client_id: String,
         uri: String,
+    },
+    /// The client belongs to another authorization server.
+    OtherServer {
+        client_id: String,
+        problem: String,
     },
     /// The keyring entry with the secret no longer exists.
     SecretLost {
@@ -34,6 +43,7 @@ impl Unusable {
             Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
                 StoreErrorKind::ImportedUnusable
             }
+            Self::OtherServer { .. } => StoreErrorKind::OtherServer,
             Self::SecretLost { .. } => StoreErrorKind::SecretLost,
         };
         StoreError::unusable(store_name, &self).with_kind(kind)
@@ -51,6 +61,9 @@ impl fmt::Display for Unusable {
             }
             Self::Redirect { client_id, uri } => {
                 write!(f, "the imported client {client_id:?} has no redirect URI {uri:?}")
+            }
+            Self::OtherServer { client_id, problem } => {
+                write!(f, "the client {:?} {problem}", sanitize(client_id))
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
