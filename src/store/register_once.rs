@@ -3,6 +3,8 @@
 
 mod caller;
 
+use std::sync::Arc;
+
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
@@ -17,9 +19,11 @@ use super::{
 use super::{retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
-    error::{Error, Outcome},
+    error::{ConfigError, Error, Outcome},
     metadata::ClientMetadata,
+    redact::sanitize,
     response::{ClientInformation, FieldWarning},
+    url,
 };
 
 impl Client {
@@ -147,7 +151,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Store`] if the store cannot be read or written. The error contains the client
+    /// Returns [`Error::Config`] if the client was registered at another server, and [`Error::Store`]
+    /// if the store cannot be read or written. The error contains the client
     /// again, so its outcome is [`Registered`](crate::Outcome::Registered).
     ///
     /// # Examples
@@ -179,11 +184,30 @@ impl Client {
         store: &dyn RegistrationStore,
         client: &ClientInformation,
     ) -> Result<(), Error> {
+        self.check_binding(client)?;
         let query = self.query(metadata);
         match update(store, |document| query.save(document, client, now())).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
+    }
+
+    /// Returns an error if a client comes from another server than this one registers at.
+    fn check_binding(&self, client: &ClientInformation) -> Result<(), Error> {
+        let Some(other) = &client.binding else { return Ok(()) };
+        let own = self.binding();
+        let result = if url::origin(&other.endpoint) != url::origin(&own.endpoint) {
+            Err(format!("was registered at {}, not at {}", other.endpoint, own.endpoint))
+        } else {
+            own.server.as_ref().map_or(Ok(()), |server| other.check(server))
+        };
+        result.map_err(|problem| {
+            let client_id = sanitize(&client.client_id);
+            let problem = format!(
+                "the client {client_id:?} {problem}; save it with a Client of its own server"
+            );
+            ConfigError::new("Client::save_registration", problem).into()
+        })
     }
 
     /// Marks a client as rejected and returns true, unless another client for this metadata was
@@ -207,8 +231,18 @@ impl Client {
     fn query(&self, metadata: &ClientMetadata) -> Query {
         Query {
             endpoint: self.registration_endpoint().to_owned(),
+            server: self.binding().server.clone(),
             metadata: metadata.clone(),
             renewal_margin: self.renewal_margin(),
+        }
+    }
+
+    /// Stores the endpoint and the server of the client in use. A failure does not matter: the next
+    /// call tries again.
+    async fn update_binding(&self, metadata: &ClientMetadata, store: &dyn RegistrationStore) {
+        let query = self.query(metadata);
+        if let Err(error) = update(store, |document| query.update_binding(document)).await {
+            tracing::debug!(%error, "the server of the client was not stored");
         }
     }
 
@@ -224,7 +258,16 @@ impl Client {
         let mut step = Step::Read;
         loop {
             step = match step {
-                Step::Return(result) => return call.result(result, failure),
+                Step::Return(result) => {
+                    let is_outdated = call.protocol.is_outdated();
+                    let result = call.result(result, failure);
+                    // Releases the lock.
+                    drop(call);
+                    if is_outdated && result.is_ok() {
+                        self.update_binding(metadata, store).await;
+                    }
+                    return result;
+                }
                 Step::Register(reason) => match store.preflight(timeout).await {
                     Ok(()) if call.may_claim_expire() => match call.renew_claim() {
                         Ok(step) => step,
@@ -246,6 +289,7 @@ impl Client {
                             .or_else(|error| recovered_client(&error, metadata).ok_or(error))
                         {
                             Ok(mut client) => {
+                                client.binding = Some(Arc::clone(self.binding()));
                                 client.register_reason = Some(reason);
                                 call.protocol.on_registered(client, now())
                             }
