@@ -1,6 +1,7 @@
 //! [`Error`], its payload types, and [`Outcome`]. How a response becomes an error is in `client`.
 
 mod api;
+mod cause;
 mod config;
 mod outcome;
 mod store;
@@ -24,14 +25,14 @@ use reqwest::StatusCode;
 
 use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 
-/// An error of this crate, except of its `oauth` module.
+/// The error of every operation, except those of the `oauth` module.
 ///
 /// Check [`outcome`](Self::outcome) first: it returns whether a client was registered, and so whether
 /// you may register again.
 ///
 /// `Display` prints one line: what happened, the outcome, and what to do. It does not repeat the
-/// [`source`](std::error::Error::source). Neither `Display` nor `Debug` prints a secret, a token or a
-/// response body.
+/// [`source`](std::error::Error::source). `Debug` prints the kind and the same line, so an error that
+/// `main` returns can be read. Neither prints a secret, a token or a response body.
 ///
 /// # Examples
 ///
@@ -51,10 +52,9 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// }
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting cannot be used. No request was sent.
+    /// A setting is invalid. No request was sent.
     Config(ConfigError),
     /// The client metadata is invalid. This crate found that before it sent a request, or the server
     /// rejected the request.
@@ -82,7 +82,7 @@ impl Error {
             Self::Config(_) | Self::Validation(_) => Outcome::NotRegistered,
             Self::Api(error) => error.outcome(),
             Self::Transport(error) => error.outcome(),
-            Self::Unreadable(_) => Outcome::Registered,
+            Self::Unreadable(error) => error.outcome(),
             Self::Store(error) => error.outcome(),
         }
     }
@@ -108,10 +108,16 @@ impl Error {
     /// Returns how long to wait before the next request, or `None` if the response has no usable
     /// `Retry-After` header.
     ///
+    /// For [`StoreErrorKind::UnknownOutcome`], returns the rest of the wait for the next automatic
+    /// request.
+    ///
     /// [`Duration::ZERO`] means that the next request may be sent now.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.response()?.retry_after()
+        match self {
+            Self::Store(error) => error.retry_after(),
+            _ => self.response()?.retry_after(),
+        }
     }
 
     /// Returns how many times the request was attempted: 0 if no attempt was made, 1 if there was no
@@ -128,8 +134,8 @@ impl Error {
         }
     }
 
-    /// Returns advice on what to do, in one sentence. `Display` ends with it, except for
-    /// [`Config`](Self::Config), whose message contains its own advice.
+    /// Returns what to do about the error. `Display` ends with it, except for
+    /// [`Config`](Self::Config), whose message already says what to do.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -155,7 +161,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // No request was sent, and the message already says what to correct.
+            // The message already says what to correct, and the outcome is always the same.
             Self::Config(error) => return error.fmt(f),
             Self::Validation(errors) => errors.fmt(f)?,
             Self::Api(error) => error.fmt(f)?,
@@ -171,6 +177,20 @@ impl fmt::Display for Error {
             Self::Unreadable(error) if error.response().is_none() => write!(f, "; {}", self.help()),
             _ => write!(f, "; {}: {}", self.outcome(), self.help()),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Config(_) => "Config",
+            Self::Validation(_) => "Validation",
+            Self::Api(_) => "Api",
+            Self::Transport(_) => "Transport",
+            Self::Unreadable(_) => "Unreadable",
+            Self::Store(_) => "Store",
+        };
+        write!(f, "{kind}: {self}")
     }
 }
 
@@ -217,7 +237,7 @@ impl ClientInformation {
         decode::client(text.as_bytes()).map_err(|reason| {
             let recovered = recovery::credentials(text.as_bytes());
             let body = Bytes::copy_from_slice(text.as_bytes());
-            Error::Unreadable(UnreadableResponse::new(None, reason, recovered, body))
+            Error::Unreadable(UnreadableResponse::new(None, None, reason, recovered, body))
         })
     }
 }

@@ -17,6 +17,7 @@ mod document;
 mod file;
 mod fingerprint;
 mod insert;
+mod intent;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lookup;
@@ -37,6 +38,8 @@ mod update;
 pub use self::keyring::KeyringStore;
 #[cfg(feature = "oauth2")]
 pub(crate) use claim::{Claim, ClaimWatch};
+#[cfg(feature = "oauth2")]
+pub(crate) use document::FORMAT;
 pub use file::FileStore;
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]

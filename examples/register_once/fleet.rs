@@ -27,9 +27,9 @@ pub(crate) async fn run(
 ) -> Result<(), u8> {
     let failed = |error: io::Error| {
         let problem = error.to_string();
-        let help = "make sure that this program can start others, and can write temporary files";
+        let help = "check that this program may start processes and write temporary files";
         Failure {
-            what: "the fleet cannot be run",
+            what: "the fleet could not be started",
             location: format!("--fleet {count}"),
             problem,
             help,
@@ -119,7 +119,10 @@ pub(crate) async fn member(
     let start = Instant::now();
     let client = poggio.register_once(metadata, store).await?;
     let what = if client.response().is_some() { "registered" } else { "waited" };
-    let (elapsed, id) = (start.elapsed().as_millis(), client.client_id.escape_debug());
+    let (elapsed, id) = (
+        start.elapsed().as_millis(),
+        client.client_id.escape_debug().take(300).collect::<String>(),
+    );
     print(&format!("{what:<10}  {elapsed:>5} ms  {id}\n"));
     Ok(client)
 }

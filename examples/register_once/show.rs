@@ -26,19 +26,22 @@ pub(crate) fn client(client: &ClientInformation, registrations: &[StoredRegistra
     };
     let stored =
         registrations.iter().rev().find(|stored| stored.client().client_id == client.client_id);
-    print(&format!("{how}\n  client_id  {}\n", client.client_id.escape_debug()));
+    print(&format!(
+        "{how}\n  client_id  {}\n",
+        client.client_id.escape_debug().take(300).collect::<String>()
+    ));
     if let Some(stored) = stored {
         print(&format!("  saved      {}\n", stored.saved_at()));
     }
     for warning in client.warnings() {
-        print(&format!("odd in the answer: {warning}\n"));
+        print(&format!("warning: {warning}\n"));
     }
 }
 
 /// Shows every registration in a store, oldest first.
 pub(crate) fn list(registrations: &[StoredRegistration]) {
     if registrations.is_empty() {
-        print("\nit has no client\n");
+        print("\nthe store has no clients\n");
     }
     for stored in registrations {
         let origin = if stored.is_imported() { "imported" } else { "registered" };
@@ -48,7 +51,7 @@ pub(crate) fn list(registrations: &[StoredRegistration]) {
         };
         print(&format!(
             "\n{}\n  endpoint  {}\n  saved     {}, {origin}\n  state     {state}\n",
-            stored.client().client_id.escape_debug(),
+            stored.client().client_id.escape_debug().take(300).collect::<String>(),
             stored.endpoint(),
             stored.saved_at(),
         ));
@@ -58,7 +61,7 @@ pub(crate) fn list(registrations: &[StoredRegistration]) {
 fn describe(reason: RetiredReason) -> &'static str {
     match reason {
         RetiredReason::Expired => "expired",
-        RetiredReason::Rejected => "not accepted",
+        RetiredReason::Rejected => "rejected",
         RetiredReason::Removed => "removed",
         RetiredReason::Replaced => "replaced",
         RetiredReason::LostRace => "not used: another host registered first",

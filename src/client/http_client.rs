@@ -21,13 +21,12 @@ pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderVa
         Some(_) => {
             return Err(ConfigError::new(
                 "app_info",
-                "the name or the version is empty or has a character other than letters, \
-                     digits and !#$%&'*+-.^_`|~ in it; write it like acme-sync, 1.2.0",
+                "the name or the version is empty or contains a character other than letters, \
+                     digits and !#$%&'*+-.^_`|~; use a form such as acme-sync, 1.2.0",
             ));
         }
     };
-    HeaderValue::from_str(&text)
-        .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
+    HeaderValue::from_str(&text).map_err(|_| ConfigError::new("app_info", "not valid in a header"))
 }
 
 /// Builds an HTTP client that does not follow redirects.
@@ -35,21 +34,31 @@ pub(super) fn build(
     is_https: bool,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, ConfigError> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    let builder = if is_https {
-        tls(builder)?
-    } else {
-        // A proxy would send the unencrypted request to another machine.
-        builder.no_proxy()
+    let builder = || {
+        reqwest::Client::builder()
+            .connect_timeout(connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
     };
-    builder.build().map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        let cause = cause.unwrap_or_else(|| error.to_string());
-        ConfigError::new("http_client", format!("cannot be set up: {cause}"))
-    })
+    if is_https {
+        return tls(builder())?.build().map_err(|error| build_error(&error));
+    }
+    // A proxy would send the unencrypted request to another machine.
+    let result = builder().no_proxy().build();
+    // Without the platform's certificates, http still works, and no certificate is trusted.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let result = result.or_else(|_| builder().no_proxy().tls_certs_only([]).build());
+    result.map_err(|error| build_error(&error))
+}
+
+fn build_error(error: &reqwest::Error) -> ConfigError {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let cause = cause.unwrap_or_else(|| error.to_string());
+    let problem = format!(
+        "could not be built: {cause}; install the CA certificates of this system, or pass an HTTP \
+         client with its own"
+    );
+    ConfigError::new("http_client", problem)
 }
 
 /// Sets up TLS with the backend that the crate features select.
@@ -64,8 +73,8 @@ fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Config
         drop(builder);
         Err(ConfigError::new(
             "base_url",
-            "https needs the feature `rustls` or `native-tls` of this crate; turn one on, or \
-             pass a client with TLS to http_client",
+            "https requires the crate feature `rustls` or `native-tls`; enable one, or pass an \
+             HTTP client with TLS to http_client",
         ))
     }
 }

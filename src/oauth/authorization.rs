@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use super::{
     client::OAuth2Client,
     error::{OAuthError, OAuthErrorKind},
-    server::AuthorizationServer,
+    server::{AUTHORIZATION_PARAMS, AuthorizationServer},
     token_error::TokenError,
 };
-use crate::{redact::Redactor, response::ErrorCode};
+use crate::{
+    redact::{Redactor, sanitize},
+    response::ErrorCode,
+};
 
 /// The authorization request of one login: the URL to open, and the values that its callback must
 /// match.
@@ -35,17 +38,6 @@ pub struct Authorization {
     requires_iss: bool,
     client: OAuth2Client,
 }
-
-/// Parameters of the URL that `with_param` cannot set.
-const RESERVED_PARAMS: &[&str] = &[
-    "client_id",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "response_type",
-    "scope",
-    "state",
-];
 
 impl Authorization {
     /// Returns a new authorization of `client` at `server` for these scopes. Without scopes, the
@@ -78,8 +70,8 @@ impl Authorization {
     /// a call only logs a warning.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
-        if RESERVED_PARAMS.contains(&name) {
-            tracing::warn!(name, "not added: an authorization has this parameter already");
+        if AUTHORIZATION_PARAMS.contains(&name) {
+            tracing::warn!(name, "parameter ignored, because this crate sets it");
             return self;
         }
         self.url.query_pairs_mut().append_pair(name, value);
@@ -119,10 +111,10 @@ impl Authorization {
         let code = parameters.get("code")?.filter(|code| !code.is_empty());
         if let Some(error) = parameters.get("error")?.filter(|error| !error.is_empty()) {
             let secrets = [self.state.secret().as_str(), self.verifier.secret()];
-            let redactor = Redactor::with_secrets(secrets.into_iter().chain(code.as_deref()));
+            let redactor = Redactor::new(secrets.into_iter().chain(code.as_deref()));
             let description = parameters.get("error_description")?;
             let description = description.map(|text| redactor.redact(&text));
-            let error = ErrorCode::read(&redactor.redact(&error));
+            let error = ErrorCode::read(&error, &redactor);
             return Err(OAuthError::refused(TokenError::new(error, description)));
         }
         let code = code.ok_or_else(|| callback_error("it has no code"))?;
@@ -193,14 +185,16 @@ impl Authorization {
         match parameters.get("state")? {
             None => return mismatch("it has no state"),
             Some(state) if state != *self.state.secret() => {
-                return mismatch("its state is not the one that was sent");
+                return mismatch("its state differs from the one that was sent");
             }
             Some(_) => {}
         }
         match (parameters.get("iss")?, &self.issuer) {
-            (None, _) if self.requires_iss => mismatch("it has no iss, which this server states"),
+            (None, _) if self.requires_iss => {
+                mismatch("it has no iss, which this server always sends")
+            }
             (Some(stated), Some(issuer)) if stated != *issuer => {
-                mismatch("its iss is not the server that was asked")
+                mismatch("its iss is not the issuer of this server")
             }
             _ => Ok(()),
         }
@@ -211,8 +205,8 @@ impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let endpoint = self.url.as_str().split('?').next();
         f.debug_struct("Authorization")
-            .field("endpoint", &endpoint)
-            .field("issuer", &self.issuer)
+            .field("endpoint", &endpoint.map(sanitize))
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
@@ -20,9 +20,10 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{ApiError, TransportError},
+    error::TransportError,
     redact::Redactor,
-    response::{Response, Truncated},
+    response::{ErrorCode, Response},
+    url,
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -44,13 +45,15 @@ impl<'c> AsyncHttpClient<'c> for Client {
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
             let response = self.send(parts.method, url, headers.clone(), &body).await?;
+            let host = &response.host;
+            let error = || read_error(&response, &body, &headers);
             if !response.status.is_success() {
-                return error_response(&response, read_error(&response, &body, &headers));
+                return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, &body, &headers)
+                token_response(host, &response, error)
             } else {
-                unchanged_response(&response)
+                unchanged_response(host, &response)
             }
         })
     }
@@ -65,30 +68,48 @@ impl Client {
         headers: HeaderMap,
         body: &[u8],
     ) -> Result<Response, OAuthError> {
+        self.check_scheme(&url)?;
         let transport = self.transport();
-        // A client with an https base URL may use a proxy, which would see the plain http request.
-        if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
-            let problem =
-                "plain http is accepted only where this client's own base URL is plain http, too";
-            return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
-        }
+        let host: Arc<str> = url::host_and_port(&url).into();
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
             if !body.is_empty() {
                 *request.body_mut() = Some(body.to_vec().into());
             }
-            let url = &url;
+            let (url, host) = (&url, &host);
             async move {
-                let result = transport.attempt(self.http(), request, url, deadline).await;
+                let result = transport.attempt(self.http(), request, url, host, deadline).await;
                 result.map(|response| (response, ()))
             }
         };
         let result = transport.send(attempt).await;
         result.map(|(response, ())| response).map_err(|failure| {
-            let endpoint = url.to_string();
-            OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
+    }
+
+    /// Sends a GET request, and returns the response without its body: an event stream has no end.
+    pub(super) async fn head(&self, url: &Url, headers: HeaderMap) -> Result<Response, OAuthError> {
+        self.check_scheme(url)?;
+        let transport = self.transport();
+        let host: Arc<str> = url::host_and_port(url).into();
+        let mut request = Request::new(Method::GET, url.clone());
+        *request.headers_mut() = headers;
+        let result = transport.head(self.http(), request, url, &host).await;
+        result.map_err(|failure| {
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
+        })
+    }
+
+    /// Refuses plain http if this client is for https: it may use a proxy, which would see the
+    /// request.
+    pub(super) fn check_scheme(&self, url: &Url) -> Result<(), OAuthError> {
+        if url.scheme() != "http" || self.transport().endpoint.scheme() == "http" {
+            return Ok(());
+        }
+        let problem = "http is accepted only if the base URL of the client is http too; use https";
+        Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")))
     }
 }
 
@@ -96,7 +117,11 @@ impl Client {
 /// requires. Any other error response is an [`OAuthError`], because that crate would drop its
 /// status and `Retry-After`.
 fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse, OAuthError> {
-    let is_standard = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
+    // That crate keeps the code and the description. They do not say that a client is rejected,
+    // unless the code is `invalid_client`.
+    let is_told = error.is_invalid_client() == (error.code() == Some(&ErrorCode::INVALID_CLIENT));
+    let is_standard =
+        matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response) && is_told;
     let Some(code) = error.code().filter(|_| is_standard) else {
         return Err(OAuthError::refused(error));
     };
@@ -106,21 +131,24 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
+    host: &str,
     response: &Response,
-    request_body: &[u8],
-    request_headers: &HeaderMap,
+    error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+    check_complete(host, response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is no JSON object"));
+        return Err(match response.content_coding() {
+            Some(coding) => unreadable_error(host, &format!("it has the content coding {coding}")),
+            None => unreadable_error(host, "it is not a JSON object"),
+        });
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
     let Some(members) = normalize_token_members(members) else {
         return Err(if is_error {
-            OAuthError::refused(read_error(response, request_body, request_headers))
+            OAuthError::refused(error())
         } else {
-            unreadable_error("it has no access_token")
+            unreadable_error(host, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -129,8 +157,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(host, response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -139,14 +167,11 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
     Ok(unchanged)
 }
 
-fn check_complete(response: &Response) -> Result<(), OAuthError> {
-    let problem = match &response.truncated {
-        None => return Ok(()),
-        Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
-    };
-    Err(unreadable_error(&problem))
+fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
+    match &response.truncated {
+        None => Ok(()),
+        Some(truncated) => Err(unreadable_error(host, &truncated.to_string())),
+    }
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.
@@ -155,7 +180,8 @@ fn read_error(response: &Response, request_body: &[u8], request_headers: &Header
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::from_api_error(&ApiError::new(response, &Redactor::with_secrets(secrets)))
+    let redactor = Redactor::new(secrets).with_body(&response.body);
+    TokenError::read(response, &redactor)
 }
 
 /// The form fields of a request that may be shown. Any other field may be a credential.
@@ -188,8 +214,8 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
-/// token. Returns `None` without an access token.
+/// Normalizes the members of a token response, so that one invalid member does not discard the
+/// token. Returns `None` if there is no access token.
 fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {
@@ -205,15 +231,21 @@ fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String
             members.insert("expires_in".to_owned(), (seconds as u64).into());
         }
     }
-    if let Some(Value::Array(scopes)) = members.get("scope") {
-        let scopes: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+    let scope = match members.remove("scope") {
+        Some(Value::String(scope)) => Some(scope),
+        Some(Value::Array(scopes)) => {
+            Some(scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    };
+    if let Some(scope) = scope {
+        // An empty scope stays, because a missing one means that all was granted.
+        let scopes: Vec<_> = scope.split_whitespace().collect();
         members.insert("scope".to_owned(), scopes.join(" ").into());
     }
-    for name in ["refresh_token", "scope"] {
-        let text = members.get(name).and_then(Value::as_str);
-        if text.is_none_or(str::is_empty) {
-            members.remove(name);
-        }
+    let refresh_token = members.get("refresh_token").and_then(Value::as_str);
+    if refresh_token.is_none_or(str::is_empty) {
+        members.remove("refresh_token");
     }
     Some(members)
 }
@@ -226,6 +258,6 @@ fn json_response(status: u16, json: &Value) -> HttpResponse {
     response
 }
 
-fn unreadable_error(problem: &str) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Unreadable, problem)
+fn unreadable_error(host: &str, problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Unreadable, format!("{problem} (from {host})"))
 }

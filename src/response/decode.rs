@@ -29,10 +29,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
-    NotJson { line: usize, column: usize },
+    NotJson {
+        line: usize,
+        column: usize,
+    },
     NotAnObject,
     NoClientId,
     Truncated(Truncated),
+    /// The body has a content coding, although the request accepts none.
+    Coded {
+        coding: String,
+        is_truncated: bool,
+    },
 }
 
 /// Decodes a client. The text may begin with a byte order mark.
@@ -58,7 +66,9 @@ impl DecodeError {
 impl<'de> Deserialize<'de> for ClientInformation {
     /// Reads RFC 7591 JSON as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+        let mut client = deserializer.deserialize_map(Object)?;
+        client.redact_warnings();
+        Ok(client)
     }
 }
 
@@ -146,6 +156,8 @@ impl Members {
         let expires_at = expires_at.filter(|_| client_secret.is_some());
         let (metadata, auth_method_stated) = self.metadata();
         self.drop_deep_members();
+        let additional =
+            AdditionalMembers::new(mem::take(&mut self.additional), client_secret.as_ref());
         Some(ClientInformation {
             client_id,
             client_id_issued_at,
@@ -156,10 +168,14 @@ impl Members {
             },
             client_secret,
             auth_method_stated,
+            requested_auth_method: None,
             metadata,
-            additional: AdditionalMembers(mem::take(&mut self.additional)),
+            additional,
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
+            sent_token: None,
+            binding: None,
         })
     }
 
@@ -224,7 +240,7 @@ impl Members {
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
-            self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
+            self.warnings.push(FieldWarning::new(name, "timestamp out of range"));
             self.additional.insert(name.to_owned(), member.into());
         }
         time
@@ -241,7 +257,7 @@ impl Members {
             Member::Absent => Vec::new(),
             Member::Text(text) if text.is_empty() => Vec::new(),
             Member::Other(Value::Array(entries)) => self.strings(name, entries),
-            other => self.reject(name, "a list", other.into()).unwrap_or_default(),
+            other => self.reject(name, "an array", other.into()).unwrap_or_default(),
         }
     }
 
@@ -255,7 +271,8 @@ impl Members {
         self.field(MetadataField::Scope)
     }
 
-    /// The strings of a list that has other entries. `null` entries are dropped without a warning.
+    /// Returns the strings of an array that has other elements. `null` elements are dropped without a
+    /// warning.
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
         let is_invalid = |entry: &Value| !entry.is_string() && !entry.is_null();
         for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_invalid(entry)) {
@@ -285,7 +302,10 @@ impl Members {
         self.additional.retain(|name, value| {
             let is_shallow = is_within_depth(value, MAX_DEPTH);
             if !is_shallow {
-                self.warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
+                self.warnings.push(FieldWarning::new(
+                    name,
+                    "dropped, because it is nested more than 64 levels deep",
+                ));
             }
             is_shallow
         });
@@ -305,13 +325,14 @@ fn json_type(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a string that is not one",
-        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
 }
 
-/// `serde_json` reads at most 128 levels, and a store nests a member deeper than a response does.
+/// `serde_json` reads at most 128 levels. In the document of a store, a member is nested deeper than in
+/// a response.
 const MAX_DEPTH: usize = 64;
 
 fn is_within_depth(value: &Value, depth: usize) -> bool {

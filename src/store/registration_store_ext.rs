@@ -12,23 +12,49 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    redact::sanitize,
     response::ClientInformation,
     url,
 };
 
-/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations,
+/// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(folder.path().join("client.json"))?;
+/// let client = server.client().register_once(&metadata, &store).await?;
+///
+/// for stored in store.list().await? {
+///     assert_eq!(stored.client().client_id, client.client_id);
+///     assert!(stored.retired().is_none());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including history.
+    /// Returns the history, which is the newest 50 clients that are no longer used, and after it
+    /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read.
+    /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            Ok(records.into_iter().map(StoredRegistration::new).collect())
+            let document = read_document(self).await?.0;
+            let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
+            all.extend(document.registrations.into_iter().map(StoredRegistration::from));
+            Ok(all)
         })
     }
 
@@ -37,13 +63,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// endpoint responds with `invalid_client`.
     ///
     /// Returns whether the client was in use until now. `false` is not a problem: another caller
-    /// has marked it already. The registration becomes history. An [imported](Self::import) client
+    /// has marked it already. The registration becomes history, without its secret. An [imported](Self::import) client
     /// is not replaced: `register_once` then fails with
     /// [`ImportedUnusable`](crate::StoreErrorKind::ImportedUnusable).
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -71,18 +97,65 @@ pub trait RegistrationStoreExt: RegistrationStore {
         Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
 
-    /// Removes a client from use at the request of a person. It becomes history. Imported clients
-    /// can be removed too.
+    /// Removes a client from use at the request of a person, and erases its secret from the store.
+    /// Its id becomes history. Imported clients can be removed too.
     ///
-    /// Its secret stays in the store. To destroy the secret, delete the store.
+    /// The secret is in no later version of the document. Copies that the storage itself makes, such
+    /// as backups, snapshots or old versions of an object, are not changed.
     ///
     /// Returns whether the store had such a client that was not removed yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
+    }
+
+    /// Allows the next [`register_once`](crate::Client::register_once) to send its request now,
+    /// although the outcome of an earlier request is unknown.
+    ///
+    /// Call it if a person decides so, for example because Poggio has said that there is no client.
+    /// If the earlier request did register a client, the next one creates a duplicate. This applies
+    /// to all endpoints and metadata of the store.
+    ///
+    /// Returns whether there was a request of unknown outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    ///     testing::{Reply, Server},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("client.json");
+    /// # let server = Server::start().await;
+    /// # let poggio = server.client();
+    /// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let store = FileStore::new(path)?;
+    /// server.script([Reply::disconnect()]);
+    /// for _ in 0..5 {
+    ///     let error = poggio.register_once(&metadata, &store).await.unwrap_err();
+    ///     assert_eq!(error.outcome(), Outcome::Unknown);
+    /// }
+    /// assert_eq!(server.requests().len(), 1);
+    ///
+    /// assert!(store.clear_unknown().await?);
+    /// poggio.register_once(&metadata, &store).await?;
+    /// assert_eq!(server.requests().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn clear_unknown(&self) -> StoreFuture<'_, bool, Error> {
+        Box::pin(async move { Ok(update(self, |document| document.intents.clear()).await?) })
     }
 
     /// Imports credentials that a person entered, for a registration endpoint
@@ -93,8 +166,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, or if the
+    /// client was registered at another server, and [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -127,17 +200,26 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
+            let binding = client.binding.as_ref();
+            if let Some(other) =
+                binding.filter(|b| url::origin(&b.endpoint) != url::origin(endpoint))
+            {
+                let problem = format!(
+                    "the client {:?} was registered at {}; import it for that endpoint",
+                    sanitize(&client.client_id),
+                    other.endpoint
+                );
+                return Err(ConfigError::new("RegistrationStoreExt::import", problem).into());
+            }
             update(self, |document| {
-                for record in &mut document.registrations {
-                    if record.is_imported() && record.is_active() && record.endpoint == endpoint {
-                        record.retire(RetiredReason::Replaced);
-                    }
-                }
-                document.registrations.push(Record::new(endpoint, None, client.clone()));
+                document.retire(RetiredReason::Replaced, |record| {
+                    record.is_imported() && url::is_same_endpoint(&record.endpoint, endpoint)
+                });
+                document.add(Record::new(endpoint, None, None, client.clone()));
                 true
             })
             .await?;
@@ -145,13 +227,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
         })
     }
 
-    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
-    /// has no such client. Clients in the history are exported too.
+    /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
+    /// has no such client in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
-    /// client's secret.
+    /// Returns [`Error::Store`] if the store cannot be read, or if the system keyring no longer has
+    /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
             let records = read_document(self).await?.0.registrations;

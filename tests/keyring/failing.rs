@@ -8,7 +8,7 @@ use crate::{
     FIRST_SECRET, Fixture, client_with,
     mock_keyring::Call,
     support::{
-        all_shown, metadata,
+        all_shown, metadata, require,
         store::{secret, store_error},
     },
 };
@@ -26,8 +26,8 @@ async fn keyring_store_sends_nothing_if_the_keyring_is_locked() {
         assert_eq!(error.outcome(), Outcome::NotRegistered);
         assert!(store_error(&error).client().is_none());
         let message = error.to_string();
-        let expected = "cannot be used: the system keyring is locked, or refuses: the collection is \
-             locked; unlock it";
+        let expected = "cannot be used: the system keyring is locked or denied access: the \
+             collection is locked; unlock it";
         assert!(message.contains(expected), "{message}");
         assert!(message.contains(fixture.path().to_str().unwrap()), "{message}");
         assert_eq!(fixture.request_count(), 0, "{call:?}");
@@ -41,8 +41,8 @@ async fn keyring_store_sends_nothing_if_the_keyring_is_locked() {
 async fn keyring_store_sends_nothing_if_the_keyring_does_not_keep_what_is_written() {
     let fixture = Fixture::new().await;
     for (content, expected) in [
-        (None, "the system keyring failed: what was put there is gone"),
-        (Some("something else"), "the system keyring does not keep what is put there"),
+        (None, "the system keyring failed: an entry is missing"),
+        (Some("something else"), "the system keyring does not return what was written to it"),
     ] {
         let keyring = Arc::clone(&fixture.keyring);
         fixture.keyring.after(move |call| {
@@ -109,6 +109,42 @@ async fn keyring_store_returns_the_client_in_the_error_and_changes_nothing_if_a_
         assert_eq!(fixture.register().await.unwrap().client_id, client.client_id);
         assert_eq!(fixture.request_count(), 1);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn keyring_store_keeps_the_entry_of_a_client_whose_file_could_not_be_replaced() {
+    use std::process::Command;
+
+    let fixture = Fixture::new().await;
+    let store = fixture.keyring_store();
+    let imported = client_with("7", "s3cr3t");
+    store.import("https://a.example/register", &imported).await.unwrap();
+    // A file that is a mount point cannot be replaced.
+    let path = fixture.path().to_owned();
+    let mounted = {
+        let path = path.clone();
+        move || Command::new("mount").arg("--bind").args([&path, &path]).status()
+    };
+    let unmount = || Command::new("umount").arg(&path).status();
+    let can_mount = mounted().is_ok_and(|status| status.success());
+    if !require(can_mount, "mount is not permitted", "run as root, with CAP_SYS_ADMIN") {
+        return;
+    }
+    assert!(unmount().unwrap().success());
+    fixture.keyring.after(move |call| {
+        if call == Call::Put {
+            assert!(mounted().unwrap().success());
+        }
+    });
+    let result = fixture.register().await;
+    assert!(unmount().unwrap().success());
+    assert_eq!(result.unwrap_err().outcome(), Outcome::Registered);
+    assert_eq!(fixture.keyring.entries().len(), 2);
+
+    fixture.keyring.reset();
+    let client = fixture.register().await.unwrap();
+    assert_eq!((secret(&client), fixture.request_count()), (FIRST_SECRET, 1));
 }
 
 #[tokio::test]

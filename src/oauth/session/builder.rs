@@ -155,6 +155,7 @@ impl SessionBuilder {
     pub fn build(self) -> Result<Session, OAuthError> {
         let server = self.find_server()?;
         let (_, token_endpoint) = server.endpoints()?;
+        let poggio = self.poggio.for_server(&server)?;
         let tokens = self.open_tokens()?;
         let has_user = self.metadata.grant_types.contains(&GrantType::AuthorizationCode);
         let key = Key {
@@ -163,7 +164,7 @@ impl SessionBuilder {
             client_credentials: (!has_user).then(|| Parameters::new(&self.scopes, &self.params)),
         };
         let context = Context {
-            poggio: self.poggio,
+            poggio,
             store: self.store,
             tokens,
             metadata: self.metadata,

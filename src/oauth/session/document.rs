@@ -14,11 +14,8 @@ use crate::{
     error::StoreError,
     oauth::access_token::AccessToken,
     secret,
-    store::{Claim, Versioned},
+    store::{Claim, FORMAT, Versioned},
 };
-
-/// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 1;
 
 /// The tokens of one account, and the claim of the caller that is requesting one.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use crate::{
         error::{OAuthError, OAuthErrorKind},
     },
     response::challenge,
+    url,
 };
 
 impl Session {
@@ -75,7 +76,8 @@ impl Session {
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, header);
         headers.entry(USER_AGENT).or_insert(context.poggio.transport().user_agent.clone());
-        let origin = request.url().origin().ascii_serialization();
+        let host = url::host_and_port(request.url()).into();
+        let is_safe = request.method().is_safe();
         context.poggio.http().execute(request).await.map_err(|error| {
             let kind = match &error {
                 error if error.is_connect() => FailureKind::Connect,
@@ -83,8 +85,14 @@ impl Session {
                 _ => FailureKind::Broken,
             };
             let sent = kind != FailureKind::Connect;
-            let failure = TransportFailure { sent, kind, source: Some(error), attempts: 1 };
-            OAuthError::transport(TransportError::new(failure, origin, context.timeout()))
+            let failure = TransportFailure {
+                sent,
+                is_safe,
+                kind,
+                source: Some(error),
+                attempts: 1,
+            };
+            OAuthError::transport(TransportError::new(failure, host, context.timeout()))
         })
     }
 }
@@ -103,6 +111,6 @@ fn check_scope(response: Response) -> Result<Response, OAuthError> {
         return Ok(response);
     }
     let scopes = find("scope").unwrap_or_default().split_whitespace().map(str::to_owned);
-    let host = response.url().host_str().unwrap_or_default().to_owned();
+    let host = url::host_and_port(response.url());
     Err(OAuthError::insufficient_scope(host, scopes.collect()))
 }

@@ -8,7 +8,10 @@ use reqwest::{
 use super::{context::Context, document::Entry, handle::Session, token_store::Exclusive};
 use crate::{
     metadata::AuthMethod,
-    oauth::{error::OAuthError, server::endpoint},
+    oauth::{
+        error::OAuthError,
+        server::{AuthorizationServer, endpoint},
+    },
     response::ClientInformation,
 };
 
@@ -71,7 +74,7 @@ async fn revoke(context: &Context, entry: &Entry) -> Result<bool, OAuthError> {
         CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded"),
     );
-    authenticate(&client, &mut form, &mut headers);
+    authenticate(&client, &context.server, &mut form, &mut headers);
     let body = form.finish();
     let response = context.poggio.send(Method::POST, url, headers, body.as_bytes()).await?;
     Ok(response.status.is_success())
@@ -80,13 +83,14 @@ async fn revoke(context: &Context, entry: &Entry) -> Result<bool, OAuthError> {
 /// Adds the client's credentials (RFC 6749 section 2.3.1).
 fn authenticate(
     client: &ClientInformation,
+    server: &AuthorizationServer,
     form: &mut form_urlencoded::Serializer<'_, String>,
     headers: &mut HeaderMap,
 ) {
-    let secret = client.client_secret.as_ref().filter(|_| !client.is_public());
-    let is_basic = client.metadata.token_endpoint_auth_method == AuthMethod::ClientSecretBasic;
+    let method = client.method(server);
+    let secret = client.client_secret.as_ref().filter(|_| method != AuthMethod::None);
     match secret {
-        Some(secret) if is_basic => {
+        Some(secret) if method == AuthMethod::ClientSecretBasic => {
             let encode = |text: &str| {
                 form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
             };

@@ -150,7 +150,7 @@ async fn with_registered_does_not_register_again_without_a_prospect() {
         (vec![invalid(), invalid()], true, 3, 2),
         // It refuses that one again in the next call.
         (vec![invalid()], true, 4, 2),
-        // A server failure says nothing about the client, whatever its code is.
+        // A server failure says nothing about the client, even with this code.
         (vec![Reply::json(503, json!({"error": "invalid_client"}))], false, 5, 2),
         // Another refusal says nothing about the client.
         (vec![Reply::json(400, json!({"error": "invalid_scope"}))], false, 6, 2),
@@ -179,7 +179,10 @@ async fn with_registered_does_not_replace_an_imported_client() {
     let error = f.token_of_registered().await.unwrap_err();
     let Some(Error::Store(store)) = error.registration() else { panic!("{error}") };
     assert_eq!(store.kind(), StoreErrorKind::ImportedUnusable);
-    assert!(error.to_string().contains("the server does not accept it any more"), "{error}");
+    assert!(
+        error.to_string().contains("the server no longer accepts the imported client"),
+        "{error}"
+    );
     assert!(f.server.registrations().is_empty());
 }
 

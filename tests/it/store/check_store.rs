@@ -68,11 +68,11 @@ const FAULTS: &[(Fault, &str, &str)] = &[
     (CreatesInTheEnd, "a write that expected an empty store returned Written", STALE),
     (WritesOverAnother, "16 of 16 returned Written", RACE),
     (ComparesLengths, "a write that expected an earlier text returned Written", STALE),
-    (WritesThenRefuses, "of 16 bytes, 17 were read; they differ from byte 15 on", RACE),
-    (CachesReads, "of 1 bytes, 16 were read; they differ from byte 0 on", STALE),
-    (CutsText, "of 1048590 bytes, 67795 were read; they differ from byte 67795 on", EXACT),
-    (TrimsText, "of 35 bytes, 34 were read; they differ from byte 34 on", EXACT),
-    (ConvertsLines, "of 18 bytes, 17 were read; they differ from byte 6 on", EXACT),
+    (WritesThenRefuses, "16 bytes were written and 17 read; they differ from byte 15 on", RACE),
+    (CachesReads, "1 bytes were written and 16 read; they differ from byte 0 on", STALE),
+    (CutsText, "1048590 bytes were written and 67795 read; they differ from byte 67795 on", EXACT),
+    (TrimsText, "35 bytes were written and 34 read; they differ from byte 34 on", EXACT),
+    (ConvertsLines, "18 bytes were written and 17 read; they differ from byte 6 on", EXACT),
     (LocksHandleOnly, "a second handle got the lock", LOCKED),
     (LocksNothingWhenHeld, "one handle has a lock, and another has none", LOCKED),
     (LockFails, "the error kind is Failed: the store is locked", LOCKED),
@@ -118,7 +118,7 @@ fn check_store_message_has_what_happened_the_rule_and_the_remedy() {
     insta::assert_snapshot!(message(CreatesInTheEnd).unwrap(), @"check_store: a write that expected an empty store returned Written. A write replaces only the text that was read before it, and otherwise changes nothing. Compare the version in the step that writes, as UPDATE … WHERE version = … does, and return Conflict if nothing was changed.");
 }
 
-/// What is wrong with a store.
+/// The fault of a store.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     /// It has no lock, which is allowed.

@@ -29,8 +29,10 @@ async fn file_store_writes_json_with_a_format_number() {
     assert_eq!(
         document,
         json!({
-            "format": 1,
+            "format": 2,
+            "last_number": 1,
             "registrations": [{
+                "number": 1,
                 "endpoint": fixture.poggio.registration_endpoint(),
                 "requested": metadata(),
                 "saved_at": saved_at,
@@ -78,16 +80,16 @@ async fn file_store_refuses_a_damaged_file_and_leaves_it_as_it_is() {
     };
     let damaged: [(Vec<u8>, &str); 11] = [
         (b"".to_vec(), "it ends too early, at line 1, column 0"),
-        (b"s3cr3t".to_vec(), "it is no JSON, at line 1, column 1"),
+        (b"s3cr3t".to_vec(), "it is not JSON, at line 1, column 1"),
         (b"[]".to_vec(), "line 1, column"),
-        (b"{}".to_vec(), "a member is not as it was written, at line 1, column 2"),
+        (b"{}".to_vec(), "a member is invalid, at line 1, column 2"),
         (good.as_bytes()[..good.len() / 2].to_vec(), "at line"),
         (b"\xff\xfe".to_vec(), "it is not UTF-8"),
-        (with("\"format\": 1", "\"format\": \"s3cr3t\""), "at line 2"),
+        (with("\"format\": 2", "\"format\": \"s3cr3t\""), "at line 2"),
         (with("\"client_id\": \"loopback-client-1\"", "\"client_id\": \"\""), "at line"),
         (with("\"saved_at\": ", "\"saved_at\": 9999999999999999"), "at line"),
         (with("\"requested\": {", "\"requested\": {\"software_id\": {\"s3cr3t\": 1},"), "at line"),
-        (with("\"format\": 1,", "\"format\": 1, \"s3cr3t\": 1,"), "at line"),
+        (with("\"format\": 2,", "\"format\": 2, \"s3cr3t\": 1,"), "at line"),
     ];
     for (bytes, problem) in damaged {
         let fixture = Fixture::new().await;
@@ -119,12 +121,45 @@ async fn file_store_refuses_an_unknown_format_and_leaves_the_file_as_it_is() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} has format 7, and this program reads format 1; it was not changed; no client was \
-             registered: update this program, or name another store",
+            "{} has format 7, but this program supports format 2; it was not changed; no client \
+             was registered: update this program, or use another store",
             fixture.path().display()
         )
     );
     assert_eq!(fixture.text(), text);
+}
+
+#[tokio::test]
+async fn file_store_refuses_a_document_of_format_1_and_says_what_to_do() {
+    let fixture = Fixture::new().await;
+    let endpoint = fixture.poggio.registration_endpoint();
+    let record = json!({
+        "endpoint": endpoint,
+        "requested": metadata(),
+        "saved_at": 1_700_000_000,
+        "client": {"client_id": "old", "client_secret": "s3cr3t-of-old"},
+    });
+    let text = json!({"format": 1, "registrations": [record]}).to_string();
+    fixture.write(&text);
+    for error in [
+        refusal(&fixture).await,
+        fixture.store.list().await.unwrap_err(),
+        fixture.store.remove("old").await.unwrap_err(),
+    ] {
+        assert_eq!(store_error(&error).kind(), StoreErrorKind::UnknownFormat);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{} has format 1 of an earlier version, but this program supports format 2; it was \
+                 not changed; no client was registered: move it away, and import the client_id and \
+                 client_secret that it holds into a new store, or register again",
+                fixture.path().display()
+            )
+        );
+        assert!(!all_shown(&error).contains("s3cr3t"), "{}", all_shown(&error));
+    }
+    assert_eq!(fixture.text(), text);
+    assert_eq!(fixture.request_count(), 0);
 }
 
 #[tokio::test]
@@ -134,7 +169,7 @@ async fn file_store_refuses_to_grow_beyond_the_size_that_it_reads() {
     fixture.write(vec![b' '; LIMIT - 1000]);
     // `register_once` calls this before its request.
     let error = fixture.store.preflight(Duration::ZERO).await.unwrap_err();
-    let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
+    let problem = "has reached the limit of 64 MiB; move it away to start a new one";
     assert!(error.to_string().contains(problem), "{error}");
     let text = fixture.store.read().await.unwrap().unwrap();
     assert_eq!(text.expose().len(), LIMIT - 1000);
@@ -150,7 +185,7 @@ async fn register_once_drops_members_that_are_nested_too_deeply_to_be_read_again
     fixture.server.script([reply.with_member("x_fine", nested(64))]);
     let client = fixture.register_once(&metadata()).await.unwrap();
     let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["x_deep: nested too deeply to be kept"]);
+    assert_eq!(warnings, ["x_deep: dropped, because it is nested more than 64 levels deep"]);
     assert_eq!(client.additional.get("x_deep"), None);
     assert_eq!(client.additional.get("x_fine"), Some(&nested(64)));
     let again = fixture.register_once(&metadata()).await.unwrap();
