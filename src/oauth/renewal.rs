@@ -11,7 +11,8 @@ impl Client {
     ///
     /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
     /// call registered it, or if another client for the same metadata was rejected within the last
-    /// hour: a server that rejects every client would otherwise get a new one at each call.
+    /// hour. A client that never obtained a token is replaced once, if it is older than an hour,
+    /// because the server may reject every client for the same cause.
     /// Imported credentials ([`RegistrationStoreExt::import`]) are never replaced.
     ///
     /// # Errors
@@ -49,7 +50,14 @@ impl Client {
     ) -> Result<T, OAuthError> {
         let client = self.register_once(metadata, store).await?;
         let (client_id, is_new) = (client.client_id.clone(), client.response().is_some());
+        let has_token = client.binding.as_ref().is_some_and(|binding| binding.has_token);
         match work(client).await {
+            Ok(result) => {
+                if !has_token {
+                    self.note_token(metadata, store, &client_id).await;
+                }
+                Ok(result)
+            }
             Err(error) if error.is_invalid_client() && !is_new => {
                 if self.reject_registration(metadata, store, &client_id).await? {
                     work(self.register_once(metadata, store).await?).await
@@ -57,7 +65,7 @@ impl Client {
                     Err(error)
                 }
             }
-            result => result,
+            Err(error) => Err(error),
         }
     }
 }

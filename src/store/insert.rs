@@ -43,6 +43,9 @@ impl Query {
             let replaced = document.registrations.iter().rfind(|record| matches(record));
             record.server = replaced.and_then(|replaced| replaced.server.clone());
         }
+        let newest = self.retired(document).next().map(|retired| retired.reason);
+        record.replaces_rejected = newest == Some(RetiredReason::Rejected)
+            && !document.registrations.iter().any(&matches);
         document.retire(RetiredReason::Expired, |record| matches(record));
         // The server gave the same client a new secret.
         document.retire(RetiredReason::Replaced, |replaced| {

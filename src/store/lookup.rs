@@ -19,9 +19,8 @@ use crate::{
     url,
 };
 
-/// How long a rejection of another client counts as recent.
 #[cfg(feature = "oauth2")]
-const RECENT_REJECTION: std::ops::Range<i64> = 0..3600;
+const HOUR: i64 = 3600;
 
 /// The client to find: registered at this endpoint with this metadata.
 #[derive(Clone, Debug)]
@@ -78,7 +77,11 @@ impl Query {
         let mut client = record.bound_client();
         if let Some(server) = &self.server {
             let server = Some(server.to_stored(record.server.as_ref()));
-            client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
+            client.binding = Some(Arc::new(Binding {
+                endpoint: self.endpoint.clone(),
+                server,
+                has_token: record.has_token,
+            }));
         }
         // What the response does not state counts as requested.
         if let Some(requested) = &record.requested {
@@ -110,7 +113,7 @@ impl Query {
     }
 
     /// Returns the retired clients of this endpoint with this metadata, newest first.
-    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
+    pub(super) fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
         document.retired().rev().filter(move |retired| {
             self.is_endpoint(&retired.endpoint) && retired.fingerprint.as_ref() == Some(&digest)
@@ -137,21 +140,41 @@ impl Query {
         now.signed_duration_since(record.saved_at) < wait
     }
 
-    /// Returns whether another client than `client_id` was rejected for this query in the last
-    /// hour.
+    /// Returns whether a client that the server rejects may be replaced without a person.
+    ///
+    /// A client that never obtained a token is replaced once, and only if it is older than an hour,
+    /// because the next one may be rejected for the same cause. No client is replaced if another one
+    /// was rejected in the last hour.
     #[cfg(feature = "oauth2")]
-    pub(super) fn was_recently_rejected(
+    pub(super) fn may_replace(
         &self,
         document: &Document,
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
-        self.retired(document).any(|retired| {
-            let age = now.timestamp().saturating_sub(retired.at.timestamp());
+        let age = |at: DateTime<Utc>| now.timestamp().saturating_sub(at.timestamp());
+        let was_other_rejected = self.retired(document).any(|retired| {
             retired.client_id != client_id
                 && retired.reason == RetiredReason::Rejected
-                && RECENT_REJECTION.contains(&age)
-        })
+                && (0..HOUR).contains(&age(retired.at))
+        });
+        let matches = self.matcher();
+        let mut records = document.registrations.iter();
+        let record = records.find(|r| r.client.client_id == client_id && matches(r));
+        let may_replace = record.is_none_or(|record| {
+            record.has_token || (!record.replaces_rejected && age(record.saved_at) >= HOUR)
+        });
+        may_replace && !was_other_rejected
+    }
+
+    /// Notes that a client has obtained a token. Returns whether that changed the document.
+    #[cfg(feature = "oauth2")]
+    pub(super) fn set_has_token(&self, document: &mut Document, client_id: &str) -> bool {
+        let mut records = document.registrations.iter_mut();
+        let record = records.find(|record| {
+            self.has_endpoint(record) && record.client.client_id == client_id && !record.has_token
+        });
+        record.map(|record| record.has_token = true).is_some()
     }
 
     /// Returns a text of bounded size that identifies the endpoint and the metadata.

@@ -32,6 +32,12 @@ pub(super) struct Record {
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
+    /// Whether the token endpoint has issued a token to this client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_token: bool,
+    /// Whether the client replaces one that the server rejected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) replaces_rejected: bool,
     #[serde(serialize_with = "serialize_with_secrets")]
     pub(super) client: ClientInformation,
 }
@@ -66,13 +72,19 @@ impl Record {
             requested: requested.cloned(),
             saved_at: now(),
             secrets: None,
+            has_token: false,
+            replaces_rejected: false,
             client,
         }
     }
 
     /// Returns the client, with where it belongs.
     pub(super) fn bound_client(&self) -> ClientInformation {
-        let binding = Binding { endpoint: self.endpoint.clone(), server: self.server.clone() };
+        let binding = Binding {
+            endpoint: self.endpoint.clone(),
+            server: self.server.clone(),
+            has_token: self.has_token,
+        };
         ClientInformation { binding: Some(Arc::new(binding)), ..self.client.clone() }
     }
 

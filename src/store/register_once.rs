@@ -210,8 +210,7 @@ impl Client {
         })
     }
 
-    /// Marks a client as rejected and returns true, unless another client for this metadata was
-    /// rejected in the last hour: the server would then reject the next one too.
+    /// Marks a client as rejected and returns true, if it may be replaced without a person.
     #[cfg(feature = "oauth2")]
     pub(crate) async fn reject_registration(
         &self,
@@ -220,12 +219,28 @@ impl Client {
         client_id: &str,
     ) -> Result<bool, Error> {
         let (document, _) = read_document(store).await?;
-        if self.query(metadata).was_recently_rejected(&document, client_id, now()) {
+        if !self.query(metadata).may_replace(&document, client_id, now()) {
             return Ok(false);
         }
         let endpoint = Some(self.registration_endpoint());
         retire(store, endpoint, client_id, RetiredReason::Rejected).await?;
         Ok(true)
+    }
+
+    /// Notes in the store that a client has obtained a token. A failure does not matter: the next
+    /// token is noted too.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn note_token(
+        &self,
+        metadata: &ClientMetadata,
+        store: &dyn RegistrationStore,
+        client_id: &str,
+    ) {
+        let query = self.query(metadata);
+        let noted = update(store, |document| query.set_has_token(document, client_id)).await;
+        if let Err(error) = noted {
+            tracing::debug!(%error, "the first token of the client was not noted");
+        }
     }
 
     fn query(&self, metadata: &ClientMetadata) -> Query {

@@ -76,6 +76,11 @@ impl Context {
         Ok(self.poggio.reject_registration(&self.metadata, &*self.store, client_id).await?)
     }
 
+    /// Notes that the client has obtained a token.
+    pub(super) async fn note_token(&self, client_id: &str) {
+        self.poggio.note_token(&self.metadata, &*self.store, client_id).await;
+    }
+
     /// Returns the parameters of every token request.
     pub(super) fn token_params(&self) -> impl Iterator<Item = (&str, &str)> {
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));

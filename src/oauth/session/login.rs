@@ -278,7 +278,11 @@ async fn exchange(
         return Err(error.into());
     }
     match request.request_async(&context.poggio).await {
-        Ok(response) => save(context, exclusive, authorization, &response).await,
+        Ok(response) => {
+            let token = save(context, exclusive, authorization, &response).await;
+            context.note_token(authorization.client_id()).await;
+            token
+        }
         Err(error) => {
             exclusive.release().await;
             let error = OAuthError::from(error);

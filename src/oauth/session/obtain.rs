@@ -175,7 +175,13 @@ async fn send(
         return Err(error.into());
     }
     match request.send(context).await {
-        Ok(replacement) => save(context, exclusive, replacement).await,
+        Ok(replacement) => {
+            let token = save(context, exclusive, replacement).await;
+            if !request.client.binding.as_ref().is_some_and(|binding| binding.has_token) {
+                context.note_token(&request.client.client_id).await;
+            }
+            token
+        }
         Err(error) => {
             match &request.grant {
                 Grant::Refresh { token, .. } if error.is_invalid_grant() => {
