@@ -45,9 +45,13 @@ impl Client {
     ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
     ///   version of your application must not register again.
     /// * Its secret has expired, or expires within the
-    ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default.
+    ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default, and at most
+    ///   half its lifetime.
     /// * The server no longer accepts it, and a caller has reported that with
     ///   [`mark_rejected`](crate::RegistrationStoreExt::mark_rejected).
+    ///
+    /// [`register_reason`](ClientInformation::register_reason) returns the reason, and a `tracing`
+    /// event names it.
     ///
     /// The store keeps the id of the replaced client, the reason and the times, but no secret.
     /// Credentials that a person
@@ -77,20 +81,33 @@ impl Client {
     /// mid-registration. Then the check of the store and the request take at most the timeout
     /// each. The store's own reads and writes are not limited.
     ///
-    /// If a request fails, its caller gets the error, and the next caller sends its own request. If
-    /// a store without a lock fails to save a new client, the call retries three times within about
+    /// If the server refuses the request, its caller gets the error, and the next caller sends its
+    /// own request. If the outcome is [unknown](crate::Outcome::Unknown), all callers get an error
+    /// until a wait has ended. If a store without a lock fails to save a new client, the call retries three times within about
     /// a second.
     ///
     /// If you drop the future before it resolves, the outcome is
-    /// [`Unknown`](crate::Outcome::Unknown). With a store that has a lock, other callers do not
-    /// have to wait for this one; without a lock, they wait until its claim expires.
+    /// [`Unknown`](crate::Outcome::Unknown). With a store that has a lock, other callers learn that
+    /// at once; without a lock, once its claim has expired.
+    ///
+    /// # If the outcome is unknown
+    ///
+    /// The next request for this endpoint and metadata waits until 1, 4, 16, 64 and 256 minutes
+    /// after the last one, and then a day. The same applies if the process was killed during a
+    /// request. Until then, calls fail with
+    /// [`StoreErrorKind::UnknownOutcome`](crate::StoreErrorKind::UnknownOutcome) and send nothing.
+    /// [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown) ends the wait.
+    ///
+    /// So a program that restarts in a loop creates at most six clients on the first day, and one a
+    /// day after. The guide has the bound for each way to restart (`poggio::guide::register_once`).
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Store`] if the store failed. If the error contains a
+    /// Returns [`Error::Store`] if the store failed, or if the outcome of an earlier request is
+    /// unknown ([`Outcome::Unknown`](crate::Outcome::Unknown)). If the error contains a
     /// [client](crate::StoreError::client), the client was registered but could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise no client was registered.
-    /// All other errors are those of [`register`](Self::register).
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise this call registered no
+    /// client. All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -111,7 +128,7 @@ impl Client {
         );
         let result = self.find_or_register(metadata, store).instrument(span.clone()).await;
         if let Ok(client) = &result {
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("registered", client.response().is_some());
         }
         result
