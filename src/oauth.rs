@@ -11,6 +11,8 @@
 //! * [`Client::with_registered`](crate::Client::with_registered) registers again if the server no
 //!   longer accepts the client.
 //! * [`Client::discover`](crate::Client::discover) finds the endpoints of a server.
+//!   [`Client::for_server`](crate::Client::for_server) registers clients for it that no other server
+//!   obtains.
 //!
 //! # Examples
 //!

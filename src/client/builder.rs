@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    response::Binding,
     secret::{self, BearerToken},
     transport::Transport,
     url,
@@ -174,7 +175,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
+    /// Returns [`Error::Config`] if a setting is invalid. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = url::parse_base_url(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;
@@ -206,7 +207,9 @@ impl ClientBuilder {
             local_validation: self.local_validation,
             renewal_margin: self.renewal_margin,
         };
-        Ok(Client { http, shared: Arc::new(shared) })
+        let endpoint = shared.transport.endpoint.as_str().to_owned();
+        let binding = Arc::new(Binding { endpoint, server: None });
+        Ok(Client { http, shared: Arc::new(shared), binding })
     }
 
     fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {
@@ -225,9 +228,7 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "is 0; it has to leave room for an answer"))
-            }
+            Some((setting, _)) => Err(ConfigError::new(*setting, "must be greater than 0")),
             None => Ok(()),
         }
     }

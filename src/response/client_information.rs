@@ -1,11 +1,13 @@
 //! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
-    register_reason::RegisterReason,
+    additional::AdditionalMembers, binding::Binding, field_warning::FieldWarning,
+    meta::ResponseMeta, register_reason::RegisterReason,
 };
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
@@ -63,8 +65,13 @@ pub struct ClientInformation {
     pub additional: AdditionalMembers,
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
+    /// The requested authentication method, which applies if the response states none. `None` if the
+    /// request is not known.
+    pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
     pub(crate) register_reason: Option<RegisterReason>,
+    /// Where the client belongs. `None` if it was read from JSON.
+    pub(crate) binding: Option<Arc<Binding>>,
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -116,14 +123,11 @@ impl ClientInformation {
             additional: AdditionalMembers::default(),
             warnings: Vec::new(),
             auth_method_stated: false,
+            requested_auth_method: None,
             response: None,
             register_reason: None,
+            binding: None,
         }
-    }
-
-    /// Returns whether the response contains metadata, and not only credentials.
-    pub(crate) fn has_metadata(&self) -> bool {
-        !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
     }
 
     /// Returns the authentication method, or `None` if the response does not contain one and the field
@@ -134,7 +138,7 @@ impl ClientInformation {
         (self.auth_method_stated || !is_default).then_some(method)
     }
 
-    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it only where no
+    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it so that no
     /// other user can read it.
     ///
     /// To read it back, call [`from_json`](Self::from_json).

@@ -105,8 +105,8 @@ impl Document {
             let (line, column) = (error.line(), error.column());
             let how = match error.classify() {
                 Category::Eof => "it ends too early",
-                Category::Syntax | Category::Io => "it is no JSON",
-                Category::Data => "a member is not as it was written",
+                Category::Syntax | Category::Io => "it is not JSON",
+                Category::Data => "a member is invalid",
             };
             StoreError::damaged(store_name, format!("{how}, at line {line}, column {column}"))
         };
@@ -203,10 +203,10 @@ impl Document {
         later.any(|later| later.endpoint == retired.endpoint)
     }
 
-    /// Returns the document as JSON, with its secrets in the clear.
+    /// Returns the document as JSON, with its secrets in plain text.
     pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
         let mut text = serde_json::to_string_pretty(self).map_err(|_| {
-            StoreError::new("its registrations cannot be written as JSON").at(store_name)
+            StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
         })?;
         text.push('\n');
         Ok(Versioned::new(text, ""))

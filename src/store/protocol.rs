@@ -101,7 +101,7 @@ pub(super) enum CallResult {
     Unknown,
 }
 
-/// What the caller has to do next.
+/// The next step of the caller.
 #[derive(Debug)]
 pub(super) enum Step {
     Read,
@@ -296,6 +296,12 @@ impl Protocol {
         }
         self.state = State::Releasing(result);
         Step::Write(document)
+    }
+
+    /// Returns whether the client in use is stored with another endpoint or server than this caller
+    /// uses.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.query.outdated(&self.document).is_some()
     }
 
     /// Returns the members of the metadata that explain `Changed`.

@@ -3,6 +3,8 @@
 
 mod caller;
 
+use std::{sync::Arc, time::Duration};
+
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
@@ -11,27 +13,33 @@ use super::{
     protocol::Step,
     record::now,
     registration_store::RegistrationStore,
-    update::{read_document, update},
+    update::{read_document, update, update_within},
 };
 #[cfg(feature = "oauth2")]
 use super::{retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
-    error::{Error, Outcome},
+    error::{ConfigError, Error, Outcome},
     metadata::ClientMetadata,
+    redact::sanitize,
     response::{ClientInformation, FieldWarning},
+    url,
 };
+
+/// How long a call waits to store the server of its client.
+const BINDING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
     /// none, registers one, and saves it durably before returning it.
     ///
-    /// Any number of callers of one store send one request between them, and all get the same
-    /// client: tasks, threads and processes, and hosts if they share the store.
+    /// All callers that share a store send one request in total and get the same client: tasks,
+    /// threads, processes, and hosts.
     ///
     /// # When a new client is registered
     ///
-    /// * The store has no client for this endpoint, or `metadata` differs from what was requested
+    /// * The store has no client for this endpoint, apart from a version such as `v1` or `v2` in its
+    ///   path, or `metadata` differs from what was requested
     ///   then, [additional members](ClientMetadata::additional) included. The order of lists does
     ///   not matter, and neither does the port of a loopback redirect URI (RFC 8252 section 7.3):
     ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
@@ -45,18 +53,26 @@ impl Client {
     /// [`register_reason`](ClientInformation::register_reason) returns the reason, and a `tracing`
     /// event names it.
     ///
-    /// The replaced client stays in the store as history. Credentials that a person
+    /// The store keeps the id of the replaced client, the reason and the times, but no secret.
+    /// Credentials that a person
     /// [imported](crate::RegistrationStoreExt::import) are returned for any metadata, and are never
     /// replaced.
+    ///
+    /// # At which server
+    ///
+    /// A client belongs to its authorization server, and `oauth2_client` (feature `oauth2`) refuses
+    /// another one. If this `Client` is for a server (`Client::for_server`), the store remembers that
+    /// server, and a client of another server is an error of the kind
+    /// [`OtherServer`](crate::StoreErrorKind::OtherServer), not a reason to register.
     ///
     /// # The returned client
     ///
     /// [`response`](ClientInformation::response) is `None` for a client from the store. For a
     /// client that this call registered, it describes the server's response.
     ///
-    /// If the response cannot be read, but its client id and secret can, the client is saved and
-    /// returned. Its [`warnings`](ClientInformation::warnings) say so, and the members that could
-    /// not be read count as requested.
+    /// If a response cannot be decoded but contains a complete client id and secret, the client is
+    /// saved and returned with a [warning](ClientInformation::warnings). Its other members are
+    /// assumed to be as requested.
     ///
     /// # How long it takes
     ///
@@ -87,10 +103,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be used, or if the outcome of an earlier request is
-    /// unknown. In other cases no client was registered, unless the error holds the [client](crate::StoreError::client) that could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)). All other errors are those of
-    /// [`register`](Self::register).
+    /// Returns [`Error::Store`] if the store failed, or if the outcome of an earlier request is
+    /// unknown. If the error contains a [client](crate::StoreError::client), the client was
+    /// registered but could not be saved ([`Outcome::Registered`](crate::Outcome::Registered)).
+    /// All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -122,8 +138,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if `register_once` would fail because the
-    /// client in the store cannot be used.
+    /// Returns [`Error::Store`] if the store cannot be read, or if `register_once` would fail because
+    /// the client in the store cannot be used. No client was registered.
     pub async fn find_registration(
         &self,
         metadata: &ClientMetadata,
@@ -146,7 +162,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written. The error holds the client again.
+    /// Returns [`Error::Config`] if the client was registered at another server, and [`Error::Store`]
+    /// if the store cannot be read or written. The error contains the client
+    /// again, so its outcome is [`Registered`](crate::Outcome::Registered).
     ///
     /// # Examples
     ///
@@ -177,11 +195,30 @@ impl Client {
         store: &dyn RegistrationStore,
         client: &ClientInformation,
     ) -> Result<(), Error> {
+        self.check_binding(client)?;
         let query = self.query(metadata);
         match update(store, |document| query.save(document, client, now())).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
+    }
+
+    /// Returns an error if a client comes from another server than this one registers at.
+    fn check_binding(&self, client: &ClientInformation) -> Result<(), Error> {
+        let Some(other) = &client.binding else { return Ok(()) };
+        let own = self.binding();
+        let result = if url::origin(&other.endpoint) != url::origin(&own.endpoint) {
+            Err(format!("was registered at {}, not at {}", other.endpoint, own.endpoint))
+        } else {
+            own.server.as_ref().map_or(Ok(()), |server| other.check(server))
+        };
+        result.map_err(|problem| {
+            let client_id = sanitize(&client.client_id);
+            let problem = format!(
+                "the client {client_id:?} {problem}; save it with a Client of its own server"
+            );
+            ConfigError::new("Client::save_registration", problem).into()
+        })
     }
 
     /// Marks a client as rejected and returns true, unless another client for this metadata was
@@ -205,8 +242,20 @@ impl Client {
     fn query(&self, metadata: &ClientMetadata) -> Query {
         Query {
             endpoint: self.registration_endpoint().to_owned(),
+            server: self.binding().server.clone(),
             metadata: metadata.clone(),
             renewal_margin: self.renewal_margin(),
+        }
+    }
+
+    /// Stores the endpoint and the server of the client in use, unless others keep the store busy. A
+    /// failure does not matter: the next call tries again.
+    async fn update_binding(&self, metadata: &ClientMetadata, store: &dyn RegistrationStore) {
+        let query = self.query(metadata);
+        let update =
+            update_within(store, BINDING_TIMEOUT, |document| query.update_binding(document));
+        if let Err(error) = update.await {
+            tracing::debug!(%error, "the server of the client was not stored");
         }
     }
 
@@ -222,7 +271,16 @@ impl Client {
         let mut step = Step::Read;
         loop {
             step = match step {
-                Step::Return(result) => return call.result(result, failure),
+                Step::Return(result) => {
+                    let is_outdated = call.protocol.is_outdated();
+                    let result = call.result(result, failure);
+                    // Releases the lock.
+                    drop(call);
+                    if is_outdated && result.is_ok() {
+                        self.update_binding(metadata, store).await;
+                    }
+                    return result;
+                }
                 Step::Register(reason) => match store.preflight(timeout).await {
                     Ok(()) if call.may_claim_expire() => match call.renew_claim() {
                         Ok(step) => step,
@@ -240,8 +298,11 @@ impl Client {
                         };
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
-                        match result.or_else(|error| recovered_client(&error).ok_or(error)) {
+                        match result
+                            .or_else(|error| recovered_client(&error, metadata).ok_or(error))
+                        {
                             Ok(mut client) => {
+                                client.binding = Some(Arc::clone(self.binding()));
                                 client.register_reason = Some(reason);
                                 call.protocol.on_registered(client, now())
                             }
@@ -273,13 +334,14 @@ impl Client {
 }
 
 /// Returns the client of an unreadable response, if its client id and secret could be read.
-fn recovered_client(error: &Error) -> Option<ClientInformation> {
+fn recovered_client(error: &Error, requested: &ClientMetadata) -> Option<ClientInformation> {
     let Error::Unreadable(response) = error else { return None };
     let (id, secret) = (response.client_id()?, response.client_secret()?);
     let mut client = ClientInformation::with_id(id.to_owned());
     client.client_secret = Some(secret.clone());
+    client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
     client.response = response.response().cloned();
-    let message = format!("{response}; its client_id and client_secret are whole, and are used");
+    let message = format!("{response}, but its client_id and client_secret were recovered");
     client.warnings.push(FieldWarning::new("body", message));
     Some(client)
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    redact::sanitize,
     response::ClientInformation,
     url,
 };
@@ -20,13 +21,34 @@ use crate::{
 /// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(folder.path().join("client.json"))?;
+/// let client = server.client().register_once(&metadata, &store).await?;
+///
+/// for stored in store.list().await? {
+///     assert_eq!(stored.client().client_id, client.client_id);
+///     assert!(stored.retired().is_none());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStoreExt: RegistrationStore {
     /// Returns the history, which is the newest 50 clients that are no longer used, and after it
     /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read.
+    /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
             let document = read_document(self).await?.0;
@@ -47,7 +69,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -85,7 +107,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }
@@ -144,8 +166,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, or if the
+    /// client was registered at another server, and [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -178,15 +200,26 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
+            let binding = client.binding.as_ref();
+            if let Some(other) =
+                binding.filter(|b| url::origin(&b.endpoint) != url::origin(endpoint))
+            {
+                let problem = format!(
+                    "the client {:?} was registered at {}; import it for that endpoint",
+                    sanitize(&client.client_id),
+                    other.endpoint
+                );
+                return Err(ConfigError::new("RegistrationStoreExt::import", problem).into());
+            }
             update(self, |document| {
                 document.retire(RetiredReason::Replaced, |record| {
-                    record.is_imported() && record.endpoint == endpoint
+                    record.is_imported() && url::is_same_endpoint(&record.endpoint, endpoint)
                 });
-                document.add(Record::new(endpoint, None, client.clone()));
+                document.add(Record::new(endpoint, None, None, client.clone()));
                 true
             })
             .await?;
@@ -194,13 +227,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
         })
     }
 
-    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
+    /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
     /// has no such client in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
-    /// client's secret.
+    /// Returns [`Error::Store`] if the store cannot be read, or if the system keyring no longer has
+    /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
             let records = read_document(self).await?.0.registrations;

@@ -124,14 +124,14 @@ impl SharedStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
+    /// Returns [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
     pub fn new(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self, Error> {
         match Path::parse(path) {
             Ok(path) if !path.as_ref().is_empty() => Ok(Self { objects, path }),
             _ => {
                 let problem = format!(
-                    "{path:?} names no object; name one as in \"poggio/acme-sync.json\", without \
-                     empty parts, . or .."
+                    "{path:?} is not the path of an object; use one such as \
+                     \"poggio/acme-sync.json\", without empty, . or .. segments"
                 );
                 Err(ConfigError::new("SharedStore::new", problem).into())
             }
@@ -157,7 +157,7 @@ impl SharedStore {
         let version =
             Version { e_tag: response.meta.e_tag.clone(), version: response.meta.version.clone() };
         if version.e_tag.is_none() && version.version.is_none() {
-            return Err(self.not_conditional("gives neither an ETag nor a version to compare"));
+            return Err(self.not_conditional("returns neither an ETag nor a version"));
         }
         let bytes = response.bytes().await.map_err(|error| self.store_error("read", &error))?;
         let Ok(text) = String::from_utf8(Vec::from(bytes)) else {
@@ -177,7 +177,8 @@ impl SharedStore {
             return self.put_if(text, PutMode::Create).await;
         };
         let Ok(version) = serde_json::from_str::<Version>(expected.version()) else {
-            let problem = "was not what was read: write what `read` of this store returned";
+            let problem =
+                "got a version of another store; pass the value that `read` of this store returned";
             return Err(StoreError::new(problem).at(&self.name()));
         };
         let Version { e_tag, version } = version;
@@ -210,13 +211,13 @@ impl SharedStore {
         }
         // Remove the empty object. If that fails, the next read refuses it as damaged.
         let _ = self.objects.delete(&self.path).await;
-        Err(self.not_conditional("writes whatever the condition is"))
+        Err(self.not_conditional("ignores the condition of a write"))
     }
 
     fn not_conditional(&self, what: &str) -> StoreError {
         let problem = format!(
-            "cannot be used: its service {what}, and two hosts could overwrite each other; use one \
-             with conditional writes, and leave them on"
+            "cannot be used: its service {what}, so two hosts could overwrite each other; use a \
+             service with conditional writes, and leave them on"
         );
         StoreError::new(problem).at(&self.name())
     }
@@ -224,15 +225,15 @@ impl SharedStore {
     fn store_error(&self, operation: &str, error: &ObjectError) -> StoreError {
         let hint = match error {
             ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
-                return self.not_conditional("does not write on a condition");
+                return self.not_conditional("does not support conditional writes");
             }
-            ObjectError::NotFound { .. } => " (is there such a bucket?)",
-            ObjectError::PermissionDenied { .. } => " (these credentials are not allowed to)",
-            ObjectError::Unauthenticated { .. } => " (these credentials are not accepted)",
+            ObjectError::NotFound { .. } => " (check that the bucket exists)",
+            ObjectError::PermissionDenied { .. } => " (the credentials lack permission)",
+            ObjectError::Unauthenticated { .. } => " (the credentials were rejected)",
             _ => "",
         };
         let problem =
-            format!("cannot be used: to {operation} it failed: {}{hint}", safe_cause(error));
+            format!("could not be used: failed to {operation} it: {}{hint}", safe_cause(error));
         StoreError::new(problem).at(&self.name())
     }
 }
@@ -250,7 +251,7 @@ fn safe_cause(error: &ObjectError) -> String {
     let (status, body) = if let Some((_, response)) = text.split_once(STATUS) {
         response.split_once(": ").unwrap_or((response, ""))
     } else if let Some((_, body)) = text.split_once(BODY) {
-        ("an error in the answer", body)
+        ("an error in the response", body)
     } else {
         return Redactor::new(None, None).redact(&text);
     };
@@ -279,7 +280,7 @@ impl RegistrationStore for SharedStore {
         let task = tokio::spawn(async move { store.put(&text, expected.as_ref()).await });
         Box::pin(async {
             let interrupted =
-                |_| Err(StoreError::new("was interrupted: the runtime is shutting down"));
+                |_| Err(StoreError::new("was interrupted, because the runtime is shutting down"));
             task.await.unwrap_or_else(interrupted)
         })
     }

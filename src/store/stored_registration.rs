@@ -11,9 +11,10 @@ use crate::{
     response::{ClientInformation, SecretExpiry},
 };
 
-/// A client in a store, in use or history.
+/// A client in a store, in use or history, as
+/// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
-/// `Debug` prints no secret. There is no `Serialize`, which would; see
+/// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration {
@@ -33,8 +34,8 @@ impl StoredRegistration {
         &self.endpoint
     }
 
-    /// Returns the client. Of a client that is no longer used, the store has only the id and the
-    /// expiry of the secret.
+    /// Returns the client. A client that is no longer used has only its id and the expiry of its
+    /// secret.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
         &self.client
@@ -47,8 +48,8 @@ impl StoredRegistration {
         self.requested.as_ref()
     }
 
-    /// Returns whether a person entered the credentials, with
-    /// [`import`](crate::RegistrationStoreExt::import).
+    /// Returns whether the credentials were
+    /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.is_imported
@@ -81,8 +82,8 @@ impl From<Record> for StoredRegistration {
         Self {
             lost_secrets: record.lost_secrets().map(str::to_owned),
             is_imported: record.is_imported(),
+            client: record.bound_client(),
             endpoint: record.endpoint,
-            client: record.client,
             requested: record.requested,
             saved_at: record.saved_at,
             retired: None,

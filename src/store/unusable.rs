@@ -3,9 +3,13 @@
 use std::fmt;
 
 use super::record::Record;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    redact::sanitize,
+};
 
-/// Why a stored client cannot be used. All reasons but the last are about imported credentials.
+/// Why a stored client cannot be used. The reasons before `OtherServer` are about imported
+/// credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
     Expired(String),
@@ -14,6 +18,11 @@ pub(crate) enum Unusable {
     Redirect {
         client_id: String,
         uri: String,
+    },
+    /// The client belongs to another authorization server.
+    OtherServer {
+        client_id: String,
+        problem: String,
     },
     /// The keyring entry with the secret no longer exists.
     SecretLost {
@@ -34,6 +43,7 @@ impl Unusable {
             Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
                 StoreErrorKind::ImportedUnusable
             }
+            Self::OtherServer { .. } => StoreErrorKind::OtherServer,
             Self::SecretLost { .. } => StoreErrorKind::SecretLost,
         };
         StoreError::unusable(store_name, &self).with_kind(kind)
@@ -42,22 +52,23 @@ impl Unusable {
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entered =
-            |id| format!("the client {id:?} was entered by a person and is not replaced by itself");
         match self {
             Self::Expired(id) => {
-                write!(f, "{}: its secret has expired, or is about to", entered(id))
+                write!(f, "the secret of the imported client {id:?} has expired or is about to")
             }
             Self::Rejected(id) => {
-                write!(f, "{}: the server does not accept it any more", entered(id))
+                write!(f, "the server no longer accepts the imported client {id:?}")
             }
             Self::Redirect { client_id, uri } => {
-                write!(f, "{}: it has no redirect URI {uri:?}", entered(client_id))
+                write!(f, "the imported client {client_id:?} has no redirect URI {uri:?}")
+            }
+            Self::OtherServer { client_id, problem } => {
+                write!(f, "the client {:?} {problem}", sanitize(client_id))
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the secret of the client {client_id:?} is not in the system keyring any more, \
-                 where it was the entry {entry:?} of the service \"poggio\""
+                "the system keyring no longer has the secret of the client {client_id:?} (entry \
+                 {entry:?} of the service \"poggio\")"
             ),
         }
     }

@@ -10,7 +10,10 @@ use super::{
     registration_store::{RegistrationStore, Versioned, WriteResult},
     retired::RetiredReason,
 };
-use crate::error::{Error, StoreError};
+use crate::{
+    error::{Error, StoreError},
+    url,
+};
 
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +46,8 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
     reason: RetiredReason,
 ) -> Result<bool, Error> {
     let has_changed = update(store, |document| {
-        let is_endpoint = |other: &str| endpoint.is_none_or(|endpoint| other == endpoint);
+        let is_endpoint =
+            |other: &str| endpoint.is_none_or(|own| url::is_same_endpoint(own, other));
         let has_changed = document.retire(reason, |record| {
             record.client.client_id == client_id && is_endpoint(&record.endpoint)
         });
@@ -68,10 +72,19 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
 /// returns whether there is anything to write.
 pub(super) async fn update<S: RegistrationStore + ?Sized>(
     store: &S,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    update_within(store, UPDATE_TIMEOUT, change).await
+}
+
+/// Does what [`update`] does, and waits for other users of the store at most `wait`.
+pub(super) async fn update_within<S: RegistrationStore + ?Sized>(
+    store: &S,
+    wait: Duration,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
-    let _lock = store.lock(UPDATE_TIMEOUT).await.map_err(|error| error.at(&store.name()))?;
-    let deadline = Instant::now() + UPDATE_TIMEOUT;
+    let _lock = store.lock(wait).await.map_err(|error| error.at(&store.name()))?;
+    let deadline = Instant::now() + wait;
     while Instant::now() < deadline {
         let (mut document, stored) = read_document(store).await?;
         if !change(&mut document) {
@@ -83,5 +96,5 @@ pub(super) async fn update<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.name(), "others keep changing it", UPDATE_TIMEOUT))
+    Err(StoreError::busy(&store.name(), "other callers keep changing it", wait))
 }

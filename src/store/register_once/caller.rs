@@ -66,7 +66,7 @@ impl<'a> RegisterOnce<'a> {
     pub(super) fn renew_claim(&mut self) -> Result<Step, Error> {
         self.slow_claims += 1;
         if self.slow_claims >= MAX_CLAIMS {
-            let problem = "answers too slowly for a registration under its claim";
+            let problem = "is too slow: its claim could expire before the registration ends";
             return Err(StoreError::new(problem).at(&self.store.name()).into());
         }
         self.protocol.renew_claim(Claim::new(self.claim_watch.timeout));
@@ -111,7 +111,7 @@ impl<'a> RegisterOnce<'a> {
                 let timeout = self.claim_watch.timeout;
                 if since.elapsed() >= timeout {
                     let name = self.store.name();
-                    return Err(StoreError::busy(&name, "others keep changing it", timeout));
+                    return Err(StoreError::busy(&name, "other callers keep changing it", timeout));
                 }
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
                 Ok(Step::Read)
@@ -151,7 +151,7 @@ impl<'a> RegisterOnce<'a> {
             (CallResult::NotRegistered | CallResult::Unknown, Some(error)) => Err(error),
             // Not reached: both always have a failure.
             (CallResult::NotRegistered | CallResult::Unknown, None) => {
-                Err(StoreError::new("was left").into())
+                Err(StoreError::new("returned no result").into())
             }
         }
     }

@@ -58,8 +58,8 @@ async fn register_once_returns_the_client_in_the_error_if_the_folder_is_removed(
     assert!(text.contains("No such file or directory"), "{text}");
     assert!(
         text.ends_with(
-            "a client was registered: save the client that this error holds, with \
-             Client::save_registration when the store works"
+            "a client was registered: fix the store, then save the client in this error with \
+             Client::save_registration"
         ),
         "{text}"
     );

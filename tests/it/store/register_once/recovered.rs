@@ -15,13 +15,14 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
             Reply::cut_off(),
             "loopback-cut",
             "cut-secret",
-            "the answer (201 Created) cannot be read: it is not JSON (line 1, column 71)",
+            "the response (201 Created) could not be decoded: it is not JSON (line 1, column 71)",
         ),
         (
             Reply::wrapped(),
             "loopback-wrapped",
             "wrapped-secret",
-            "the answer (201 Created) cannot be read: it has no client_id that is a non-empty string",
+            "the response (201 Created) could not be decoded: its client_id is missing, empty or \
+             not a string",
         ),
     ] {
         let fixture = Fixture::new().await;
@@ -33,7 +34,7 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
         assert_eq!((response.attempts(), response.request_id()), (1, Some("r-7")));
         let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
         let expected =
-            format!("body: {problem}; its client_id and client_secret are whole, and are used");
+            format!("body: {problem}, but its client_id and client_secret were recovered");
         assert_eq!(warnings, [expected]);
         // The granted metadata is unknown.
         let changes = client.changes_from(&metadata());

@@ -36,7 +36,7 @@ async fn register_once_sends_nothing_if_the_service_fails_before_the_request() {
         assert_eq!(error.outcome(), Outcome::NotRegistered, "{access}");
         let action = if matches!(access, CONDITIONS | CLAIM) { "write" } else { "read" };
         let text = format!(
-            "poggio/acme.json in Bucket cannot be used: to {action} it failed: out of order"
+            "poggio/acme.json in Bucket could not be used: failed to {action} it: out of order"
         );
         assert!(error.to_string().contains(&text), "{access}: {error}");
         assert_eq!(store_error(&error).kind(), StoreErrorKind::Failed);
@@ -66,9 +66,9 @@ async fn register_once_finds_a_write_whose_response_is_lost_and_retries_a_failed
 #[tokio::test]
 async fn register_once_refuses_a_service_without_conditional_writes() {
     for (conditions, problem) in [
-        (Conditions::Ignored, "writes whatever the condition is"),
-        (Conditions::CreateOnly, "does not write on a condition"),
-        (Conditions::NoTags, "gives neither an ETag nor a version to compare"),
+        (Conditions::Ignored, "ignores the condition of a write"),
+        (Conditions::CreateOnly, "does not support conditional writes"),
+        (Conditions::NoTags, "returns neither an ETag nor a version"),
     ] {
         let server = Server::start().await;
         let bucket = Arc::new(Bucket::with_conditions(conditions));
@@ -79,9 +79,9 @@ async fn register_once_refuses_a_service_without_conditional_writes() {
             assert_eq!(
                 store_error(&error).to_string(),
                 format!(
-                    "poggio/acme.json in Bucket cannot be used: its service {problem}, and two \
-                     hosts could overwrite each other; use one with conditional writes, and leave \
-                     them on"
+                    "poggio/acme.json in Bucket cannot be used: its service {problem}, so two \
+                     hosts could overwrite each other; use a service with conditional writes, \
+                     and leave them on"
                 ),
             );
         }
@@ -115,13 +115,9 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         (
             "403 Forbidden",
             body,
-            "403 Forbidden, SignatureDoesNotMatch (these credentials are not allowed to)",
+            "403 Forbidden, SignatureDoesNotMatch (the credentials lack permission)",
         ),
-        (
-            "401 Unauthorized",
-            "hidden-text",
-            "401 Unauthorized (these credentials are not accepted)",
-        ),
+        ("401 Unauthorized", "hidden-text", "401 Unauthorized (the credentials were rejected)"),
         ("400 Bad Request", "<Code>hidden-text hidden</Code>", "400 Bad Request"),
         ("500 Oops", "", "500 Internal Server Error"),
     ] {
@@ -129,8 +125,8 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         let store = s3(&server.base_url);
         let write = store.write("hidden-text", None).await.unwrap_err();
         for (action, error) in [("read", store.read().await.unwrap_err()), ("write", write)] {
-            let start = "poggio/acme.json in AmazonS3(acme) cannot be used";
-            assert_eq!(error.to_string(), format!("{start}: to {action} it failed: {expected}"));
+            let start = "poggio/acme.json in AmazonS3(acme) could not be used";
+            assert_eq!(error.to_string(), format!("{start}: failed to {action} it: {expected}"));
             let shown = all_shown(&Error::from(error)).to_lowercase();
             assert!(!shown.contains("hidden"), "{shown}");
         }
@@ -145,10 +141,10 @@ async fn shared_store_error_names_a_missing_bucket_and_a_refused_connection() {
     let store = s3(&server.base_url);
     assert!(store.read().await.unwrap().is_none());
     let error = store.write("text", None).await.unwrap_err().to_string();
-    let end = "to write it failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
+    let end = "failed to write it: 404 Not Found, NoSuchBucket (check that the bucket exists)";
     assert!(error.ends_with(end), "{error}");
 
     let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
-    assert!(error.contains("to read it failed: Connection refused"), "{error}");
+    assert!(error.contains("failed to read it: Connection refused"), "{error}");
 }

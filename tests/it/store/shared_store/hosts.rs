@@ -98,7 +98,7 @@ async fn register_once_names_the_owner_of_a_claim_that_does_not_end() {
     let error = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap_err();
     assert!((TERM..TERM + 2 * TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert_eq!(error.outcome(), Outcome::NotRegistered);
-    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket was in use by others for 14s: process 7 (cafe) has claimed it; no client was registered: wait for the others, or end them, then call again");
+    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket was still in use after 14s: process 7 (cafe) has claimed it; no client was registered: wait for the other callers or stop them, then call again");
     assert_eq!(store_error(&error).kind(), StoreErrorKind::Busy);
     assert_eq!(wire.arrived(), 0);
 }
@@ -115,8 +115,8 @@ async fn register_once_returns_the_client_in_the_error_if_no_save_succeeds_in_ti
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert_eq!(
         error.to_string(),
-        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket was in use by \
-         others for 2s: others keep changing it"
+        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket was still in use \
+         after 2s: other callers keep changing it"
     );
     assert_eq!(secret(error.client().unwrap()), SECRET);
     assert_eq!(wire.arrived(), 1);
