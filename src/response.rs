@@ -16,7 +16,7 @@ mod member;
 mod meta;
 mod received;
 pub(crate) mod recovery;
-mod refusal;
+pub(crate) mod refusal;
 mod register_reason;
 mod validation_body;
 

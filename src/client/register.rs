@@ -115,6 +115,7 @@ impl Client {
             // Not reached: building the request cannot fail, because its URL was parsed before.
             None => Err(TransportFailure {
                 sent: false,
+                is_safe: false,
                 kind: FailureKind::Connect,
                 source: None,
                 attempts: 0,
@@ -136,7 +137,7 @@ fn record(span: &Span, result: &Result<ClientInformation, Error>) {
     match result {
         Ok(client) => {
             // `Debug` escapes control characters.
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("outcome", "registered");
         }
         Err(error) => {

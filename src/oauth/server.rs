@@ -1,11 +1,14 @@
 //! [`AuthorizationServer`]: the endpoints and the issuer of a server.
 
+use std::fmt;
+
 use reqwest::Url;
 
 use super::error::{OAuthError, OAuthErrorKind};
 use crate::{
     client::Client,
     metadata::AuthMethod,
+    redact::{sanitize, sanitize_message},
     response::{Binding, ServerId},
     url,
 };
@@ -21,7 +24,7 @@ use crate::{
 ///     .with_token_endpoint("https://poggio.acme.example/v1/oauth/token");
 /// assert_eq!(server.authorization_endpoint, "https://poggio.io/app/oauth/authorize");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServer {
     /// The issuer identifier, which the `iss` parameter of a callback must match (RFC 9207); `None`
@@ -153,7 +156,7 @@ impl AuthorizationServer {
     }
 
     /// Returns whether the endpoints were discovered, and not configured by the caller.
-    fn is_discovered(&self) -> bool {
+    pub(super) fn is_discovered(&self) -> bool {
         self.source != Source::Configured
     }
 
@@ -268,6 +271,21 @@ pub(super) fn authorization_endpoint(text: &str) -> Result<Url, OAuthError> {
         }
     }
     Ok(url)
+}
+
+impl fmt::Debug for AuthorizationServer {
+    /// Shortens the URLs, which may come from a server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
+            .field("authorization_endpoint", &sanitize(&self.authorization_endpoint))
+            .field("token_endpoint", &sanitize(&self.token_endpoint))
+            .field("registration_endpoint", &self.registration_endpoint.as_deref().map(sanitize))
+            .field("resource", &self.resource.as_deref().map(sanitize))
+            .field("scopes_supported", &sanitize_message(&self.scopes_supported.join(" ")))
+            .field("resource_scopes", &sanitize_message(&self.resource_scopes.join(" ")))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Parses an endpoint, which must be https or on a loopback host; `name` is for the error.

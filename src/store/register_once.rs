@@ -104,9 +104,10 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`Error::Store`] if the store failed, or if the outcome of an earlier request is
-    /// unknown. If the error contains a [client](crate::StoreError::client), the client was
-    /// registered but could not be saved ([`Outcome::Registered`](crate::Outcome::Registered)).
-    /// All other errors are those of [`register`](Self::register).
+    /// unknown ([`Outcome::Unknown`](crate::Outcome::Unknown)). If the error contains a
+    /// [client](crate::StoreError::client), the client was registered but could not be saved
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise this call registered no
+    /// client. All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -127,7 +128,7 @@ impl Client {
         );
         let result = self.find_or_register(metadata, store).instrument(span.clone()).await;
         if let Ok(client) = &result {
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("registered", client.response().is_some());
         }
         result

@@ -5,7 +5,7 @@ use std::fmt;
 use super::record::Record;
 use crate::{
     error::{StoreError, StoreErrorKind},
-    redact::sanitize,
+    redact::Redactor,
 };
 
 /// Why a stored client cannot be used. The reasons before `OtherServer` are about imported
@@ -52,23 +52,31 @@ impl Unusable {
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = |text: &str| Redactor::default().quote(text);
         match self {
             Self::Expired(id) => {
-                write!(f, "the secret of the imported client {id:?} has expired or is about to")
+                write!(
+                    f,
+                    "the secret of the imported client {} has expired or is about to",
+                    quote(id)
+                )
             }
             Self::Rejected(id) => {
-                write!(f, "the server no longer accepts the imported client {id:?}")
+                write!(f, "the server no longer accepts the imported client {}", quote(id))
             }
             Self::Redirect { client_id, uri } => {
-                write!(f, "the imported client {client_id:?} has no redirect URI {uri:?}")
+                let client_id = quote(client_id);
+                write!(f, "the imported client {client_id} has no redirect URI {}", quote(uri))
             }
             Self::OtherServer { client_id, problem } => {
-                write!(f, "the client {:?} {problem}", sanitize(client_id))
+                write!(f, "the client {} {problem}", quote(client_id))
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the system keyring no longer has the secret of the client {client_id:?} (entry \
-                 {entry:?} of the service \"poggio\")"
+                "the system keyring no longer has the secret of the client {} (entry {} of the \
+                 service \"poggio\")",
+                quote(client_id),
+                quote(entry)
             ),
         }
     }

@@ -91,7 +91,7 @@ impl File {
         used
     }
 
-    /// What the file imports from its parent by `use super::`: files beside it, or items of the parent.
+    /// Returns the names that the file imports by `use super::`: files beside it, or items of the parent.
     fn imports_from_parent(&self) -> BTreeSet<String> {
         let code = self.code().join(" ");
         let mut names = BTreeSet::new();

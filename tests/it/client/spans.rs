@@ -17,7 +17,7 @@ use tracing_subscriber::{
 use crate::support::{SECRET, TOKEN, canary_replies, metadata, store::Fixture};
 
 thread_local! {
-    /// What this thread has recorded. Each test runs its registration on one thread.
+    /// The text that this thread has recorded. Each test runs its registration on one thread.
     static RECORDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
