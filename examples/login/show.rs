@@ -35,7 +35,10 @@ pub(crate) fn token(how: &str, token: &BasicTokenResponse, requested: &[String])
         None => "unknown".to_owned(),
     };
     let scope = match token.scopes() {
-        Some(scopes) => scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
+        Some(scopes) => {
+            let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+            if scopes.is_empty() { "none was granted".to_owned() } else { scopes }
+        }
         // Without `scope`, the server granted the requested scopes (RFC 6749 section 5.1).
         None if requested.is_empty() => "unknown".to_owned(),
         None => format!("{} (as requested)", requested.join(" ")),

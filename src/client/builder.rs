@@ -151,7 +151,8 @@ impl ClientBuilder {
     }
 
     /// Sets how long before its expiry a stored secret counts as expired for
-    /// [`register_once`](Client::register_once). Default: 60 seconds.
+    /// [`register_once`](Client::register_once). Default: 60 seconds. At most half the lifetime that
+    /// the secret had when it was saved.
     pub fn renewal_margin(mut self, margin: Duration) -> Self {
         self.renewal_margin = margin;
         self

@@ -11,7 +11,7 @@ use reqwest::Url;
 use super::{
     client::OAuth2Client,
     error::{OAuthError, OAuthErrorKind},
-    server::AuthorizationServer,
+    server::{AUTHORIZATION_PARAMS, AuthorizationServer},
     token_error::TokenError,
 };
 use crate::{redact::Redactor, response::ErrorCode};
@@ -34,17 +34,6 @@ pub struct Authorization {
     requires_iss: bool,
     client: OAuth2Client,
 }
-
-/// Parameters of the URL that `with_param` cannot set.
-const RESERVED_PARAMS: &[&str] = &[
-    "client_id",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "response_type",
-    "scope",
-    "state",
-];
 
 impl Authorization {
     /// Returns a new authorization of `client` at `server` for these scopes. Without scopes, the
@@ -77,7 +66,7 @@ impl Authorization {
     /// a call only logs a warning.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
-        if RESERVED_PARAMS.contains(&name) {
+        if AUTHORIZATION_PARAMS.contains(&name) {
             tracing::warn!(name, "parameter ignored, because this crate sets it");
             return self;
         }

@@ -156,10 +156,12 @@ impl Members {
             },
             client_secret,
             auth_method_stated,
+            requested_auth_method: None,
             metadata,
             additional: AdditionalMembers(mem::take(&mut self.additional)),
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
         })
     }
 

@@ -3,7 +3,6 @@
 
 mod caller;
 
-use serde_json::json;
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
@@ -18,7 +17,7 @@ use super::{
 use super::{retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
-    error::Error,
+    error::{Error, Outcome},
     metadata::ClientMetadata,
     response::{ClientInformation, FieldWarning},
 };
@@ -115,7 +114,7 @@ impl Client {
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
         let (document, _) = read_document(store).await?;
-        match self.query(metadata).find(&document, now(), usize::MAX) {
+        match self.query(metadata).find(&document, now(), u64::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
             Lookup::Register(_) => Ok(None),
             Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
@@ -210,20 +209,37 @@ impl Client {
             step = match step {
                 Step::Return(result) => return call.result(result, failure),
                 Step::Register(reason) => match store.preflight(timeout).await {
-                    Ok(()) if call.may_claim_expire() => call.renew_claim()?,
+                    Ok(()) if call.may_claim_expire() => match call.renew_claim() {
+                        Ok(step) => step,
+                        Err(error) => {
+                            failure = Some(error);
+                            call.protocol.on_not_registered(now())
+                        }
+                    },
                     preflight => {
-                        tracing::debug!(reason = reason.as_str(), "registering");
+                        let differences = call.protocol.differences(reason);
+                        tracing::info!(%reason, ?differences, "registering a client");
                         let result = match preflight {
                             Ok(()) => self.register(metadata).await,
                             Err(error) => Err(error.at(&store.name()).into()),
                         };
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
-                        match result.or_else(|error| recovered_client(&error).ok_or(error)) {
-                            Ok(client) => call.protocol.on_registered(client, now()),
+                        match result
+                            .or_else(|error| recovered_client(&error, metadata).ok_or(error))
+                        {
+                            Ok(mut client) => {
+                                client.register_reason = Some(reason);
+                                call.protocol.on_registered(client, now())
+                            }
                             Err(error) => {
+                                let is_certain = error.outcome() == Outcome::NotRegistered;
                                 failure = Some(error);
-                                call.protocol.on_not_registered()
+                                if is_certain {
+                                    call.protocol.on_not_registered(now())
+                                } else {
+                                    call.protocol.on_unknown(now())
+                                }
                             }
                         }
                     }
@@ -232,6 +248,10 @@ impl Client {
                     Ok(step) => step,
                     // The failed write may have taken effect, so read again.
                     Err(_) if call.wait_before_retry().await => Step::Read,
+                    Err(error) if call.protocol.on_store_error() => {
+                        failure = Some(error.at(&store.name()).into());
+                        Step::Read
+                    }
                     Err(error) => return call.result_after_store_error(error, failure),
                 },
             };
@@ -240,11 +260,12 @@ impl Client {
 }
 
 /// Returns the client of an unreadable response, if its client id and secret could be read.
-fn recovered_client(error: &Error) -> Option<ClientInformation> {
+fn recovered_client(error: &Error, requested: &ClientMetadata) -> Option<ClientInformation> {
     let Error::Unreadable(response) = error else { return None };
     let (id, secret) = (response.client_id()?, response.client_secret()?);
-    let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
+    let mut client = ClientInformation::with_id(id.to_owned());
     client.client_secret = Some(secret.clone());
+    client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
     client.response = response.response().cloned();
     let message = format!("{response}, but its client_id and client_secret were recovered");
     client.warnings.push(FieldWarning::new("body", message));

@@ -16,7 +16,8 @@ use crate::{
     url,
 };
 
-/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations,
+/// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
 ///
@@ -41,15 +42,18 @@ use crate::{
 /// # }
 /// ```
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including history.
+    /// Returns the history, which is the newest 50 clients that are no longer used, and after it
+    /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
     /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            Ok(records.into_iter().map(StoredRegistration::new).collect())
+            let document = read_document(self).await?.0;
+            let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
+            all.extend(document.registrations.into_iter().map(StoredRegistration::from));
+            Ok(all)
         })
     }
 
@@ -58,7 +62,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// endpoint responds with `invalid_client`.
     ///
     /// Returns whether the client was in use until now. `false` is not a problem: another caller
-    /// has marked it already. The registration becomes history. An [imported](Self::import) client
+    /// has marked it already. The registration becomes history, without its secret. An [imported](Self::import) client
     /// is not replaced: `register_once` then fails with
     /// [`ImportedUnusable`](crate::StoreErrorKind::ImportedUnusable).
     ///
@@ -92,10 +96,11 @@ pub trait RegistrationStoreExt: RegistrationStore {
         Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
 
-    /// Removes a client from use at the request of a person. It becomes history. Imported clients
-    /// can be removed too.
+    /// Removes a client from use at the request of a person, and erases its secret from the store.
+    /// Its id becomes history. Imported clients can be removed too.
     ///
-    /// Its secret stays in the store. To destroy the secret, delete the store.
+    /// The secret is in no later version of the document. Copies that the storage itself makes, such
+    /// as backups, snapshots or old versions of an object, are not changed.
     ///
     /// Returns whether the store had such a client that was not removed yet.
     ///
@@ -104,6 +109,52 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
+    }
+
+    /// Allows the next [`register_once`](crate::Client::register_once) to send its request now,
+    /// although the outcome of an earlier request is unknown.
+    ///
+    /// Call it if a person decides so, for example because Poggio has said that there is no client.
+    /// If the earlier request did register a client, the next one creates a duplicate. This applies
+    /// to all endpoints and metadata of the store.
+    ///
+    /// Returns whether there was a request of unknown outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    ///     testing::{Reply, Server},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("client.json");
+    /// # let server = Server::start().await;
+    /// # let poggio = server.client();
+    /// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let store = FileStore::new(path)?;
+    /// server.script([Reply::disconnect()]);
+    /// for _ in 0..5 {
+    ///     let error = poggio.register_once(&metadata, &store).await.unwrap_err();
+    ///     assert_eq!(error.outcome(), Outcome::Unknown);
+    /// }
+    /// assert_eq!(server.requests().len(), 1);
+    ///
+    /// assert!(store.clear_unknown().await?);
+    /// poggio.register_once(&metadata, &store).await?;
+    /// assert_eq!(server.requests().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn clear_unknown(&self) -> StoreFuture<'_, bool, Error> {
+        Box::pin(async move { Ok(update(self, |document| document.intents.clear()).await?) })
     }
 
     /// Imports credentials that a person entered, for a registration endpoint
@@ -153,12 +204,10 @@ pub trait RegistrationStoreExt: RegistrationStore {
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
-                for record in &mut document.registrations {
-                    if record.is_imported() && record.is_active() && record.endpoint == endpoint {
-                        record.retire(RetiredReason::Replaced);
-                    }
-                }
-                document.registrations.push(Record::new(endpoint, None, client.clone()));
+                document.retire(RetiredReason::Replaced, |record| {
+                    record.is_imported() && record.endpoint == endpoint
+                });
+                document.add(Record::new(endpoint, None, client.clone()));
                 true
             })
             .await?;
@@ -167,7 +216,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     }
 
     /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
-    /// has no such client. Clients in the history are exported too.
+    /// has no such client in use.
     ///
     /// # Errors
     ///

@@ -56,8 +56,15 @@ impl Table {
 
     fn oauth(&mut self, kind: &str, situation: &str, error: &OAuthError) {
         let (display, help) = (error.to_string(), error.help());
-        check_voice(&display);
         assert_eq!(format!("OAuthErrorKind::{:?}", error.kind()), kind, "{display}");
+        if kind == "OAuthErrorKind::Discovery" {
+            // One line for each URL that was tried, and the last line is the help.
+            let lines: Vec<_> = display.lines().collect();
+            lines.iter().for_each(|line| check_voice(line));
+            assert_eq!(lines.last(), Some(&help), "{display}");
+            return self.add(kind, situation, &lines);
+        }
+        check_voice(&display);
         let outcome = error.registration().map(Error::outcome);
         let end = match outcome {
             Some(outcome) => format!("; {outcome}: {help}"),

@@ -93,6 +93,10 @@ async fn login_prints_what_the_token_response_omits() {
     f.server.script_token([Reply::issued().without_member("scope")]);
     let printed = f.log_in_and_allow(&["--scope", "read"]).await;
     assert!(printed.contains("\n  scope      read (as requested)\n"), "{printed}");
+
+    f.server.script_token([Reply::issued().with_member("scope", "")]);
+    let printed = f.log_in_and_allow(&["--scope", "read"]).await;
+    assert!(printed.contains("\n  scope      none was granted\n"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +245,32 @@ async fn login_opens_the_browser_and_does_not_print_the_url() {
     assert!(!printed.contains("code_challenge"), "{printed}");
     assert!(printed.contains("\nallow or deny access in your browser "), "{printed}");
     assert!(printed.contains("\nrefreshed\n"), "{printed}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn login_starts_the_browser_without_the_auth_token() {
+    let f = Fixture::new(NAME).await;
+    let (opened, environment) = (f.path("opened"), f.path("environment"));
+    let script = format!(
+        "export -p > {}\necho \"$1\" > {1}.part; /bin/mv {1}.part {1}",
+        environment.display(),
+        opened.display()
+    );
+    let path = xdg_open(&f, &script);
+    let mut command = f.command(&["--base-url", &f.server.base_url()]);
+    command.env("PATH", path).env("POGGIO_AUTH_TOKEN", "of-no-value").env("OWN_VARIABLE", "7");
+    let mut login = Login::start(&mut command);
+    eventually(|| opened.exists()).await;
+    let url = fs::read_to_string(&opened).unwrap().trim().parse().unwrap();
+    login.expect_state_hidden(&url);
+    follow(&f.server.allow(url.as_str()).await).await;
+    login.end(0);
+    assert_eq!(f.server.registrations()[0].header("authorization"), Some("Bearer of-no-value"));
+    let environment = fs::read_to_string(&environment).unwrap();
+    assert!(environment.contains("OWN_VARIABLE"), "{environment}");
+    assert!(!environment.contains("POGGIO_AUTH_TOKEN"), "{environment}");
+    assert!(!environment.contains("of-no-value"), "{environment}");
 }
 
 #[cfg(target_os = "linux")]

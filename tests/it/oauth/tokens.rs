@@ -84,7 +84,7 @@ async fn token_response_is_read_if_it_has_an_access_token() {
             None,
             &[],
         ),
-        ("200 OK", json!({"expires_in": -5, "scope": ""}), None, None, &[]),
+        ("200 OK", json!({"expires_in": -5}), None, None, &[]),
         ("200 OK", json!({"expires_in": 1e300}), None, None, &[]),
     ] {
         let mut body = members;
@@ -96,6 +96,29 @@ async fn token_response_is_read_if_it_has_an_access_token() {
         assert_eq!(token.refresh_token().map(|t| t.secret().as_str()), refresh_token, "{body}");
         let read: Vec<_> = token.scopes().into_iter().flatten().map(|s| s.as_str()).collect();
         assert_eq!(read, scopes, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn token_response_with_an_empty_scope_grants_nothing() {
+    for (scope, granted) in [
+        // The crate `oauth2` has no empty list: it reads one scope without characters.
+        (Some(json!("")), Some(vec![""])),
+        (Some(json!(" ")), Some(vec![""])),
+        (Some(json!([])), Some(vec![""])),
+        (Some(json!("a  b")), Some(vec!["a", "b"])),
+        // Not stated: as requested.
+        (Some(json!(null)), None),
+        (Some(json!(5)), None),
+        (None, None),
+    ] {
+        let mut body = json!({"access_token": "at", "token_type": "bearer"});
+        if let Some(scope) = &scope {
+            body["scope"] = scope.clone();
+        }
+        let token = token_from("200 OK", &body.to_string()).await.unwrap();
+        let scopes = token.scopes().map(|scopes| scopes.iter().map(|s| s.as_str()).collect());
+        assert_eq!(scopes, granted, "{scope:?}");
     }
 }
 

@@ -71,7 +71,7 @@ async fn register_once_on_a_full_disk_sends_nothing() {
     assert!(printed.contains("no client was registered"), "{printed}");
     assert_eq!(
         (fixture.request_count(), fixture.file_names()),
-        (0, vec!["client.json.lock".to_owned()])
+        (0, vec!["client.json".to_owned(), "client.json.lock".to_owned()])
     );
 
     // With room it registers, and a lookup needs no room.
