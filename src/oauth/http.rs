@@ -45,14 +45,15 @@ impl<'c> AsyncHttpClient<'c> for Client {
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
             let response = self.send(parts.method, url, headers.clone(), &body).await?;
+            let host = &response.host;
             let error = || read_error(&response, &body, &headers);
             if !response.status.is_success() {
                 return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, error)
+                token_response(host, &response, error)
             } else {
-                unchanged_response(&response)
+                unchanged_response(host, &response)
             }
         })
     }
@@ -130,14 +131,15 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
+    host: &str,
     response: &Response,
     error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+    check_complete(host, response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
         return Err(match response.content_coding() {
-            Some(coding) => unreadable_error(&format!("it has the content coding {coding}")),
-            None => unreadable_error("it is not a JSON object"),
+            Some(coding) => unreadable_error(host, &format!("it has the content coding {coding}")),
+            None => unreadable_error(host, "it is not a JSON object"),
         });
     };
     // Some servers send an error with status 200.
@@ -146,7 +148,7 @@ fn token_response(
         return Err(if is_error {
             OAuthError::refused(error())
         } else {
-            unreadable_error("it has no access_token")
+            unreadable_error(host, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -155,8 +157,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(host, response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -165,10 +167,10 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
     Ok(unchanged)
 }
 
-fn check_complete(response: &Response) -> Result<(), OAuthError> {
+fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
     match &response.truncated {
         None => Ok(()),
-        Some(truncated) => Err(unreadable_error(&truncated.to_string())),
+        Some(truncated) => Err(unreadable_error(host, &truncated.to_string())),
     }
 }
 
@@ -256,6 +258,6 @@ fn json_response(status: u16, json: &Value) -> HttpResponse {
     response
 }
 
-fn unreadable_error(problem: &str) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Unreadable, problem)
+fn unreadable_error(host: &str, problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Unreadable, format!("{problem} (from {host})"))
 }

@@ -131,7 +131,7 @@ impl ResourceMetadata {
                 && ((path == parent && url.query() == resource.query())
                     || (url.query().is_none() && is_parent()))
         };
-        if !resources.iter().any(|resource| is_described(&resource)) {
+        if !resources.iter().any(is_described) {
             let requested = resources.first().map(|url| url.as_str()).unwrap_or_default();
             let (stated, requested) = (quoted(stated), quoted(requested));
             return Err(format!("it describes the resource {stated}, not {requested}"));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use poggio::{ClientInformation, Error, Outcome};
 
-/// What the caller gets, or is expected to get.
+/// The result of a call, or the expected result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Expected {
     Registered,

@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-/// What the server does with a connection.
+/// The behaviour of the server on a connection.
 #[derive(Clone)]
 pub(crate) enum ServerBehaviour {
     /// Reads a whole request, then writes this and closes.

@@ -1,4 +1,4 @@
-//! What is sent, how often, and what is reported if no response arrives.
+//! The requests of a call, and its error if no response arrives.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::support::{Expected, metadata};
 
-/// What the server does, and what is expected of a call: its result, attempts, and whole requests that arrive.
+/// The behaviour of the server, and the expected result, attempts, and whole requests that arrive.
 const SCENARIOS: [(TlsBehaviour, &str, Expected, u32, usize); 13] = [
     (Http1, "has a valid certificate", Expected::Registered, 1, 1),
     (OfAnotherName, "has a certificate for another name", Expected::UNSENT, 3, 0),

@@ -23,7 +23,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::scenarios::registration;
 use crate::support::{TOKEN, is_whole, read_request, self_signed, sized};
 
-/// What the server does with a connection.
+/// The behaviour of the server on a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum TlsBehaviour {
     Http1,

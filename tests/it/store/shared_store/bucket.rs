@@ -32,7 +32,7 @@ pub(super) enum Fault {
 pub(super) enum Conditions {
     #[default]
     All,
-    /// Writes whatever the condition is.
+    /// Ignores the condition.
     Ignored,
     /// Creation alone, as a folder of files does.
     CreateOnly,

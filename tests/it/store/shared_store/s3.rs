@@ -127,7 +127,7 @@ async fn shared_store_on_s3_passes_check_store_and_registers_once_for_16_hosts()
     let s3 = moto.s3();
     check_store(|| open(&s3)).await;
 
-    // The texts of check_store are no documents.
+    // The texts of check_store are not documents.
     s3.delete(&PATH.into()).await.unwrap();
     assert_registers_once((0..16).map(|_| open(&moto.s3()))).await;
 }
