@@ -5,6 +5,7 @@
 //! response becomes an error is in `client`.
 
 mod additional;
+mod binding;
 pub(crate) mod challenge;
 mod changes;
 mod client_information;
@@ -20,6 +21,7 @@ mod register_reason;
 mod validation_body;
 
 pub use additional::AdditionalMembers;
+pub(crate) use binding::{Binding, ServerId, check_server};
 pub use changes::{Change, ChangeKind};
 pub use client_information::{ClientInformation, SecretExpiry};
 pub(crate) use decode::DecodeError;

@@ -51,7 +51,8 @@ pub enum StoreErrorKind {
     Failed,
     /// Other callers kept the store locked until the timeout.
     Busy,
-    /// Users other than the owner can read or replace the store.
+    /// Users other than the owner can read or replace the store, or it is a symbolic link.
+    /// [`FileStore`](crate::FileStore#permissions) lists what it refuses.
     InsecurePermissions,
     /// The content of the store is invalid. It was not changed.
     Damaged,
@@ -65,6 +66,9 @@ pub enum StoreErrorKind {
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
+    /// The client in the store belongs to another authorization server than the requested one.
+    /// Nothing was sent.
+    OtherServer,
     /// The outcome of an earlier registration request is unknown, and no other is sent for now. A
     /// person can change that with [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown).
     UnknownOutcome,
@@ -227,6 +231,9 @@ impl StoreError {
             }
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register again"
+            }
+            StoreErrorKind::OtherServer => {
+                "use the client at its own server, or use another store for this server"
             }
             StoreErrorKind::UnknownOutcome => {
                 "call again then, or call RegistrationStoreExt::clear_unknown to register now, which \

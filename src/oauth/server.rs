@@ -6,8 +6,10 @@ use reqwest::Url;
 
 use super::error::{OAuthError, OAuthErrorKind};
 use crate::{
+    client::Client,
     metadata::AuthMethod,
     redact::{sanitize, sanitize_message},
+    response::{Binding, ServerId},
     url,
 };
 
@@ -105,6 +107,7 @@ impl AuthorizationServer {
     #[must_use]
     pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = url.into();
+        self.source = Source::Configured;
         self
     }
 
@@ -148,15 +151,18 @@ impl AuthorizationServer {
 
     /// Returns the issuer if the caller set it, or if metadata was validated against it (RFC 8414
     /// section 3.3). An issuer that metadata only states does not identify a server.
-    #[allow(dead_code, reason = "the store binds records to it")]
-    pub(crate) fn validated_issuer(&self) -> Option<&str> {
+    pub(super) fn validated_issuer(&self) -> Option<&str> {
         self.issuer.as_deref().filter(|_| self.source != Source::Host)
     }
 
     /// Returns whether the endpoints were discovered, and not configured by the caller.
-    #[allow(dead_code, reason = "the store binds records to it")]
-    pub(crate) fn is_discovered(&self) -> bool {
+    pub(super) fn is_discovered(&self) -> bool {
         self.source != Source::Configured
+    }
+
+    /// Identifies the server by its token endpoint and its validated issuer.
+    pub(super) fn id(&self, token_endpoint: &Url) -> ServerId {
+        ServerId::new(token_endpoint, self.validated_issuer(), self.is_discovered())
     }
 
     /// Returns the authorization endpoint, if there is one, and the token endpoint as URLs.
@@ -166,6 +172,53 @@ impl AuthorizationServer {
             url => Some(authorization_endpoint(url)?),
         };
         Ok((authorization, endpoint("token_endpoint", &self.token_endpoint)?))
+    }
+}
+
+impl Client {
+    /// Returns this client for one authorization server: the clients that it registers are used only
+    /// there.
+    ///
+    /// [`register_once`](Self::register_once) then stores the server with the client, and does not
+    /// return a client of another server.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OAuthErrorKind::Endpoint`] if the token endpoint is neither an https URL nor on a
+    /// loopback host, or if the server was discovered and its token endpoint is not at the origin of
+    /// the [`registration_endpoint`](Self::registration_endpoint) of this client. Metadata can name
+    /// the registration endpoint of another server, whose clients it would then obtain (RFC 9700
+    /// section 4.4). If such a server is the right one, configure it with
+    /// [`AuthorizationServer::new`]. Nothing is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use poggio::{Client, ClientMetadata, FileStore};
+    ///
+    /// # async fn register(metadata: &ClientMetadata) -> Result<(), poggio::oauth::OAuthError> {
+    /// let server = Client::new()?.discover("https://as.example").await?;
+    /// let endpoint = server.registration_endpoint.clone().expect("clients can register");
+    ///
+    /// let client = Client::builder().registration_endpoint(endpoint).build()?.for_server(&server)?;
+    /// let registered = client.register_once(metadata, &FileStore::for_app("acme-sync")?).await?;
+    /// let oauth = registered.oauth2_client(&server, Some("http://127.0.0.1:8910/callback"))?;
+    /// # let _ = oauth;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_server(&self, server: &AuthorizationServer) -> Result<Self, OAuthError> {
+        let token = endpoint("token_endpoint", &server.token_endpoint)?;
+        let id = server.id(&token);
+        let binding = Binding { endpoint: self.registration_endpoint().to_owned(), server: None };
+        binding.check(&id).map_err(|problem| {
+            let problem = format!(
+                "token_endpoint: a client of this registration endpoint {problem}; configure the \
+                 endpoints with AuthorizationServer::new if they are right"
+            );
+            OAuthError::new(OAuthErrorKind::Endpoint, problem)
+        })?;
+        Ok(self.with_server(id))
     }
 }
 

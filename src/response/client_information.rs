@@ -1,13 +1,13 @@
 //! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
-    register_reason::RegisterReason,
+    additional::AdditionalMembers, binding::Binding, field_warning::FieldWarning,
+    meta::ResponseMeta, register_reason::RegisterReason,
 };
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
@@ -75,6 +75,8 @@ pub struct ClientInformation {
     pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
     pub(crate) register_reason: Option<RegisterReason>,
+    /// Where the client belongs. `None` if it was read from JSON.
+    pub(crate) binding: Option<Arc<Binding>>,
     /// The bearer token of the request, to mask it if the server returned it in another member.
     pub(crate) sent_token: Option<BearerToken>,
 }
@@ -147,6 +149,7 @@ impl ClientInformation {
             requested_auth_method: None,
             response: None,
             register_reason: None,
+            binding: None,
             sent_token: None,
         }
     }

@@ -175,6 +175,7 @@ impl Members {
             response: None,
             register_reason: None,
             sent_token: None,
+            binding: None,
         })
     }
 

@@ -84,8 +84,8 @@ impl From<Record> for StoredRegistration {
         Self {
             lost_secrets: record.lost_secrets().map(sanitize_message),
             is_imported: record.is_imported(),
+            client: record.bound_client(),
             endpoint: sanitize_message(&record.endpoint),
-            client: record.client,
             requested: record.requested,
             saved_at: record.saved_at,
             retired: None,

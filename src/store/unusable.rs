@@ -8,7 +8,8 @@ use crate::{
     redact::Redactor,
 };
 
-/// Why a stored client cannot be used. All reasons but the last are about imported credentials.
+/// Why a stored client cannot be used. The reasons before `OtherServer` are about imported
+/// credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
     Expired(String),
@@ -17,6 +18,11 @@ pub(crate) enum Unusable {
     Redirect {
         client_id: String,
         uri: String,
+    },
+    /// The client belongs to another authorization server.
+    OtherServer {
+        client_id: String,
+        problem: String,
     },
     /// The keyring entry with the secret no longer exists.
     SecretLost {
@@ -37,6 +43,7 @@ impl Unusable {
             Self::Expired(_) | Self::Rejected(_) | Self::Redirect { .. } => {
                 StoreErrorKind::ImportedUnusable
             }
+            Self::OtherServer { .. } => StoreErrorKind::OtherServer,
             Self::SecretLost { .. } => StoreErrorKind::SecretLost,
         };
         StoreError::unusable(store_name, &self).with_kind(kind)
@@ -60,6 +67,9 @@ impl fmt::Display for Unusable {
             Self::Redirect { client_id, uri } => {
                 let client_id = quote(client_id);
                 write!(f, "the imported client {client_id} has no redirect URI {}", quote(uri))
+            }
+            Self::OtherServer { client_id, problem } => {
+                write!(f, "the client {} {problem}", quote(client_id))
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
