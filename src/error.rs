@@ -1,6 +1,7 @@
 //! [`Error`], its payload types, and [`Outcome`]. How a response becomes an error is in `client`.
 
 mod api;
+mod cause;
 mod config;
 mod outcome;
 mod store;
@@ -81,7 +82,7 @@ impl Error {
             Self::Config(_) | Self::Validation(_) => Outcome::NotRegistered,
             Self::Api(error) => error.outcome(),
             Self::Transport(error) => error.outcome(),
-            Self::Unreadable(_) => Outcome::Registered,
+            Self::Unreadable(error) => error.outcome(),
             Self::Store(error) => error.outcome(),
         }
     }
@@ -230,7 +231,7 @@ impl ClientInformation {
         decode::client(text.as_bytes()).map_err(|reason| {
             let recovered = recovery::credentials(text.as_bytes());
             let body = Bytes::copy_from_slice(text.as_bytes());
-            Error::Unreadable(UnreadableResponse::new(None, reason, recovered, body))
+            Error::Unreadable(UnreadableResponse::new(None, None, reason, recovered, body))
         })
     }
 }

@@ -15,7 +15,7 @@ mod member;
 mod meta;
 mod received;
 pub(crate) mod recovery;
-mod refusal;
+pub(crate) mod refusal;
 mod validation_body;
 
 pub use additional::AdditionalMembers;

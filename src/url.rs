@@ -71,6 +71,12 @@ fn check_scheme(url: &Url) -> Result<(), String> {
     }
 }
 
+/// Returns the host of a URL and, if it is not the scheme's default, the port.
+pub(crate) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// Parses the URL of an endpoint. The error shows at most the scheme and the host.
 pub(crate) fn parse_endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim())

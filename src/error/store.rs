@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error, fmt, time::Duration};
 
 use super::outcome::Outcome;
-use crate::response::ClientInformation;
+use crate::{redact::sanitize_message, response::ClientInformation};
 
 /// An error of a [`RegistrationStore`](crate::RegistrationStore).
 ///
@@ -30,7 +30,6 @@ use crate::response::ClientInformation;
 /// ```
 pub struct StoreError(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: StoreErrorKind,
     name: Option<String>,
@@ -192,18 +191,22 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(client) = &self.0.client {
-            write!(f, "the client {:?} could not be saved: ", client.client_id)?;
+            write!(f, "the client {:?} could not be saved: ", client.shown_id())?;
         }
-        match &self.0.name {
-            Some(name) => write!(f, "{name} {}", self.0.problem),
-            None => write!(f, "the store {}", self.0.problem),
-        }
+        let name = self.0.name.as_deref().unwrap_or("the store");
+        f.write_str(&sanitize_message(&format!("{name} {}", self.0.problem)))
     }
 }
 
 impl fmt::Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_struct("StoreError")
+            .field("kind", &self.0.kind)
+            .field("name", &self.0.name.as_deref().map(sanitize_message))
+            .field("problem", &sanitize_message(&self.0.problem))
+            .field("source", &self.0.source)
+            .field("client", &self.0.client)
+            .finish()
     }
 }
 

@@ -109,7 +109,8 @@ impl fmt::Display for ValidationErrors {
         match &self.response {
             None => f.write_str("the client metadata is invalid and was not sent")?,
             Some(response) => {
-                write!(f, "the server rejected the client metadata ({})", response.status())?;
+                let (host, status) = (response.host(), response.status());
+                write!(f, "{host} rejected the client metadata ({status})")?;
             }
         }
         for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {

@@ -49,7 +49,7 @@ use super::{
 /// assert_eq!(read.grant_types, [GrantType::AuthorizationCode]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, expecting = "an object with the members of client metadata")]
 pub struct ClientMetadata {
     /// The URIs to which the authorization server may redirect the user. Default: none.

@@ -1,6 +1,6 @@
 //! [`TokenError`], the error response of an authorization or token endpoint.
 
-use std::{error, fmt, time::Duration};
+use std::{error, fmt, sync::Arc, time::Duration};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Clone)]
 pub struct TokenError {
     /// `None` for an error in a callback, and for one that passed through the `oauth2` crate.
-    host: Option<String>,
+    host: Option<Arc<str>>,
     code: Option<ErrorCode>,
     description: Option<String>,
     status: Option<StatusCode>,
@@ -41,11 +41,10 @@ impl TokenError {
         Self { host: None, code, description, status: None, retry_after: None, rejects_client }
     }
 
-    /// Reads the error response of this host.
-    pub(super) fn read(host: &str, response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(super) fn read(response: &Response, redactor: &Redactor) -> Self {
         let error = ApiError::new(response, redactor);
         Self {
-            host: Some(host.to_owned()),
+            host: Some(Arc::clone(&response.host)),
             rejects_client: rejects_client(response, error.code().as_ref()),
             code: error.code(),
             description: error.description().map(str::to_owned),
@@ -72,7 +71,7 @@ impl TokenError {
         self.rejects_client
     }
 
-    /// Returns the server's description on one line. Text that looks like a credential is masked.
+    /// Returns the server's description on one line. Credentials in it are masked.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()

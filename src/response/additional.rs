@@ -4,6 +4,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::redact::{DebugFn, Redactor, Shown};
+
+/// The number of names that `Debug` prints.
+const MAX_NAMES: usize = 50;
+
 /// Members of a response that have no field in
 /// [`ClientInformation`](crate::ClientInformation), with their raw values.
 ///
@@ -46,9 +51,25 @@ impl AdditionalMembers {
     }
 }
 
+impl AdditionalMembers {
+    /// Returns a redactor for the credentials that these members contain.
+    pub(super) fn redactor<'a>(&self, others: impl IntoIterator<Item = &'a str>) -> Redactor {
+        Redactor::new(others).with_body(&serde_json::to_vec(&self.0).unwrap_or_default())
+    }
+
+    /// Returns these members with their names redacted, for `Debug`.
+    pub(super) fn shown<'a>(&'a self, redactor: &'a Redactor) -> impl fmt::Debug + 'a {
+        DebugFn(move |f: &mut fmt::Formatter<'_>| {
+            let names = self.0.keys().take(MAX_NAMES).map(|name| Shown(name, redactor));
+            let mut map = f.debug_map();
+            map.entries(names.map(|name| (name, "[redacted]")));
+            if self.len() > MAX_NAMES { map.finish_non_exhaustive() } else { map.finish() }
+        })
+    }
+}
+
 impl fmt::Debug for AdditionalMembers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let redacted = self.0.keys().map(|name| (name, "[redacted]"));
-        f.debug_map().entries(redacted).finish()
+        self.shown(&self.redactor([])).fmt(f)
     }
 }

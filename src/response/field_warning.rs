@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::redact::{Redactor, sanitize};
+
 /// A part of a success response that could not be read.
 ///
 /// The raw value of a member is in
@@ -25,11 +27,17 @@ pub struct FieldWarning {
 
 impl FieldWarning {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self { path: sanitize(&path.into()), message: message.into() }
+    }
+
+    /// Masks the credentials in the path, which may be the name of any member.
+    pub(super) fn redact(&mut self, redactor: &Redactor) {
+        self.path = redactor.redact(&self.path);
     }
 
     /// Returns the name of the member, with the index of an array element, such as `contacts[1]`.
-    /// Returns `body` if the warning is about the response as a whole.
+    /// Returns `body` if the warning is about the response as a whole. It is on one line of at most 300
+    /// characters, and credentials in it are masked.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path

@@ -96,7 +96,7 @@ impl Client {
         );
         let result = self.find_or_register(metadata, store).instrument(span.clone()).await;
         if let Ok(client) = &result {
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("registered", client.response().is_some());
         }
         result

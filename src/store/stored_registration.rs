@@ -1,59 +1,69 @@
 //! A registration in a store, as callers see it.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::{record::Record, retired::Retired};
-use crate::{metadata::ClientMetadata, response::ClientInformation};
+use crate::{metadata::ClientMetadata, redact::sanitize_message, response::ClientInformation};
 
 /// A client in a store, in use or history, as
 /// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
 /// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
-#[derive(Clone, Debug)]
-pub struct StoredRegistration(Record);
+#[derive(Clone)]
+pub struct StoredRegistration {
+    record: Record,
+    /// On one line, because a file may contain anything.
+    endpoint: String,
+    lost_secrets: Option<String>,
+}
 
 impl StoredRegistration {
     pub(super) fn new(record: Record) -> Self {
-        Self(record)
+        let endpoint = sanitize_message(&record.endpoint);
+        let lost_secrets = record.lost_secrets().map(sanitize_message);
+        Self { record, endpoint, lost_secrets }
     }
 
-    /// Returns the URL of the registration endpoint that the client belongs to.
+    /// Returns the URL of the registration endpoint that the client belongs to, on one line of at most
+    /// 2000 characters.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.0.endpoint
+        &self.endpoint
     }
 
     /// Returns the client.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
-        &self.0.client
+        &self.record.client
     }
 
     /// Returns the metadata of the registration request, or `None` for imported credentials.
     #[must_use]
     pub fn requested(&self) -> Option<&ClientMetadata> {
-        self.0.requested.as_ref()
+        self.record.requested.as_ref()
     }
 
     /// Returns whether the credentials were
     /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
-        self.0.is_imported()
+        self.record.is_imported()
     }
 
     /// Returns when the client was saved, in whole seconds, by the clock of the machine that saved
     /// it.
     #[must_use]
     pub fn saved_at(&self) -> DateTime<Utc> {
-        self.0.saved_at
+        self.record.saved_at
     }
 
     /// Returns why and when the client became history, or `None` if it is in use.
     #[must_use]
     pub fn retired(&self) -> Option<Retired> {
-        self.0.retired
+        self.record.retired
     }
 
     /// Returns the name of the system keyring entry that had the client's secrets, if the entry no
@@ -61,6 +71,19 @@ impl StoredRegistration {
     /// client has none.
     #[must_use]
     pub fn lost_secrets(&self) -> Option<&str> {
-        self.0.lost_secrets()
+        self.lost_secrets.as_deref()
+    }
+}
+
+impl fmt::Debug for StoredRegistration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredRegistration")
+            .field("endpoint", &self.endpoint)
+            .field("requested", &self.record.requested)
+            .field("saved_at", &self.record.saved_at)
+            .field("retired", &self.record.retired)
+            .field("lost_secrets", &self.lost_secrets)
+            .field("client", &self.record.client)
+            .finish()
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::record::Record;
-use crate::error::{StoreError, StoreErrorKind};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    redact::sanitize,
+};
 
 /// Why a stored client cannot be used. All reasons but the last are about imported credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,18 +47,29 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired(id) => {
-                write!(f, "the secret of the imported client {id:?} has expired or is about to")
+                write!(
+                    f,
+                    "the secret of the imported client {:?} has expired or is about to",
+                    sanitize(id)
+                )
             }
             Self::Rejected(id) => {
-                write!(f, "the server no longer accepts the imported client {id:?}")
+                write!(f, "the server no longer accepts the imported client {:?}", sanitize(id))
             }
             Self::Redirect { client_id, uri } => {
-                write!(f, "the imported client {client_id:?} has no redirect URI {uri:?}")
+                let client_id = sanitize(client_id);
+                write!(
+                    f,
+                    "the imported client {client_id:?} has no redirect URI {:?}",
+                    sanitize(uri)
+                )
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the system keyring no longer has the secret of the client {client_id:?} (entry \
-                 {entry:?} of the service \"poggio\")"
+                "the system keyring no longer has the secret of the client {:?} (entry {:?} of the \
+                 service \"poggio\")",
+                sanitize(client_id),
+                sanitize(entry)
             ),
         }
     }

@@ -8,7 +8,7 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::documents::Document;
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 
 /// How many redirects of one request are followed.
 const MAX_REDIRECTS: usize = 3;
+/// How much longer than the timeout a discovery may take, if a timer fires late.
+const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct Search<'c> {
     client: &'c Client,
@@ -69,6 +71,12 @@ impl<'c> Search<'c> {
         let problem = match serde_json::from_slice(&response.body) {
             _ if response.status != StatusCode::OK => response.status.to_string(),
             _ if response.truncated.is_some() => "200 OK, but the body was truncated".to_owned(),
+            _ if response.content_coding().is_some() => {
+                let coding = response.content_coding().unwrap_or_default();
+                format!(
+                    "200 OK, but the body has the content coding {coding}, which was not requested"
+                )
+            }
             Ok(Value::Object(document)) => {
                 self.has_document = true;
                 return Some(document);
@@ -133,22 +141,18 @@ impl<'c> Search<'c> {
     ) -> Option<Response> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let client = self.client;
-        let request = async {
-            if reads_body {
-                client.send(Method::GET, url.clone(), headers, &[]).await
-            } else {
-                client.head(url, headers).await
+        // Time is left for the next URL.
+        let left = self.deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let limit = left.map(|left| left / 2);
+        let result = if reads_body {
+            let request = self.client.send(Method::GET, url.clone(), headers, &[], limit);
+            // A retry may wait longer than its request.
+            match timeout(left.unwrap_or(Duration::MAX).saturating_add(GRACE), request).await {
+                Ok(result) => result,
+                Err(_) => Err(out_of_time()),
             }
-        };
-        let result = match self.deadline {
-            None => request.await,
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                // Time is left for the next URL.
-                let result = timeout_at(Instant::now() + left / 2, request).await;
-                result.unwrap_or_else(|_| Err(no_response(url, left / 2)))
-            }
+        } else {
+            self.client.head(url, headers, limit).await
         };
         match result {
             Ok(response) => {
@@ -161,13 +165,7 @@ impl<'c> Search<'c> {
                 if error.is_unsent() {
                     self.unreachable = Some(url.clone());
                 }
-                let problem = sanitize(&error.problem());
-                if error.kind() == OAuthErrorKind::Transport {
-                    // It names the URL.
-                    self.lines.push(problem);
-                } else {
-                    self.record(url, &problem);
-                }
+                self.record(url, &error.problem());
                 self.failure = Some(error);
                 None
             }
@@ -192,9 +190,8 @@ impl<'c> Search<'c> {
     }
 }
 
-fn no_response(url: &Url, within: Duration) -> OAuthError {
-    let problem = format!("no response from {url} within {} ms", within.as_millis());
-    OAuthError::new(OAuthErrorKind::Transport, problem)
+fn out_of_time() -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Transport, "no time was left to try again")
 }
 
 /// Returns the target of a redirect within the origin of `url`.

@@ -19,7 +19,8 @@ async fn error_outcome_follows_the_status() {
     let server = Server::start().await;
     let poggio = server.client_builder().max_retries(0).build().unwrap();
     for status in 300..=599_u16 {
-        let expected = if status < 500 { Outcome::NotRegistered } else { Outcome::Unknown };
+        let is_unknown = status == 303 || status >= 500;
+        let expected = if is_unknown { Outcome::Unknown } else { Outcome::NotRegistered };
         server.script([Reply::status(status)]);
         let error = poggio.register(&metadata()).await.unwrap_err();
         assert!(matches!(&error, Error::Api(api) if api.status().as_u16() == status));
@@ -169,11 +170,17 @@ async fn error_code_of_a_response_equals_its_constant() {
 
 #[tokio::test]
 async fn register_does_not_follow_redirects() {
-    for status in [301, 302, 303, 307, 308] {
+    for (status, expected) in [
+        (301, Outcome::NotRegistered),
+        (302, Outcome::NotRegistered),
+        (303, Outcome::Unknown),
+        (307, Outcome::NotRegistered),
+        (308, Outcome::NotRegistered),
+    ] {
         let server = Server::start().await;
         server.script([Reply::status(status).with_header("location", "/v1/oauth/register")]);
         let error = server.client().register(&metadata()).await.unwrap_err();
-        assert_eq!(error.outcome(), Outcome::NotRegistered);
+        assert_eq!(error.outcome(), expected, "{status}");
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(server.requests().len(), 1, "{status}");
     }

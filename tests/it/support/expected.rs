@@ -23,6 +23,14 @@ impl Expected {
     /// A response that cannot be decoded.
     pub(crate) const UNREADABLE: Self = Self::Failed("Unreadable", Outcome::Registered);
 
+    /// Returns the outcome of a failure.
+    pub(crate) fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Registered => None,
+            Self::Failed(_, outcome) => Some(outcome),
+        }
+    }
+
     pub(crate) fn of(result: &Result<ClientInformation, Error>) -> Self {
         let Err(error) = result else { return Self::Registered };
         let kind = match error {
