@@ -108,10 +108,16 @@ impl Error {
     /// Returns how long to wait before the next request, or `None` if the response has no usable
     /// `Retry-After` header.
     ///
+    /// For [`StoreErrorKind::UnknownOutcome`], returns the rest of the wait for the next automatic
+    /// request.
+    ///
     /// [`Duration::ZERO`] means that the next request may be sent now.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.response()?.retry_after()
+        match self {
+            Self::Store(error) => error.retry_after(),
+            _ => self.response()?.retry_after(),
+        }
     }
 
     /// Returns how many times the request was attempted: 0 if no attempt was made, 1 if there was no

@@ -13,6 +13,8 @@
 mod client;
 mod error;
 mod generated;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod metadata;
 #[cfg(feature = "oauth2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
@@ -40,7 +42,7 @@ pub use metadata::{
 };
 pub use response::{
     AdditionalMembers, Change, ChangeKind, ClientInformation, ErrorCode, FieldWarning,
-    ResponseMeta, SecretExpiry,
+    RegisterReason, ResponseMeta, SecretExpiry,
 };
 pub use secret::ClientSecret;
 pub use store::{FileStore, RegistrationStore, RegistrationStoreExt};

@@ -40,12 +40,12 @@ pub(crate) fn sanitize_message(text: &str) -> String {
     line::truncate(&line::one_line(cut(text, 2 * MAX_MESSAGE)), MAX_MESSAGE)
 }
 
-/// Text whose `Debug` is quoted, sanitized and masked.
+/// Text whose `Debug` is [`Redactor::quote`].
 pub(crate) struct Shown<'a>(pub(crate) &'a str, pub(crate) &'a Redactor);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.1.redact(self.0).fmt(f)
+        f.write_str(&self.1.quote(self.0))
     }
 }
 
@@ -74,27 +74,44 @@ impl Redactor {
     /// Adds the credentials in a body of any format.
     pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
         let body = String::from_utf8_lossy(body.get(..MAX_BODY).unwrap_or(body));
+        let mut known: Vec<Range<usize>> = Vec::new();
         for layer in escape::layers(units(body.chars())) {
             for value in names::values(&layer) {
-                self.add_value(layer.get(value).unwrap_or_default());
+                let Some(range) = original(&layer, value.clone()) else { continue };
+                // In a decoded layer, a quote in a value looks like its end.
+                let after = known.partition_point(|known| known.end <= range.start);
+                if known.get(after).is_none_or(|known| range.end <= known.start) {
+                    self.add_value(layer.get(value).unwrap_or_default());
+                    known.insert(after, range);
+                }
             }
         }
         self
     }
 
-    /// Adds a value as it is written, and the strings in it, decoded.
+    /// Adds a value, or the strings in a list or an object, as they are written and decoded.
     fn add_value(&mut self, value: &[Unit]) {
-        let text = |units: &[Unit]| units.iter().map(|unit| unit.char).collect::<String>();
-        for part in value.split(|unit| matches!(unit.char, '"' | '[' | '{' | ']' | '}' | ',')) {
-            let layers = escape::layers(units(part.iter().map(|unit| unit.char)));
-            layers.iter().take(2).for_each(|layer| self.needles.add(text(layer).trim()));
+        let is_list = value.first().is_some_and(|unit| matches!(unit.char, '[' | '{'));
+        let strings = if is_list { names::strings(value) } else { Vec::new() };
+        let whole = Some(value).filter(|_| !is_list);
+        for part in strings.into_iter().filter_map(|part| value.get(part)).chain(whole) {
+            for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
+                let text: String = layer.iter().map(|unit| unit.char).collect();
+                self.needles.add(text.trim());
+            }
         }
-        self.needles.add(text(value).trim());
     }
 
     /// Returns the text on one line of at most 300 characters, safe to show and to log.
     pub(crate) fn redact(&self, text: &str) -> String {
         line::truncate(&line::one_line(&self.mask(text)), MAX_CHARS)
+    }
+
+    /// Returns the first 300 characters of the text as a string literal, with control characters escaped.
+    pub(crate) fn quote(&self, text: &str) -> String {
+        let literal = format!("{:?}", line::truncate(&self.mask(text), MAX_CHARS));
+        // `Debug` does not escape every invisible character.
+        line::one_line(&literal)
     }
 
     /// Returns whether nothing of the text has to be masked or removed.

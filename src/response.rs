@@ -5,6 +5,7 @@
 //! response becomes an error is in `client`.
 
 mod additional;
+mod binding;
 pub(crate) mod challenge;
 mod changes;
 mod client_information;
@@ -16,9 +17,11 @@ mod meta;
 mod received;
 pub(crate) mod recovery;
 pub(crate) mod refusal;
+mod register_reason;
 mod validation_body;
 
 pub use additional::AdditionalMembers;
+pub(crate) use binding::{Binding, ServerId, check_server};
 pub use changes::{Change, ChangeKind};
 pub use client_information::{ClientInformation, SecretExpiry};
 pub(crate) use decode::DecodeError;
@@ -28,4 +31,5 @@ pub use meta::ResponseMeta;
 pub(crate) use received::{BYTE_ORDER_MARK, Response, Truncated};
 pub(crate) use recovery::RecoveredCredentials;
 pub(crate) use refusal::Refusal;
+pub use register_reason::RegisterReason;
 pub(crate) use validation_body::ValidationErrorBody;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    response::Binding,
     secret::{self, BearerToken},
     transport::Transport,
     url,
@@ -188,7 +189,8 @@ impl ClientBuilder {
     }
 
     /// Sets how long before its expiry a stored secret counts as expired for
-    /// [`register_once`](Client::register_once). Default: 60 seconds.
+    /// [`register_once`](Client::register_once). Default: 60 seconds. At most half the lifetime that
+    /// the secret had when it was saved.
     pub fn renewal_margin(mut self, margin: Duration) -> Self {
         self.renewal_margin = margin;
         self
@@ -251,7 +253,9 @@ impl ClientBuilder {
             local_validation: self.local_validation,
             renewal_margin: self.renewal_margin,
         };
-        Ok(Client { http, shared: Arc::new(shared) })
+        let endpoint = shared.transport.endpoint.as_str().to_owned();
+        let binding = Arc::new(Binding { endpoint, server: None });
+        Ok(Client { http, shared: Arc::new(shared), binding })
     }
 
     fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {

@@ -85,7 +85,11 @@ impl Client {
         let transport = self.transport();
         let token = self.shared.token.as_ref();
         match transport.send(|deadline| self.attempt(metadata, deadline)).await {
-            Ok((response, decoded)) => mapping::result(response, decoded, metadata, token),
+            Ok((response, decoded)) => {
+                let mut client = mapping::result(response, decoded, metadata, token)?;
+                client.binding = Some(Arc::clone(self.binding()));
+                Ok(client)
+            }
             Err(failure) => Err(mapping::transport_error(failure, transport)),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::outcome::Outcome;
 use crate::{redact::sanitize_message, response::ClientInformation};
 
@@ -35,7 +37,10 @@ struct Inner {
     name: Option<String>,
     problem: Cow<'static, str>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
+    /// What to do, if the kind does not say it all.
+    help: Option<&'static str>,
     client: Option<ClientInformation>,
+    retry_after: Option<Duration>,
 }
 
 /// The kind of a [`StoreError`].
@@ -46,12 +51,13 @@ pub enum StoreErrorKind {
     Failed,
     /// Other callers kept the store locked until the timeout.
     Busy,
-    /// Users other than the owner can read or replace the store.
+    /// Users other than the owner can read or replace the store, or it is a symbolic link.
+    /// [`FileStore`](crate::FileStore#permissions) lists what it refuses.
     InsecurePermissions,
     /// The content of the store is invalid. It was not changed.
     Damaged,
-    /// The store was written in a format that this version of the crate does not know. It was not
-    /// changed.
+    /// The store was written in a format that this version of the crate does not read, older or
+    /// newer. It was not changed.
     UnknownFormat,
     /// The secrets are in the system keyring, which this store does not read. The store was not
     /// changed.
@@ -60,6 +66,12 @@ pub enum StoreErrorKind {
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
+    /// The client in the store belongs to another authorization server than the requested one.
+    /// Nothing was sent.
+    OtherServer,
+    /// The outcome of an earlier registration request is unknown, and no other is sent for now. A
+    /// person can change that with [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown).
+    UnknownOutcome,
 }
 
 impl StoreError {
@@ -74,7 +86,9 @@ impl StoreError {
             name: None,
             problem: problem.into(),
             source: None,
+            help: None,
             client: None,
+            retry_after: None,
         }))
     }
 
@@ -106,10 +120,21 @@ impl StoreError {
     }
 
     pub(crate) fn unknown_format(name: &str, found: u64, supported: u64) -> Self {
+        let (which, help) = if found < supported {
+            (
+                " of an earlier version",
+                "move it away, and import the client_id and client_secret that it holds into a \
+                 new store, or register again",
+            )
+        } else {
+            ("", "update this program, or use another store")
+        };
         let problem = format!(
-            "has format {found}, but this program supports format {supported}; it was not changed"
+            "has format {found}{which}, but this program supports format {supported}; it was not changed"
         );
-        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name)
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name);
+        error.0.help = Some(help);
+        error
     }
 
     pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {
@@ -124,6 +149,21 @@ impl StoreError {
     pub(crate) fn busy(name: &str, holder: impl fmt::Display, waited: Duration) -> Self {
         let problem = format!("was still in use after {waited:?}: {holder}");
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(name)
+    }
+
+    pub(crate) fn waiting(
+        name: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+        remaining: TimeDelta,
+    ) -> Self {
+        let problem = format!(
+            "has a registration request of {since} whose outcome is unknown, so the next one waits \
+             until {until}"
+        );
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownOutcome).at(name);
+        error.0.retry_after = Some(remaining.to_std().unwrap_or_default());
+        error
     }
 
     pub(crate) fn with_client(mut self, client: Option<ClientInformation>) -> Self {
@@ -156,16 +196,24 @@ impl StoreError {
         self.0.client
     }
 
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.0.client {
-            Some(_) => Outcome::Registered,
-            None => Outcome::NotRegistered,
+        match (&self.0.client, self.0.kind) {
+            (Some(_), _) => Outcome::Registered,
+            (None, StoreErrorKind::UnknownOutcome) => Outcome::Unknown,
+            (None, _) => Outcome::NotRegistered,
         }
     }
 
     pub(crate) fn help(&self) -> &'static str {
         if self.0.client.is_some() {
             return "fix the store, then save the client in this error with Client::save_registration";
+        }
+        if let Some(help) = self.0.help {
+            return help;
         }
         match self.0.kind {
             StoreErrorKind::Failed => "fix the store, then call again",
@@ -183,6 +231,13 @@ impl StoreError {
             }
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register again"
+            }
+            StoreErrorKind::OtherServer => {
+                "use the client at its own server, or use another store for this server"
+            }
+            StoreErrorKind::UnknownOutcome => {
+                "call again then, or call RegistrationStoreExt::clear_unknown to register now, which \
+                 may create a duplicate"
             }
         }
     }

@@ -2,18 +2,16 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::{mem, pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::{
     Method, Request, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout};
 
 use super::{
     error::{OAuthError, OAuthErrorKind},
@@ -22,7 +20,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{FailureKind, TransportError, TransportFailure},
+    error::TransportError,
     redact::Redactor,
     response::{ErrorCode, Response},
     url,
@@ -46,37 +44,34 @@ impl<'c> AsyncHttpClient<'c> for Client {
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
-            let response = self.send(parts.method, url, headers.clone(), &body, None).await?;
+            let response = self.send(parts.method, url, headers.clone(), &body).await?;
+            let host = &response.host;
             let error = || read_error(&response, &body, &headers);
             if !response.status.is_success() {
                 return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, error)
+                token_response(host, &response, error)
             } else {
-                unchanged_response(&response)
+                unchanged_response(host, &response)
             }
         })
     }
 }
 
 impl Client {
-    /// Sends a request other than a registration, under the same rules. `limit` may shorten the
-    /// timeout.
+    /// Sends a request other than a registration, under the same rules.
     pub(super) async fn send(
         &self,
         method: Method,
         url: Url,
         headers: HeaderMap,
         body: &[u8],
-        limit: Option<Duration>,
     ) -> Result<Response, OAuthError> {
         self.check_scheme(&url)?;
         let transport = self.transport();
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let host: Arc<str> = url::host_and_port(&url).into();
-        let attempt = |deadline: Option<Instant>| {
-            let deadline = deadline.into_iter().chain(end).min();
+        let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
             if !body.is_empty() {
@@ -90,49 +85,20 @@ impl Client {
         };
         let result = transport.send(attempt).await;
         result.map(|(response, ())| response).map_err(|failure| {
-            let timeout = limit.unwrap_or(transport.timeout);
-            OAuthError::transport(TransportError::new(failure, host, timeout))
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 
     /// Sends a GET request, and returns the response without its body: an event stream has no end.
-    pub(super) async fn head(
-        &self,
-        url: &Url,
-        headers: HeaderMap,
-        limit: Option<Duration>,
-    ) -> Result<Response, OAuthError> {
+    pub(super) async fn head(&self, url: &Url, headers: HeaderMap) -> Result<Response, OAuthError> {
         self.check_scheme(url)?;
-        let mut request = Request::new(Method::GET, url.clone());
+        let transport = self.transport();
         let host: Arc<str> = url::host_and_port(url).into();
+        let mut request = Request::new(Method::GET, url.clone());
         *request.headers_mut() = headers;
-        request.headers_mut().insert(USER_AGENT, self.transport().user_agent.clone());
-        let fail = |kind, source| {
-            let sent = kind != FailureKind::Connect;
-            let failure = TransportFailure { sent, is_safe: true, kind, source, attempts: 1 };
-            let timeout = limit.unwrap_or(self.transport().timeout);
-            OAuthError::transport(TransportError::new(failure, Arc::clone(&host), timeout))
-        };
-        let limit = limit.unwrap_or(Duration::MAX).saturating_add(GRACE);
-        let Ok(result) = timeout(limit, self.http().execute(request)).await else {
-            return Err(fail(FailureKind::Timeout, None));
-        };
-        let mut response = result.map_err(|error| {
-            let is_connect = error.is_connect();
-            let kind = if is_connect { FailureKind::Connect } else { FailureKind::Broken };
-            fail(kind, Some(error.without_url()))
-        })?;
-        if response.url() != url {
-            return Err(fail(FailureKind::Redirected, None));
-        }
-        Ok(Response {
-            status: response.status(),
-            host,
-            headers: mem::take(response.headers_mut()),
-            body: Bytes::new(),
-            truncated: None,
-            retry_after: None,
-            attempts: 1,
+        let result = transport.head(self.http(), request, url, &host).await;
+        result.map_err(|failure| {
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 
@@ -146,10 +112,6 @@ impl Client {
         Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")))
     }
 }
-
-/// How long a response may take longer, because a timer of a process that was stopped fires before
-/// the response is read.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// Returns an OAuth error response (RFC 6749 section 5.2) in the form that the `oauth2` crate
 /// requires. Any other error response is an [`OAuthError`], because that crate would drop its
@@ -169,12 +131,16 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
+    host: &str,
     response: &Response,
     error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+    check_complete(host, response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error(&response.host, "it is not a JSON object"));
+        return Err(match response.content_coding() {
+            Some(coding) => unreadable_error(host, &format!("it has the content coding {coding}")),
+            None => unreadable_error(host, "it is not a JSON object"),
+        });
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -182,7 +148,7 @@ fn token_response(
         return Err(if is_error {
             OAuthError::refused(error())
         } else {
-            unreadable_error(&response.host, "it has no access_token")
+            unreadable_error(host, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -191,8 +157,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(host, response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -201,10 +167,10 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
     Ok(unchanged)
 }
 
-fn check_complete(response: &Response) -> Result<(), OAuthError> {
+fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
     match &response.truncated {
         None => Ok(()),
-        Some(truncated) => Err(unreadable_error(&response.host, &truncated.to_string())),
+        Some(truncated) => Err(unreadable_error(host, &truncated.to_string())),
     }
 }
 

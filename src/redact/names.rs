@@ -76,6 +76,20 @@ pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
     values
 }
 
+/// Returns the ranges of the strings in a list or an object, without the names of members.
+pub(super) fn strings(units: &[Unit]) -> Vec<Range<usize>> {
+    let text = Text(units);
+    let mut strings = Vec::new();
+    let mut at = 0;
+    while let Some(char) = text.at(at) {
+        let inside = Some(at).filter(|_| is_quote(char)).and_then(|at| text.quoted(at));
+        at = inside.as_ref().map_or(at + 1, |inside| inside.end + 1);
+        let is_member = text.at(text.skip_blanks(at)) == Some(':');
+        strings.extend(inside.filter(|_| !is_member));
+    }
+    strings
+}
+
 fn is_name(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '_' | '-')
 }
@@ -171,7 +185,10 @@ impl Text<'_> {
         }
         match kind {
             Kind::Authorization => self.authorization(at),
-            Kind::Header => Some(at..self.find(at, |char| char == '\n')),
+            Kind::Header => {
+                let start = at + self.count(at, |char| char == ' ');
+                Some(start..self.find(start, |char| char == '\n')).filter(|value| !value.is_empty())
+            }
             _ => self.any_value(at),
         }
         .filter(|value| {

@@ -24,8 +24,8 @@ pub enum ChangeKind {
 
 /// A field of the metadata whose granted values differ from the requested ones.
 ///
-/// `Display` and `Debug` print the difference on one line, shortened, without control characters and
-/// with credentials masked.
+/// `Display` and `Debug` print the difference on one line, shortened, with control characters escaped
+/// and credentials masked.
 ///
 /// # Examples
 ///
@@ -155,7 +155,9 @@ impl ClientInformation {
             .collect();
         if !changes.is_empty() {
             let redactor = self.redactor();
-            changes.iter_mut().for_each(|change| change.shown = change.describe(&redactor));
+            for change in &mut changes {
+                change.shown = change.describe(&redactor);
+            }
         }
         changes
     }
@@ -173,7 +175,7 @@ fn difference<'a>(values: &'a [String], others: &'a [String]) -> impl Iterator<I
 
 fn quoted(values: &[String], redactor: &Redactor) -> String {
     let shown = values.iter().take(MAX_VALUES);
-    let mut quoted: Vec<_> = shown.map(|value| format!("{:?}", redactor.redact(value))).collect();
+    let mut quoted: Vec<_> = shown.map(|value| redactor.quote(value)).collect();
     match values.len().saturating_sub(MAX_VALUES) {
         0 if values.is_empty() => quoted.push("nothing".to_owned()),
         0 => {}

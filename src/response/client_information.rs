@@ -1,11 +1,14 @@
 //! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta};
+use super::{
+    additional::AdditionalMembers, binding::Binding, field_warning::FieldWarning,
+    meta::ResponseMeta, register_reason::RegisterReason,
+};
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
     redact::{DebugFn, Redactor, Shown},
@@ -71,6 +74,9 @@ pub struct ClientInformation {
     /// request is not known.
     pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
+    pub(crate) register_reason: Option<RegisterReason>,
+    /// Where the client belongs. `None` if it was read from JSON.
+    pub(crate) binding: Option<Arc<Binding>>,
     /// The bearer token of the request, to mask it if the server returned it in another member.
     pub(crate) sent_token: Option<BearerToken>,
 }
@@ -87,7 +93,7 @@ impl fmt::Debug for ClientInformation {
             .field("additional", &self.additional.shown(&redactor))
             .field("warnings", &self.warnings)
             .field("response", &self.response.as_ref().map(|response| response.shown(&redactor)))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,6 +122,36 @@ impl ClientInformation {
     #[must_use]
     pub fn response(&self) -> Option<&ResponseMeta> {
         self.response.as_ref()
+    }
+
+    /// Returns why [`register_once`](crate::Client::register_once) registered this client, or `None`
+    /// if it comes from a store, or from another call.
+    #[must_use]
+    pub fn register_reason(&self) -> Option<RegisterReason> {
+        self.register_reason
+    }
+
+    /// Creates a client of which only the id is known.
+    pub(crate) fn with_id(client_id: String) -> Self {
+        Self {
+            client_id,
+            client_secret: None,
+            client_id_issued_at: None,
+            client_secret_expires_at: SecretExpiry::Unspecified,
+            metadata: ClientMetadata {
+                grant_types: Vec::new(),
+                response_types: Vec::new(),
+                ..ClientMetadata::default()
+            },
+            additional: AdditionalMembers::default(),
+            warnings: Vec::new(),
+            auth_method_stated: false,
+            requested_auth_method: None,
+            response: None,
+            register_reason: None,
+            binding: None,
+            sent_token: None,
+        }
     }
 
     /// Returns the client id for messages and logs.

@@ -156,6 +156,8 @@ impl Members {
         let expires_at = expires_at.filter(|_| client_secret.is_some());
         let (metadata, auth_method_stated) = self.metadata();
         self.drop_deep_members();
+        let additional =
+            AdditionalMembers::new(mem::take(&mut self.additional), client_secret.as_ref());
         Some(ClientInformation {
             client_id,
             client_id_issued_at,
@@ -168,10 +170,12 @@ impl Members {
             auth_method_stated,
             requested_auth_method: None,
             metadata,
-            additional: AdditionalMembers(mem::take(&mut self.additional)),
+            additional,
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
             sent_token: None,
+            binding: None,
         })
     }
 

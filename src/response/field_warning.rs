@@ -2,7 +2,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::redact::{Redactor, sanitize};
+use crate::{
+    metadata::MetadataField,
+    redact::{Redactor, sanitize},
+};
+
+/// The paths that are not metadata.
+const OTHER_NAMES: [&str; 5] =
+    ["body", "client_id", "client_secret", "client_id_issued_at", "client_secret_expires_at"];
 
 /// A part of a success response that could not be read.
 ///
@@ -30,9 +37,12 @@ impl FieldWarning {
         Self { path: sanitize(&path.into()), message: message.into() }
     }
 
-    /// Masks the credentials in the path, which may be the name of any member.
+    /// Masks the credentials in the path, unless it is the name of a documented member.
     pub(super) fn redact(&mut self, redactor: &Redactor) {
-        self.path = redactor.redact(&self.path);
+        let name = self.path.split('[').next().unwrap_or_default();
+        if MetadataField::from_name(name).is_none() && !OTHER_NAMES.contains(&name) {
+            self.path = redactor.redact(&self.path);
+        }
     }
 
     /// Returns the name of the member, with the index of an array element, such as `contacts[1]`.

@@ -14,7 +14,7 @@ use crate::{
 
 /// The number of validation errors that are read. More than the number of values in a request is of no
 /// use.
-const MAX_ERRORS: usize = 100;
+const MAX_ERRORS: usize = 1000;
 /// The number of steps of a location that are shown.
 const MAX_STEPS: usize = 32;
 
@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for ValidationErrorBody {
 }
 
 impl ValidationErrorBody {
-    /// Returns the first 100 validation errors, with the values from the request.
+    /// Returns the first 1000 validation errors, with the values from the request.
     pub(crate) fn errors(&self, sent: &ClientMetadata, redactor: &Redactor) -> Vec<FieldError> {
         let sent = serde_json::to_value(sent).unwrap_or_default();
         self.0.iter().take(MAX_ERRORS).map(|entry| field_error(entry, &sent, redactor)).collect()

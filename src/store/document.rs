@@ -5,24 +5,40 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{record::Record, registration_store::Versioned};
+use super::{
+    intent::Intents,
+    record::Record,
+    registration_store::Versioned,
+    retired::{RetiredLine, RetiredReason, RetiredRecord},
+};
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
-/// Larger documents are not read. No history of registrations comes near this size.
+/// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
+const MAX_RETIRED: usize = 50;
+
+/// Larger documents are not read. No number of clients in use comes near this size.
 pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
-/// The registrations of an application, oldest first, and the claim of the caller that is
-/// registering.
+/// The clients of an application, and the claim of the caller that is registering.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
     format: u64,
+    /// The number of the last registration. Registrations are counted from 1.
+    last_number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
+    /// The requests that are being sent, or whose outcome is unknown.
+    #[serde(default, skip_serializing_if = "Intents::is_empty")]
+    pub(super) intents: Intents,
+    /// The clients in use, oldest first. Only these have secrets.
     pub(super) registrations: Vec<Record>,
+    /// The newest clients that are no longer used, in the order in which they were retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<RetiredLine>,
 }
 
 /// A caller's exclusive right to register, in a store without a lock.
@@ -67,9 +83,21 @@ struct FormatVersion {
     format: u64,
 }
 
+/// Returns whether `text` is JSON from its first byte to its last, in a format of this crate.
+pub(super) fn is_whole(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|FormatVersion { format }| format == FORMAT)
+}
+
 impl Default for Document {
     fn default() -> Self {
-        Self { format: FORMAT, claim: None, registrations: Vec::new() }
+        Self {
+            format: FORMAT,
+            last_number: 0,
+            claim: None,
+            intents: Intents::default(),
+            registrations: Vec::new(),
+            retired: Vec::new(),
+        }
     }
 }
 
@@ -87,15 +115,97 @@ impl Document {
             };
             StoreError::damaged(store_name, format!("{how}, at line {line}, column {column}"))
         };
-        let FormatVersion { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
-        if format != FORMAT {
+        let parsed = serde_json::from_str::<Self>(stored.expose());
+        let format = match &parsed {
+            Ok(document) => Ok(document.format),
+            // Another format may have other members.
+            Err(_) => serde_json::from_str(stored.expose()).map(|FormatVersion { format }| format),
+        };
+        if let Ok(format) = format
+            && format != FORMAT
+        {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
-        let document: Self = serde_json::from_str(stored.expose()).map_err(damaged)?;
+        let document = parsed.map_err(damaged)?;
         if document.registrations.iter().any(Record::is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
+    }
+
+    /// Returns the number of the last registration. Later ones have larger numbers.
+    pub(super) fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Adds a client in use.
+    pub(super) fn add(&mut self, mut record: Record) {
+        self.last_number = self.last_number.saturating_add(1);
+        record.number = self.last_number;
+        self.registrations.push(record);
+    }
+
+    /// Retires the clients in use for which `predicate` returns true, which erases their secrets.
+    /// Returns whether there were any.
+    pub(super) fn retire(
+        &mut self,
+        reason: RetiredReason,
+        mut predicate: impl FnMut(&Record) -> bool,
+    ) -> bool {
+        let retired: Vec<_> =
+            self.registrations.extract_if(.., |record| predicate(record)).collect();
+        let has_any = !retired.is_empty();
+        retired.into_iter().for_each(|record| self.add_retired(&record.into_retired(reason)));
+        has_any
+    }
+
+    /// Returns the newest clients that are no longer used, in the order in which they were retired.
+    pub(super) fn retired(&self) -> impl DoubleEndedIterator<Item = RetiredRecord> {
+        self.retired.iter().filter_map(RetiredLine::parse)
+    }
+
+    /// Returns the imported credentials among the [`retired`](Self::retired) clients.
+    pub(super) fn retired_imports(&self) -> impl DoubleEndedIterator<Item = RetiredRecord> {
+        self.retired.iter().filter(|line| line.is_import()).filter_map(RetiredLine::parse)
+    }
+
+    /// Adds a client to the history, and drops the oldest one if there are too many.
+    pub(super) fn add_retired(&mut self, retired: &RetiredRecord) {
+        self.retired.push(retired.to_line());
+        while self.retired.len() > MAX_RETIRED {
+            let Some(index) = (0..self.retired.len()).find(|index| self.can_drop(*index)) else {
+                return;
+            };
+            self.retired.remove(index);
+        }
+    }
+
+    /// Applies `change` to each retired client, and returns whether it changed any.
+    pub(super) fn change_retired(
+        &mut self,
+        mut change: impl FnMut(&mut RetiredRecord) -> bool,
+    ) -> bool {
+        let mut has_changed = false;
+        for line in &mut self.retired {
+            if let Some(mut retired) = line.parse()
+                && change(&mut retired)
+            {
+                *line = retired.to_line();
+                has_changed = true;
+            }
+        }
+        has_changed
+    }
+
+    /// Returns whether no lookup needs this retired client. Imported credentials that the server
+    /// rejected are needed until others follow, because no registration may replace them.
+    fn can_drop(&self, index: usize) -> bool {
+        let Some((line, later)) = self.retired[index..].split_first() else { return true };
+        let Some(retired) = line.parse().filter(RetiredRecord::is_rejected_import) else {
+            return true;
+        };
+        let mut later = later.iter().filter(|line| line.is_import()).filter_map(RetiredLine::parse);
+        later.any(|later| later.endpoint == retired.endpoint)
     }
 
     /// Returns the document as JSON, with its secrets in plain text.

@@ -8,21 +8,26 @@ use super::{
     record::Record,
     retired::RetiredReason,
 };
-use crate::{response::ClientInformation, secret::ClientSecret};
+use crate::{
+    response::{ClientInformation, ServerId},
+    secret::ClientSecret,
+};
 
 impl Query {
-    /// Adds a client that was registered earlier, as history if another one is usable. Returns
-    /// whether the document changed.
+    /// Adds a client that was registered earlier, as history if another one is usable, and removes
+    /// the intent of its request. Returns whether the document changed.
     pub(super) fn save(
         &self,
         document: &mut Document,
         client: &ClientInformation,
         now: DateTime<Utc>,
     ) -> bool {
-        if self.contains(document, client) {
-            return false;
+        let has_intent = document.intents.remove(&self.key());
+        if self.has_in_use(document, client) {
+            return has_intent;
         }
-        match self.find(document, now, usize::MAX) {
+        match self.find(document, now, u64::MAX) {
+            Lookup::Usable(_) if self.has_lost_race(document, client) => return has_intent,
             Lookup::Usable(_) => self.insert_lost_race(document, client.clone()),
             Lookup::Register(_) | Lookup::Unusable(_) => self.insert(document, client.clone()),
         }
@@ -31,37 +36,77 @@ impl Query {
 
     /// Adds a new client, and retires those that it replaces.
     pub(super) fn insert(&self, document: &mut Document, client: ClientInformation) {
+        let mut record = self.record(client);
         let matches = self.matcher();
-        for record in document.registrations.iter_mut().filter(|record| record.is_active()) {
-            if matches(record) {
-                record.retire(RetiredReason::Expired);
-            } else if self.has_endpoint(record) && record.client.client_id == client.client_id {
-                // The server gave the same client a new secret.
-                record.retire(RetiredReason::Replaced);
-            }
+        if record.server.is_none() {
+            // The new client belongs to the server of the client that it replaces.
+            let replaced = document.registrations.iter().rfind(|record| matches(record));
+            record.server = replaced.and_then(|replaced| replaced.server.clone());
         }
-        document.registrations.push(Record::new(&self.endpoint, Some(&self.metadata), client));
+        document.retire(RetiredReason::Expired, |record| matches(record));
+        // The server gave the same client a new secret.
+        document.retire(RetiredReason::Replaced, |replaced| {
+            self.has_endpoint(replaced) && replaced.client.client_id == record.client.client_id
+        });
+        document.add(record);
     }
 
     /// Adds a client to the history, because another one is used in its place.
     pub(super) fn insert_lost_race(&self, document: &mut Document, client: ClientInformation) {
-        let mut record = Record::new(&self.endpoint, Some(&self.metadata), client);
-        record.retire(RetiredReason::LostRace);
-        // Before the client in use: a lookup takes the newest matching record.
-        let index = document.registrations.iter().rposition(self.matcher());
-        document.registrations.insert(index.unwrap_or(document.registrations.len()), record);
+        document.add_retired(&self.record(client).into_retired(RetiredReason::LostRace));
     }
 
-    /// Returns whether the document has this client with this secret, in use or as the loser of a
-    /// race. A client that was retired for another reason does not count, because the server may
-    /// have issued the same credentials again.
-    pub(super) fn contains(&self, document: &Document, client: &ClientInformation) -> bool {
+    fn record(&self, client: ClientInformation) -> Record {
+        Record::new(&self.endpoint, Some(&self.metadata), self.server.as_ref(), client)
+    }
+
+    /// Sets the endpoint and the server of the client in use to those of this query. Returns whether
+    /// that changed the document.
+    pub(super) fn update_binding(&self, document: &mut Document) -> bool {
+        let Some(index) = self.outdated(document) else { return false };
+        if let Some(record) = document.registrations.get_mut(index) {
+            record.endpoint.clone_from(&self.endpoint);
+            record.server = self.stored_server(record);
+        }
+        true
+    }
+
+    /// Returns the index of the client in use if its endpoint or server differs from this query.
+    pub(super) fn outdated(&self, document: &Document) -> Option<usize> {
+        let records = &document.registrations;
+        let is_imported = |record: &Record| self.has_endpoint(record) && record.is_imported();
+        let index = records.iter().rposition(is_imported).or_else(|| {
+            let matches = self.matcher();
+            records.iter().rposition(matches)
+        })?;
+        let record = records.get(index)?;
+        let is_outdated =
+            record.endpoint != self.endpoint || record.server != self.stored_server(record);
+        is_outdated.then_some(index)
+    }
+
+    fn stored_server(&self, record: &Record) -> Option<ServerId> {
+        let earlier = record.server.as_ref();
+        let server = self.server.as_ref().map(|server| server.to_stored(earlier));
+        server.or_else(|| earlier.cloned())
+    }
+
+    /// Returns whether this client is in use with this secret.
+    pub(super) fn has_in_use(&self, document: &Document, client: &ClientInformation) -> bool {
         document.registrations.iter().any(|record| {
-            let retired = record.retired.map(|retired| retired.reason);
             self.has_endpoint(record)
-                && retired.is_none_or(|reason| reason == RetiredReason::LostRace)
                 && record.client.client_id == client.client_id
                 && secret(&record.client) == secret(client)
+        })
+    }
+
+    /// Returns whether this client lost a race. A client that was retired for another reason does
+    /// not count, because the server may have issued the same id again.
+    pub(super) fn has_lost_race(&self, document: &Document, client: &ClientInformation) -> bool {
+        document.retired().any(|retired| {
+            retired.reason == RetiredReason::LostRace
+                && self.is_endpoint(&retired.endpoint)
+                && retired.client_id == client.client_id
         })
     }
 }

@@ -1,17 +1,21 @@
 //! Finds the client of a document that fits a query, or the reason to register a new one. Adding a
 //! client to a document is in `insert`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    document::Document, fingerprint::Fingerprint, record::Record, retired::RetiredReason,
+    document::Document,
+    fingerprint::Fingerprint,
+    intent,
+    record::Record,
+    retired::{RetiredReason, RetiredRecord},
     unusable::Unusable,
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, SecretExpiry},
+    response::{Binding, ClientInformation, RegisterReason, SecretExpiry, ServerId, check_server},
     url,
 };
 
@@ -23,6 +27,8 @@ const RECENT_REJECTION: std::ops::Range<i64> = 0..3600;
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) endpoint: String,
+    /// The server at which the client is to be used, if it is known.
+    pub(crate) server: Option<ServerId>,
     pub(crate) metadata: ClientMetadata,
     /// How long before its expiry a secret counts as expired.
     pub(crate) renewal_margin: Duration,
@@ -38,77 +44,97 @@ pub(crate) enum Lookup {
     Unusable(Unusable),
 }
 
-/// Why a client has to be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegisterReason {
-    NoRecord,
-    Expired,
-    /// The clients of this endpoint have other metadata.
-    Changed,
-    Rejected,
-}
-
-impl RegisterReason {
-    /// Returns the name of the reason in spans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRecord => "no_record",
-            Self::Expired => "expired",
-            Self::Changed => "changed",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations from index `initial_len` on were made while this caller waited. They are used
-    /// until they expire, without the renewal margin, because a registration by this caller would
-    /// give no newer client.
-    pub(super) fn find(
-        &self,
-        document: &Document,
-        now: DateTime<Utc>,
-        initial_len: usize,
-    ) -> Lookup {
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They
+    /// are used until they expire, without the renewal margin, because a registration by this caller
+    /// would give no newer client.
+    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
-            Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
+            Some(Ok(record)) => return Lookup::Usable(Box::new(self.usable(record))),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
             None => {}
         }
         let matches = self.matcher();
-        let newest_first = document.registrations.iter().enumerate().rev();
-        let mut matching = newest_first.filter(|(_, record)| matches(record));
-        let Some((index, newest)) = matching.next() else {
-            let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
-            return Lookup::Register(if document.registrations.iter().any(is_other) {
-                RegisterReason::Changed
-            } else {
-                RegisterReason::NoRecord
-            });
+        let Some(record) = document.registrations.iter().rfind(|record| matches(record)) else {
+            return match self.of_other_server(document) {
+                Some(unusable) => Lookup::Unusable(unusable),
+                None => Lookup::Register(self.reason(document)),
+            };
         };
-        match newest.retired.map(|retired| retired.reason) {
-            None => {}
-            Some(RetiredReason::Rejected) => return Lookup::Register(RegisterReason::Rejected),
-            Some(_) => return Lookup::Register(RegisterReason::NoRecord),
-        }
-        if let Some(lost) = Unusable::secret_lost(newest) {
+        if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
         }
-        let margin = if index < initial_len { self.renewal_margin } else { Duration::ZERO };
-        if needs_renewal(newest, matching.next().map(|(_, previous)| previous), margin, now) {
+        let margin = if record.number <= last_known { self.renewal_margin } else { Duration::ZERO };
+        if expires_within(record, margin, now) && !self.has_to_wait(record, document, now) {
             return Lookup::Register(RegisterReason::Expired);
         }
-        let mut client = newest.client.clone();
+        Lookup::Usable(Box::new(self.usable(record)))
+    }
+
+    /// Returns the client of a record, bound to the server of this query.
+    fn usable(&self, record: &Record) -> ClientInformation {
+        let mut client = record.bound_client();
+        if let Some(server) = &self.server {
+            let server = Some(server.to_stored(record.server.as_ref()));
+            client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
+        }
         // What the response does not state counts as requested.
-        if let Some(requested) = &newest.requested {
+        if let Some(requested) = &record.requested {
             if client.metadata.redirect_uris.is_empty() {
                 client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
             }
             client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
         }
-        Lookup::Usable(Box::new(client))
+        client
+    }
+
+    /// Returns why a client has to be registered, given that none is in use.
+    fn reason(&self, document: &Document) -> RegisterReason {
+        if let Some(newest) = self.retired(document).next() {
+            return match newest.reason {
+                RetiredReason::Rejected => RegisterReason::Rejected,
+                _ => RegisterReason::NoRecord,
+            };
+        }
+        let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
+        let is_retired = |retired: RetiredRecord| {
+            self.is_endpoint(&retired.endpoint) && retired.fingerprint.is_some()
+        };
+        if document.registrations.iter().any(is_other) || document.retired().any(is_retired) {
+            RegisterReason::Changed
+        } else {
+            RegisterReason::NoRecord
+        }
+    }
+
+    /// Returns the retired clients of this endpoint with this metadata, newest first.
+    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
+        let digest = Fingerprint::of(&self.metadata).digest();
+        document.retired().rev().filter(move |retired| {
+            self.is_endpoint(&retired.endpoint) && retired.fingerprint.as_ref() == Some(&digest)
+        })
+    }
+
+    /// Returns whether an expired client is used as it is for now, because its secret and those of
+    /// the clients before it had expired when they were saved.
+    ///
+    /// The clock of this machine is then ahead, or the server is wrong. Every call would register
+    /// another client, so the waits between them grow like those after an unknown outcome. A client
+    /// that was saved in the future does not count: the clock has been corrected since.
+    fn has_to_wait(&self, record: &Record, document: &Document, now: DateTime<Utc>) -> bool {
+        if record.saved_at > now || !expires_within(record, Duration::ZERO, record.saved_at) {
+            return false;
+        }
+        let replaced = self
+            .retired(document)
+            .filter(|retired| retired.reason == RetiredReason::Expired && retired.saved_at <= now);
+        let expired = replaced.take_while(|retired| {
+            retired.secret_expires_at.is_some_and(|expiry| expiry <= retired.saved_at)
+        });
+        let wait = intent::wait_after(expired.count());
+        now.signed_duration_since(record.saved_at) < wait
     }
 
     /// Returns whether another client than `client_id` was rejected for this query in the last
@@ -120,26 +146,66 @@ impl Query {
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
-        let matches = self.matcher();
-        let mut others = document
-            .registrations
-            .iter()
-            .filter(|record| matches(record) && record.client.client_id != client_id);
-        others.any(|record| {
-            record.retired.is_some_and(|retired| {
-                let age = now.timestamp().saturating_sub(retired.at.timestamp());
-                retired.reason == RetiredReason::Rejected && RECENT_REJECTION.contains(&age)
-            })
+        self.retired(document).any(|retired| {
+            let age = now.timestamp().saturating_sub(retired.at.timestamp());
+            retired.client_id != client_id
+                && retired.reason == RetiredReason::Rejected
+                && RECENT_REJECTION.contains(&age)
+        })
+    }
+
+    /// Returns a text of bounded size that identifies the endpoint and the metadata.
+    pub(super) fn key(&self) -> String {
+        format!("{:.300} {}", self.endpoint, Fingerprint::of(&self.metadata).digest())
+    }
+
+    /// Returns the names of the members in which the metadata differ from those of the newest
+    /// client of this endpoint.
+    pub(super) fn differences(&self, document: &Document) -> Vec<String> {
+        let newest_first = document.registrations.iter().rev();
+        let other = newest_first
+            .filter(|record| self.has_endpoint(record))
+            .find_map(|record| record.requested.as_ref());
+        other.map_or_else(Vec::new, |other| {
+            Fingerprint::of(&self.metadata).differences(&Fingerprint::of(other))
         })
     }
 
     pub(super) fn has_endpoint(&self, record: &Record) -> bool {
-        record.endpoint == self.endpoint
+        self.is_endpoint(&record.endpoint)
     }
 
-    /// Returns a predicate for the records of this endpoint with this metadata. It computes the
-    /// fingerprint of the metadata once.
+    pub(super) fn is_endpoint(&self, endpoint: &str) -> bool {
+        url::is_same_endpoint(endpoint, &self.endpoint)
+    }
+
+    /// Returns an error if the client of this record must not be used at the server of this query.
+    fn check_server(&self, record: &Record) -> Result<(), String> {
+        let Some(server) = &self.server else { return Ok(()) };
+        check_server(&record.endpoint, record.server.as_ref(), server)
+    }
+
+    /// Returns the error of a client that would be used, but belongs to another server.
+    fn of_other_server(&self, document: &Document) -> Option<Unusable> {
+        let requests_same = self.same_request();
+        let record = document.registrations.iter().rfind(|record| requests_same(record))?;
+        self.other_server(record)
+    }
+
+    fn other_server(&self, record: &Record) -> Option<Unusable> {
+        let problem = self.check_server(record).err()?;
+        Some(Unusable::OtherServer { client_id: record.client.client_id.clone(), problem })
+    }
+
+    /// Returns a predicate for the records of this endpoint and server with this metadata. It
+    /// computes the fingerprint of the metadata once.
     pub(super) fn matcher(&self) -> impl Fn(&Record) -> bool {
+        let requests_same = self.same_request();
+        move |record| requests_same(record) && self.check_server(record).is_ok()
+    }
+
+    /// Returns a predicate for the records of this endpoint with this metadata, of any server.
+    fn same_request(&self) -> impl Fn(&Record) -> bool {
         let fingerprint = Fingerprint::of(&self.metadata);
         move |record| {
             let requested = record.requested.as_ref();
@@ -153,28 +219,29 @@ impl Query {
         &self,
         document: &'a Document,
         now: DateTime<Utc>,
-    ) -> Option<Result<&'a ClientInformation, Unusable>> {
+    ) -> Option<Result<&'a Record, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
-        let newest = document.registrations.iter().rfind(is_imported)?;
+        let Some(newest) = document.registrations.iter().rfind(is_imported) else {
+            let of_endpoint = |retired: &RetiredRecord| self.is_endpoint(&retired.endpoint);
+            let newest = document.retired_imports().rfind(of_endpoint)?;
+            let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
+            return newest.is_rejected_import().then(rejected);
+        };
         let client = &newest.client;
-        match newest.retired.map(|retired| retired.reason) {
-            None => {}
-            Some(RetiredReason::Rejected) => {
-                return Some(Err(Unusable::Rejected(client.client_id.clone())));
-            }
-            Some(_) => return None,
+        if let Some(unusable) = self.other_server(newest) {
+            return Some(Err(unusable));
         }
         if let Some(lost) = Unusable::secret_lost(newest) {
             return Some(Err(lost));
         }
-        if expires_within(client, self.renewal_margin, now) {
+        if expires_within(newest, self.renewal_margin, now) {
             return Some(Err(Unusable::Expired(client.client_id.clone())));
         }
         if let Some(uri) = self.missing_redirect_uri(client) {
             let (client_id, uri) = (client.client_id.clone(), uri.to_owned());
             return Some(Err(Unusable::Redirect { client_id, uri }));
         }
-        Some(Ok(client))
+        Some(Ok(newest))
     }
 
     /// Returns a requested redirect URI that `client` lacks. A client without any redirect URI
@@ -188,27 +255,12 @@ impl Query {
     }
 }
 
-/// Returns whether a client has to be replaced because its secret expires within `margin`.
-///
-/// If this secret and the previous one had both expired when they were saved, the clock of this
-/// machine is ahead. The client is then used as it is, because otherwise every call would register
-/// another one. A record that was saved in the future does not count: the clock has been corrected
-/// since.
-fn needs_renewal(
-    record: &Record,
-    previous: Option<&Record>,
-    margin: Duration,
-    now: DateTime<Utc>,
-) -> bool {
-    let was_expired_when_saved = |record: &Record| {
-        record.saved_at <= now && expires_within(&record.client, Duration::ZERO, record.saved_at)
-    };
-    expires_within(&record.client, margin, now)
-        && !(was_expired_when_saved(record) && previous.is_some_and(was_expired_when_saved))
-}
-
-fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Utc>) -> bool {
-    let SecretExpiry::At(expiry) = client.client_secret_expires_at else { return false };
-    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX);
-    client.client_secret.is_some() && expiry.timestamp().saturating_sub(margin) <= now.timestamp()
+/// Returns whether a secret expires within `margin`. The margin is at most half the lifetime that the
+/// secret had when it was saved: otherwise every call would replace a secret of a short life.
+fn expires_within(record: &Record, margin: Duration, now: DateTime<Utc>) -> bool {
+    let SecretExpiry::At(expiry) = record.client.client_secret_expires_at else { return false };
+    let expiry = expiry.timestamp();
+    let lifetime = expiry.saturating_sub(record.saved_at.timestamp()).max(0);
+    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX).min(lifetime / 2);
+    record.client.client_secret.is_some() && expiry.saturating_sub(margin) <= now.timestamp()
 }

@@ -1,25 +1,34 @@
-//! A registration in a document, with its secrets in plain text. Callers see it as a
-//! `StoredRegistration`.
+//! A client in use in a document, with its secrets in plain text. Retired clients are in `retired`.
+//! Callers see both as a `StoredRegistration`.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::retired::{Retired, RetiredReason};
-use crate::{metadata::ClientMetadata, response::ClientInformation};
+use super::{
+    fingerprint::Fingerprint,
+    retired::{RetiredReason, RetiredRecord},
+};
+use crate::{
+    metadata::ClientMetadata,
+    response::{Binding, ClientInformation, SecretExpiry, ServerId},
+};
 
-/// A client in a document, in use or history.
+/// A client in use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
+    /// The number of the registration, set by `Document::add`.
+    pub(super) number: u64,
     pub(super) endpoint: String,
+    /// `None` if it is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) server: Option<ServerId>,
     /// `None` for imported credentials.
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) retired: Option<Retired>,
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
@@ -40,20 +49,31 @@ enum SecretLocation {
 }
 
 impl Record {
-    /// Creates the record of a client that is in use from now on.
+    /// Creates the record of a client that is in use from now on, at `server` or else at the server
+    /// that the client was registered for.
     pub(super) fn new(
         endpoint: &str,
         requested: Option<&ClientMetadata>,
+        server: Option<&ServerId>,
         client: ClientInformation,
     ) -> Self {
+        let bound_to = client.binding.as_ref().and_then(|binding| binding.server.as_ref());
+        let server = server.or(bound_to);
         Self {
+            number: 0,
             endpoint: endpoint.to_owned(),
+            server: server.map(|server| server.to_stored(None)),
             requested: requested.cloned(),
             saved_at: now(),
-            retired: None,
             secrets: None,
             client,
         }
+    }
+
+    /// Returns the client, with where it belongs.
+    pub(super) fn bound_client(&self) -> ClientInformation {
+        let binding = Binding { endpoint: self.endpoint.clone(), server: self.server.clone() };
+        ClientInformation { binding: Some(Arc::new(binding)), ..self.client.clone() }
     }
 
     pub(super) fn is_imported(&self) -> bool {
@@ -71,12 +91,20 @@ impl Record {
         matches!(self.secrets, Some(SecretLocation::Keyring(_)))
     }
 
-    pub(super) fn is_active(&self) -> bool {
-        self.retired.is_none()
-    }
-
-    pub(super) fn retire(&mut self, reason: RetiredReason) {
-        self.retired = Some(Retired { reason, at: now() });
+    /// Returns what the history keeps of this client: neither its secrets nor its metadata.
+    pub(super) fn into_retired(self, reason: RetiredReason) -> RetiredRecord {
+        RetiredRecord {
+            client_id: self.client.client_id,
+            endpoint: self.endpoint,
+            fingerprint: self.requested.map(|requested| Fingerprint::of(&requested).digest()),
+            saved_at: self.saved_at,
+            secret_expires_at: match self.client.client_secret_expires_at {
+                SecretExpiry::At(at) if self.client.client_secret.is_some() => Some(at),
+                _ => None,
+            },
+            reason,
+            at: now(),
+        }
     }
 }
 

@@ -12,11 +12,13 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    redact::sanitize,
     response::ClientInformation,
     url,
 };
 
-/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations,
+/// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
 ///
@@ -41,15 +43,18 @@ use crate::{
 /// # }
 /// ```
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including history.
+    /// Returns the history, which is the newest 50 clients that are no longer used, and after it
+    /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
     /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            Ok(records.into_iter().map(StoredRegistration::new).collect())
+            let document = read_document(self).await?.0;
+            let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
+            all.extend(document.registrations.into_iter().map(StoredRegistration::from));
+            Ok(all)
         })
     }
 
@@ -58,7 +63,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// endpoint responds with `invalid_client`.
     ///
     /// Returns whether the client was in use until now. `false` is not a problem: another caller
-    /// has marked it already. The registration becomes history. An [imported](Self::import) client
+    /// has marked it already. The registration becomes history, without its secret. An [imported](Self::import) client
     /// is not replaced: `register_once` then fails with
     /// [`ImportedUnusable`](crate::StoreErrorKind::ImportedUnusable).
     ///
@@ -92,10 +97,11 @@ pub trait RegistrationStoreExt: RegistrationStore {
         Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
 
-    /// Removes a client from use at the request of a person. It becomes history. Imported clients
-    /// can be removed too.
+    /// Removes a client from use at the request of a person, and erases its secret from the store.
+    /// Its id becomes history. Imported clients can be removed too.
     ///
-    /// Its secret stays in the store. To destroy the secret, delete the store.
+    /// The secret is in no later version of the document. Copies that the storage itself makes, such
+    /// as backups, snapshots or old versions of an object, are not changed.
     ///
     /// Returns whether the store had such a client that was not removed yet.
     ///
@@ -106,6 +112,52 @@ pub trait RegistrationStoreExt: RegistrationStore {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }
 
+    /// Allows the next [`register_once`](crate::Client::register_once) to send its request now,
+    /// although the outcome of an earlier request is unknown.
+    ///
+    /// Call it if a person decides so, for example because Poggio has said that there is no client.
+    /// If the earlier request did register a client, the next one creates a duplicate. This applies
+    /// to all endpoints and metadata of the store.
+    ///
+    /// Returns whether there was a request of unknown outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    ///     testing::{Reply, Server},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("client.json");
+    /// # let server = Server::start().await;
+    /// # let poggio = server.client();
+    /// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let store = FileStore::new(path)?;
+    /// server.script([Reply::disconnect()]);
+    /// for _ in 0..5 {
+    ///     let error = poggio.register_once(&metadata, &store).await.unwrap_err();
+    ///     assert_eq!(error.outcome(), Outcome::Unknown);
+    /// }
+    /// assert_eq!(server.requests().len(), 1);
+    ///
+    /// assert!(store.clear_unknown().await?);
+    /// poggio.register_once(&metadata, &store).await?;
+    /// assert_eq!(server.requests().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn clear_unknown(&self) -> StoreFuture<'_, bool, Error> {
+        Box::pin(async move { Ok(update(self, |document| document.intents.clear()).await?) })
+    }
+
     /// Imports credentials that a person entered, for a registration endpoint
     /// ([`Client::registration_endpoint`](crate::Client::registration_endpoint)).
     ///
@@ -114,8 +166,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, or if the
+    /// client was registered at another server, and [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -152,13 +204,22 @@ pub trait RegistrationStoreExt: RegistrationStore {
                 ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
+            let binding = client.binding.as_ref();
+            if let Some(other) =
+                binding.filter(|b| url::origin(&b.endpoint) != url::origin(endpoint))
+            {
+                let problem = format!(
+                    "the client {:?} was registered at {}; import it for that endpoint",
+                    sanitize(&client.client_id),
+                    other.endpoint
+                );
+                return Err(ConfigError::new("RegistrationStoreExt::import", problem).into());
+            }
             update(self, |document| {
-                for record in &mut document.registrations {
-                    if record.is_imported() && record.is_active() && record.endpoint == endpoint {
-                        record.retire(RetiredReason::Replaced);
-                    }
-                }
-                document.registrations.push(Record::new(endpoint, None, client.clone()));
+                document.retire(RetiredReason::Replaced, |record| {
+                    record.is_imported() && url::is_same_endpoint(&record.endpoint, endpoint)
+                });
+                document.add(Record::new(endpoint, None, None, client.clone()));
                 true
             })
             .await?;
@@ -167,7 +228,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     }
 
     /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
-    /// has no such client. Clients in the history are exported too.
+    /// has no such client in use.
     ///
     /// # Errors
     ///

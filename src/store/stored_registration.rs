@@ -1,32 +1,34 @@
 //! A registration in a store, as callers see it.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
-use super::{record::Record, retired::Retired};
-use crate::{metadata::ClientMetadata, redact::sanitize_message, response::ClientInformation};
+use super::{
+    record::Record,
+    retired::{Retired, RetiredRecord},
+};
+use crate::{
+    metadata::ClientMetadata,
+    redact::sanitize_message,
+    response::{ClientInformation, SecretExpiry},
+};
 
 /// A client in a store, in use or history, as
 /// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
 /// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct StoredRegistration {
-    record: Record,
-    /// On one line, because a file may contain anything.
     endpoint: String,
+    client: ClientInformation,
+    requested: Option<ClientMetadata>,
+    is_imported: bool,
+    saved_at: DateTime<Utc>,
+    retired: Option<Retired>,
     lost_secrets: Option<String>,
 }
 
 impl StoredRegistration {
-    pub(super) fn new(record: Record) -> Self {
-        let endpoint = sanitize_message(&record.endpoint);
-        let lost_secrets = record.lost_secrets().map(sanitize_message);
-        Self { record, endpoint, lost_secrets }
-    }
-
     /// Returns the URL of the registration endpoint that the client belongs to, on one line of at most
     /// 2000 characters.
     #[must_use]
@@ -34,36 +36,38 @@ impl StoredRegistration {
         &self.endpoint
     }
 
-    /// Returns the client.
+    /// Returns the client. Of a client that is no longer used, the store has only the id and the
+    /// expiry of the secret.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
-        &self.record.client
+        &self.client
     }
 
-    /// Returns the metadata of the registration request, or `None` for imported credentials.
+    /// Returns the metadata of the registration request, or `None` for imported credentials and for
+    /// a client that is no longer used.
     #[must_use]
     pub fn requested(&self) -> Option<&ClientMetadata> {
-        self.record.requested.as_ref()
+        self.requested.as_ref()
     }
 
     /// Returns whether the credentials were
     /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
-        self.record.is_imported()
+        self.is_imported
     }
 
     /// Returns when the client was saved, in whole seconds, by the clock of the machine that saved
     /// it.
     #[must_use]
     pub fn saved_at(&self) -> DateTime<Utc> {
-        self.record.saved_at
+        self.saved_at
     }
 
     /// Returns why and when the client became history, or `None` if it is in use.
     #[must_use]
     pub fn retired(&self) -> Option<Retired> {
-        self.record.retired
+        self.retired
     }
 
     /// Returns the name of the system keyring entry that had the client's secrets, if the entry no
@@ -75,15 +79,34 @@ impl StoredRegistration {
     }
 }
 
-impl fmt::Debug for StoredRegistration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredRegistration")
-            .field("endpoint", &self.endpoint)
-            .field("requested", &self.record.requested)
-            .field("saved_at", &self.record.saved_at)
-            .field("retired", &self.record.retired)
-            .field("lost_secrets", &self.lost_secrets)
-            .field("client", &self.record.client)
-            .finish()
+impl From<Record> for StoredRegistration {
+    fn from(record: Record) -> Self {
+        Self {
+            lost_secrets: record.lost_secrets().map(sanitize_message),
+            is_imported: record.is_imported(),
+            client: record.bound_client(),
+            endpoint: sanitize_message(&record.endpoint),
+            requested: record.requested,
+            saved_at: record.saved_at,
+            retired: None,
+        }
+    }
+}
+
+impl From<RetiredRecord> for StoredRegistration {
+    fn from(record: RetiredRecord) -> Self {
+        let mut client = ClientInformation::with_id(record.client_id);
+        if let Some(at) = record.secret_expires_at {
+            client.client_secret_expires_at = SecretExpiry::At(at);
+        }
+        Self {
+            lost_secrets: None,
+            is_imported: record.fingerprint.is_none(),
+            endpoint: sanitize_message(&record.endpoint),
+            client,
+            requested: None,
+            saved_at: record.saved_at,
+            retired: Some(Retired { reason: record.reason, at: record.at }),
+        }
     }
 }

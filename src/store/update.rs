@@ -6,10 +6,14 @@ use tokio::time::Instant;
 
 use super::{
     document::Document,
+    record::now,
     registration_store::{RegistrationStore, Versioned, WriteResult},
     retired::RetiredReason,
 };
-use crate::error::{Error, StoreError};
+use crate::{
+    error::{Error, StoreError},
+    url,
+};
 
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,20 +46,24 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
     reason: RetiredReason,
 ) -> Result<bool, Error> {
     let has_changed = update(store, |document| {
-        let mut has_changed = false;
-        for record in &mut document.registrations {
-            let is_client = record.client.client_id == client_id
-                && endpoint.is_none_or(|endpoint| record.endpoint == endpoint);
-            // A removal also overrides an earlier reason, so that a rejected import no longer
-            // fails.
-            let is_removed = record.retired.is_some_and(|r| r.reason == RetiredReason::Removed);
-            let overrides = reason == RetiredReason::Removed && !is_removed;
-            if is_client && (record.is_active() || overrides) {
-                record.retire(reason);
-                has_changed = true;
-            }
+        let is_endpoint =
+            |other: &str| endpoint.is_none_or(|own| url::is_same_endpoint(own, other));
+        let has_changed = document.retire(reason, |record| {
+            record.client.client_id == client_id && is_endpoint(&record.endpoint)
+        });
+        if reason != RetiredReason::Removed {
+            return has_changed;
         }
-        has_changed
+        // A removal also overrides an earlier reason, so that a rejected import no longer fails.
+        let has_changed_retired = document.change_retired(|retired| {
+            let is_client = retired.client_id == client_id && is_endpoint(&retired.endpoint);
+            let changes = is_client && retired.reason != RetiredReason::Removed;
+            if changes {
+                (retired.reason, retired.at) = (reason, now());
+            }
+            changes
+        });
+        has_changed || has_changed_retired
     });
     Ok(has_changed.await?)
 }

@@ -5,6 +5,8 @@
 
 use std::{mem, pin::pin, sync::Arc, time::Duration};
 
+#[cfg(feature = "oauth2")]
+use bytes::Bytes;
 use reqwest::{
     Request, Url,
     header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT},
@@ -79,11 +81,48 @@ impl Transport {
     pub(crate) async fn attempt(
         &self,
         http: &reqwest::Client,
-        mut request: Request,
+        request: Request,
         endpoint: &Url,
         host: &Arc<str>,
         deadline: Option<Instant>,
     ) -> Result<Response, TransportFailure> {
+        // One timer for the response and its body.
+        let timer = pin!(deadline.map(sleep_until));
+        let mut deadline = Deadline::new(timer);
+        let mut response = self.execute(http, request, endpoint, &mut deadline).await?;
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        let limit = self.max_response_bytes;
+        let (body, truncated) = body::read(&mut response, limit, &mut deadline).await;
+        let retry_after = retry_after::read(&headers);
+        let host = Arc::clone(host);
+        Ok(Response { status, host, headers, body, truncated, retry_after, attempts: 1 })
+    }
+
+    /// Sends a request once, and returns the response without its body, which may have no end.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn head(
+        &self,
+        http: &reqwest::Client,
+        request: Request,
+        endpoint: &Url,
+        host: &Arc<str>,
+    ) -> Result<Response, TransportFailure> {
+        let timer = pin!(Instant::now().checked_add(self.timeout).map(sleep_until));
+        let mut response = self.execute(http, request, endpoint, &mut Deadline::new(timer)).await?;
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        let retry_after = retry_after::read(&headers);
+        let (host, body) = (Arc::clone(host), Bytes::new());
+        Ok(Response { status, host, headers, body, truncated: None, retry_after, attempts: 1 })
+    }
+
+    /// Sends a request, and returns the response before its body is read.
+    async fn execute(
+        &self,
+        http: &reqwest::Client,
+        mut request: Request,
+        endpoint: &Url,
+        deadline: &mut Deadline<'_>,
+    ) -> Result<reqwest::Response, TransportFailure> {
         let is_safe = request.method().is_safe();
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
@@ -95,27 +134,18 @@ impl Transport {
             TransportFailure { sent, is_safe, kind, source, attempts: 0 }
         };
         let is_sent = || mark.as_ref().is_none_or(SentMark::is_sent);
-        // One timer for the response and its body.
-        let timer = pin!(deadline.map(sleep_until));
-        let mut deadline = Deadline::new(timer);
-        let mut response = match deadline.limit(http.execute(request), is_sent).await {
-            None => return Err(fail(FailureKind::Timeout, None)),
+        match deadline.limit(http.execute(request), is_sent).await {
+            None => Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => {
                 let kind = failure_kind(&error, mark.as_ref());
                 // The URL may have a query, which is not shown.
-                return Err(fail(kind, Some(error.without_url())));
+                Err(fail(kind, Some(error.without_url())))
             }
-            Some(Ok(response)) => response,
-        };
-        if response.url() != endpoint {
-            return Err(fail(FailureKind::Redirected, None));
+            Some(Ok(response)) if response.url() != endpoint => {
+                Err(fail(FailureKind::Redirected, None))
+            }
+            Some(Ok(response)) => Ok(response),
         }
-        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
-        let limit = self.max_response_bytes;
-        let (body, truncated) = body::read(&mut response, limit, &mut deadline).await;
-        let retry_after = retry_after::read(&headers);
-        let host = Arc::clone(host);
-        Ok(Response { status, host, headers, body, truncated, retry_after, attempts: 1 })
     }
 }
 

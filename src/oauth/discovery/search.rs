@@ -8,7 +8,7 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::documents::Document;
 use crate::{
@@ -16,12 +16,11 @@ use crate::{
     oauth::error::{OAuthError, OAuthErrorKind},
     redact::sanitize,
     response::{Response, challenge},
+    transport,
 };
 
 /// How many redirects of one request are followed.
 const MAX_REDIRECTS: usize = 3;
-/// How much longer than the timeout a discovery may take, if a timer fires late.
-const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct Search<'c> {
     client: &'c Client,
@@ -71,15 +70,13 @@ impl<'c> Search<'c> {
         let problem = match serde_json::from_slice(&response.body) {
             _ if response.status != StatusCode::OK => response.status.to_string(),
             _ if response.truncated.is_some() => "200 OK, but the body was truncated".to_owned(),
-            _ if response.content_coding().is_some() => {
-                let coding = response.content_coding().unwrap_or_default();
-                format!(
-                    "200 OK, but the body has the content coding {coding}, which was not requested"
-                )
-            }
             Ok(Value::Object(document)) => {
                 self.has_document = true;
                 return Some(document);
+            }
+            _ if response.content_coding().is_some() => {
+                let coding = response.content_coding().unwrap_or_default();
+                format!("200 OK, but with the content coding {coding}")
             }
             _ if response.body.trim_ascii_start().starts_with(b"<") => {
                 "200 OK, but the body is an HTML page".to_owned()
@@ -141,18 +138,22 @@ impl<'c> Search<'c> {
     ) -> Option<Response> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        // Time is left for the next URL.
-        let left = self.deadline.map(|end| end.saturating_duration_since(Instant::now()));
-        let limit = left.map(|left| left / 2);
-        let result = if reads_body {
-            let request = self.client.send(Method::GET, url.clone(), headers, &[], limit);
-            // A retry may wait longer than its request.
-            match timeout(left.unwrap_or(Duration::MAX).saturating_add(GRACE), request).await {
-                Ok(result) => result,
-                Err(_) => Err(out_of_time()),
+        let client = self.client;
+        let request = async {
+            if reads_body {
+                client.send(Method::GET, url.clone(), headers, &[]).await
+            } else {
+                client.head(url, headers).await
             }
-        } else {
-            self.client.head(url, headers, limit).await
+        };
+        let result = match self.deadline {
+            None => request.await,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // Time is left for the next URL.
+                let result = transport::limit_at(Instant::now() + left / 2, request).await;
+                result.unwrap_or_else(|| Err(no_response(left / 2)))
+            }
         };
         match result {
             Ok(response) => {
@@ -190,8 +191,9 @@ impl<'c> Search<'c> {
     }
 }
 
-fn out_of_time() -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Transport, "no time was left to try again")
+fn no_response(within: Duration) -> OAuthError {
+    let problem = format!("no response within {} ms", within.as_millis());
+    OAuthError::new(OAuthErrorKind::Transport, problem)
 }
 
 /// Returns the target of a redirect within the origin of `url`.

@@ -69,8 +69,8 @@ fn replies(text: &str, members: serde_json::Value) -> Vec<Reply> {
         Reply::json(200, with("message", text.into())),
         Reply::json(201, with("message", text.into())),
         Reply::json(201, granted),
-        Reply::html(502, format!("<title>{text}</title>")),
-        Reply::html(502, format!("<p>{text}</p>")),
+        Reply::html(502, format!("<title>{text}</title><!-- {members} -->")),
+        Reply::html(502, format!("<p>{text}</p><!-- {members} -->")),
         Reply::text(500, format!("{text}\n{members}")),
     ]
 }
@@ -122,7 +122,7 @@ fn credentials_are_never_shown_in_any_encoding_at_any_place() {
             }
             Ok(())
         };
-    runner(48).run(&cases, test).unwrap();
+    runner(32).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn credentials_are_never_shown_in_base64_at_any_alignment() {
         }
         Ok(())
     };
-    runner(48).run(&cases, test).unwrap();
+    runner(32).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn values_are_never_shown_after_the_name_of_a_credential() {
         }
         Ok(())
     };
-    runner(64).run(&cases, test).unwrap();
+    runner(32).run(&cases, test).unwrap();
 }
 
 #[test]

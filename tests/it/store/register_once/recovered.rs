@@ -1,7 +1,7 @@
 //! Unreadable responses: a client whose credentials are complete is saved, so that no caller registers
 //! another.
 
-use poggio::{Error, Outcome, testing::Reply};
+use poggio::{Error, Outcome, RegistrationStoreExt, StoreErrorKind, testing::Reply};
 
 use crate::support::{
     attempts, metadata,
@@ -71,8 +71,11 @@ async fn register_once_saves_nothing_if_the_credentials_are_not_whole() {
         assert_eq!(error.outcome(), Outcome::Registered);
         let found = fixture.poggio.find_registration(&metadata(), &fixture.store).await.unwrap();
         assert!(found.is_none());
-        // The next call registers, because no caller can use the first client.
+        // Every call would create another client that no caller can use.
+        let error = fixture.register_once(&metadata()).await.unwrap_err();
+        assert_eq!(store_error(&error).kind(), StoreErrorKind::UnknownOutcome);
+        assert_eq!(fixture.request_count(), 1);
+        assert!(fixture.store.clear_unknown().await.unwrap());
         assert_eq!(attempts(&fixture.register_once(&metadata()).await.unwrap()), 1);
-        assert_eq!(fixture.request_count(), 2);
     }
 }

@@ -27,6 +27,10 @@ async fn save_registration_saves_an_unsaved_client_once_and_it_is_renewed_later(
     let registrations = store.list().await.unwrap();
     assert_eq!((registrations.len(), registrations[0].is_imported()), (1, false));
 
+    // More than half of its lifetime ago.
+    let mut document = fixture.json();
+    document["registrations"][0]["saved_at"] = 1_000_000_000.into();
+    fixture.write(document.to_string());
     let poggio = fixture.server.client_builder().renewal_margin(Duration::MAX).build().unwrap();
     let renewed = poggio.register_once(&metadata(), store).await.unwrap();
     assert_ne!(renewed.client_id, client.client_id);
