@@ -23,6 +23,12 @@ pub(super) async fn add(table: &mut Table) {
     let warning = client.warnings()[0].to_string();
     table.add("FieldWarning", "recovered by register_once", &[&warning]);
 
+    let fixture = Fixture::new().await;
+    fixture.server.script([Reply::status(500)]);
+    fixture.register_once(&metadata()).await.unwrap_err();
+    let error = fixture.register_once(&metadata()).await.unwrap_err();
+    add_error(table, &fixture, "request whose outcome is unknown", &error);
+
     files(table).await;
     documents(table).await;
     imported(table).await;
