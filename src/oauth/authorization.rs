@@ -14,7 +14,10 @@ use super::{
     server::{AUTHORIZATION_PARAMS, AuthorizationServer},
     token_error::TokenError,
 };
-use crate::{redact::Redactor, response::ErrorCode};
+use crate::{
+    redact::{Redactor, sanitize},
+    response::ErrorCode,
+};
 
 /// The authorization request of one login: the URL to open, and the values that its callback must
 /// match.
@@ -107,10 +110,10 @@ impl Authorization {
         let code = parameters.get("code")?.filter(|code| !code.is_empty());
         if let Some(error) = parameters.get("error")?.filter(|error| !error.is_empty()) {
             let secrets = [self.state.secret().as_str(), self.verifier.secret()];
-            let redactor = Redactor::with_secrets(secrets.into_iter().chain(code.as_deref()));
+            let redactor = Redactor::new(secrets.into_iter().chain(code.as_deref()));
             let description = parameters.get("error_description")?;
             let description = description.map(|text| redactor.redact(&text));
-            let error = ErrorCode::read(&redactor.redact(&error));
+            let error = ErrorCode::read(&error, &redactor);
             return Err(OAuthError::refused(TokenError::new(error, description)));
         }
         let code = code.ok_or_else(|| callback_error("it has no code"))?;
@@ -144,8 +147,8 @@ impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let endpoint = self.url.as_str().split('?').next();
         f.debug_struct("Authorization")
-            .field("endpoint", &endpoint)
-            .field("issuer", &self.issuer)
+            .field("endpoint", &endpoint.map(sanitize))
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules from first to last. A module uses earlier ones only.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "url",
     "secret",
     "redact",
@@ -21,6 +21,7 @@ const ORDER: [&str; 14] = [
     "oauth",
     "testing",
     "parts",
+    "guide",
     "lib",
 ];
 const MAX_CODE_LINES: usize = 300;

@@ -27,7 +27,7 @@ mod support {
     pub(crate) use self::{
         canary::{all_shown, debugged},
         registration::{attempts, metadata},
-        require::require_program,
+        require::{require, require_program},
         wait::PATIENCE,
     };
 }

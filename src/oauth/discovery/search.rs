@@ -8,7 +8,7 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::documents::Document;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     oauth::error::{OAuthError, OAuthErrorKind},
     redact::sanitize,
     response::{Response, challenge},
+    transport,
 };
 
 /// How many redirects of one request are followed.
@@ -72,6 +73,10 @@ impl<'c> Search<'c> {
             Ok(Value::Object(document)) => {
                 self.has_document = true;
                 return Some(document);
+            }
+            _ if response.content_coding().is_some() => {
+                let coding = response.content_coding().unwrap_or_default();
+                format!("200 OK, but with the content coding {coding}")
             }
             _ if response.body.trim_ascii_start().starts_with(b"<") => {
                 "200 OK, but the body is an HTML page".to_owned()
@@ -146,8 +151,8 @@ impl<'c> Search<'c> {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 // Time is left for the next URL.
-                let result = timeout_at(Instant::now() + left / 2, request).await;
-                result.unwrap_or_else(|_| Err(no_response(url, left / 2)))
+                let result = transport::limit_at(Instant::now() + left / 2, request).await;
+                result.unwrap_or_else(|| Err(no_response(url, left / 2)))
             }
         };
         match result {

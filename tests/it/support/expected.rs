@@ -18,10 +18,20 @@ impl Expected {
     pub(crate) const UNSENT: Self = Self::Failed("Transport", Outcome::NotRegistered);
     /// A response that rejects the request.
     pub(crate) const REFUSED: Self = Self::Failed("Api", Outcome::NotRegistered);
-    /// A response that says the server failed.
+    /// A response that says the server failed, or refers to another resource.
     pub(crate) const SERVER_FAILED: Self = Self::Failed("Api", Outcome::Unknown);
+    /// A 2xx that is not a registration.
+    pub(crate) const UNREADABLE_UNKNOWN: Self = Self::Failed("Unreadable", Outcome::Unknown);
     /// A response that cannot be decoded.
     pub(crate) const UNREADABLE: Self = Self::Failed("Unreadable", Outcome::Registered);
+
+    /// Returns the outcome of a failure.
+    pub(crate) fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Registered => None,
+            Self::Failed(_, outcome) => Some(outcome),
+        }
+    }
 
     pub(crate) fn of(result: &Result<ClientInformation, Error>) -> Self {
         let Err(error) = result else { return Self::Registered };

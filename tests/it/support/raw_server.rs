@@ -184,7 +184,6 @@ async fn serve_connection(mut stream: TcpStream, behaviour: ServerBehaviour, rec
     }
 }
 
-#[cfg(feature = "rustls")]
 /// Reads a whole request, or what arrived of it before the end of the stream.
 pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     read_until(stream, is_whole).await
