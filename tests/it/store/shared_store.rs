@@ -2,10 +2,13 @@
 //! conditional writes.
 
 mod bucket;
+mod conditions;
 mod documents;
 mod faults;
 mod hosts;
+mod plain_http;
 mod s3;
+mod size;
 
 use std::sync::Arc;
 
