@@ -36,6 +36,8 @@ struct Inner {
     name: Option<String>,
     problem: Cow<'static, str>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
+    /// What to do, if the kind does not say it all.
+    help: Option<&'static str>,
     client: Option<ClientInformation>,
 }
 
@@ -51,8 +53,8 @@ pub enum StoreErrorKind {
     InsecurePermissions,
     /// The content of the store cannot be read. It was not changed.
     Damaged,
-    /// The store was written in a format that this version of the crate does not know. It was not
-    /// changed.
+    /// The store was written in a format that this version of the crate does not read, older or
+    /// newer. It was not changed.
     UnknownFormat,
     /// The secrets are in the system keyring, which this store does not read. The store was not
     /// changed.
@@ -75,6 +77,7 @@ impl StoreError {
             name: None,
             problem: problem.into(),
             source: None,
+            help: None,
             client: None,
         }))
     }
@@ -107,10 +110,21 @@ impl StoreError {
     }
 
     pub(crate) fn unknown_format(name: &str, found: u64, supported: u64) -> Self {
+        let (which, help) = if found < supported {
+            (
+                " of an earlier version",
+                "move it away, and import the client_id and client_secret that it holds into a \
+                 new store, or register anew",
+            )
+        } else {
+            ("", "update this program, or name another store")
+        };
         let problem = format!(
-            "has format {found}, and this program reads format {supported}; it was not changed"
+            "has format {found}{which}, and this program reads format {supported}; it was not changed"
         );
-        Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name)
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name);
+        error.0.help = Some(help);
+        error
     }
 
     pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {
@@ -167,6 +181,9 @@ impl StoreError {
     pub(crate) fn help(&self) -> &'static str {
         if self.0.client.is_some() {
             return "save the client that this error holds, with Client::save_registration when the store works";
+        }
+        if let Some(help) = self.0.help {
+            return help;
         }
         match self.0.kind {
             StoreErrorKind::Failed => "put the store right, then call again",

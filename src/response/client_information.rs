@@ -90,6 +90,21 @@ impl ClientInformation {
         self.response.as_ref()
     }
 
+    /// Creates a client of which only the id is known.
+    pub(crate) fn with_id(client_id: String) -> Self {
+        Self {
+            client_id,
+            client_secret: None,
+            client_id_issued_at: None,
+            client_secret_expires_at: SecretExpiry::Unspecified,
+            metadata: ClientMetadata::default(),
+            additional: AdditionalMembers::default(),
+            warnings: Vec::new(),
+            auth_method_stated: false,
+            response: None,
+        }
+    }
+
     /// Returns whether the response contains metadata, and not only credentials.
     pub(crate) fn has_metadata(&self) -> bool {
         !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()

@@ -5,24 +5,34 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use super::{record::Record, registration_store::Versioned};
+use super::{
+    record::Record,
+    registration_store::Versioned,
+    retired::{RetiredReason, RetiredRecord},
+};
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
-/// Larger documents are not read. No history of registrations comes near this size.
+/// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
+const MAX_RETIRED: usize = 50;
+
+/// Larger documents are not read. No number of clients in use comes near this size.
 pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
-/// The registrations of an application, oldest first, and the claim of the caller that is
-/// registering.
+/// The clients of an application, and the claim of the caller that is registering.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
     format: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
+    /// The clients in use, oldest first. Only these have secrets.
     pub(super) registrations: Vec<Record>,
+    /// The newest clients that are no longer used, in the order in which they were retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) retired: Vec<RetiredRecord>,
 }
 
 /// A caller's exclusive right to register, in a store without a lock.
@@ -69,7 +79,7 @@ struct FormatVersion {
 
 impl Default for Document {
     fn default() -> Self {
-        Self { format: FORMAT, claim: None, registrations: Vec::new() }
+        Self { format: FORMAT, claim: None, registrations: Vec::new(), retired: Vec::new() }
     }
 }
 
@@ -96,6 +106,48 @@ impl Document {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
+    }
+
+    /// Returns the number of the next registration: one more than the largest number so far.
+    pub(super) fn next_number(&self) -> u64 {
+        let active = self.registrations.iter().map(|record| record.number);
+        let numbers = active.chain(self.retired.iter().map(|retired| retired.number));
+        numbers.max().map_or(1, |number| number.saturating_add(1))
+    }
+
+    /// Retires the clients in use for which `predicate` returns true, which erases their secrets.
+    /// Returns whether there were any.
+    pub(super) fn retire(
+        &mut self,
+        reason: RetiredReason,
+        mut predicate: impl FnMut(&Record) -> bool,
+    ) -> bool {
+        let retired: Vec<_> =
+            self.registrations.extract_if(.., |record| predicate(record)).collect();
+        let has_any = !retired.is_empty();
+        retired.into_iter().for_each(|record| self.add_retired(record.into_retired(reason)));
+        has_any
+    }
+
+    /// Adds a client to the history, and drops the oldest ones above [`MAX_RETIRED`].
+    pub(super) fn add_retired(&mut self, retired: RetiredRecord) {
+        self.retired.push(retired);
+        while self.retired.len() > MAX_RETIRED {
+            let Some(index) = (0..self.retired.len()).find(|index| self.can_drop(*index)) else {
+                return;
+            };
+            self.retired.remove(index);
+        }
+    }
+
+    /// Returns whether no lookup needs this retired client. Imported credentials that the server
+    /// rejected are needed until others follow, because no registration may replace them.
+    fn can_drop(&self, index: usize) -> bool {
+        let Some((retired, later)) = self.retired[index..].split_first() else { return true };
+        let is_later_import = |other: &RetiredRecord| {
+            other.fingerprint.is_none() && other.endpoint == retired.endpoint
+        };
+        !(retired.is_rejected_import() && !later.iter().any(is_later_import))
     }
 
     /// Returns the document as JSON, with its secrets in the clear.

@@ -1,5 +1,7 @@
 //! Decides whether two sets of metadata request the same client.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -20,6 +22,19 @@ impl Fingerprint {
     pub(super) fn of(metadata: &ClientMetadata) -> Self {
         let fields = MetadataField::ALL.iter().map(|field| sorted_values(*field, metadata));
         Self { fields: fields.collect(), additional: metadata.additional.clone() }
+    }
+
+    /// Returns a short text that identifies the metadata in the history of a document.
+    ///
+    /// It is the same for every version of this crate and of Rust, because it is stored. This is
+    /// the hash FNV-1a with 64 bits. Nothing is trusted because of it.
+    pub(super) fn digest(&self) -> String {
+        let additional: BTreeMap<_, _> = self.additional.iter().collect();
+        let text = serde_json::json!([self.fields, additional]).to_string();
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        format!("{hash:016x}")
     }
 }
 
@@ -77,6 +92,19 @@ mod tests {
             let other: ClientMetadata = serde_json::from_value(json).unwrap();
             assert!(!is_same(&plain, &other), "{field}");
         }
+    }
+
+    #[test]
+    fn digest_is_stable() {
+        let digest = |metadata: &ClientMetadata| Fingerprint::of(metadata).digest();
+        let plain = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
+        assert_eq!(digest(&plain), "DIGEST");
+        assert_eq!(digest(&with_redirect_uris(&["http://127.0.0.1:2/cb"])), "DIGEST");
+        let additional = plain.with_additional("b", 1).with_additional("a", 2);
+        assert_ne!(digest(&additional), "DIGEST");
+        let reordered = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
+        let reordered = reordered.with_additional("a", 2).with_additional("b", 1);
+        assert_eq!(digest(&reordered), digest(&additional));
     }
 
     #[test]

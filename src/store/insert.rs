@@ -19,10 +19,11 @@ impl Query {
         client: &ClientInformation,
         now: DateTime<Utc>,
     ) -> bool {
-        if self.contains(document, client) {
+        if self.has_in_use(document, client) {
             return false;
         }
-        match self.find(document, now, usize::MAX) {
+        match self.find(document, now, u64::MAX) {
+            Lookup::Usable(_) if self.has_lost_race(document, client) => return false,
             Lookup::Usable(_) => self.insert_lost_race(document, client.clone()),
             Lookup::Register(_) | Lookup::Unusable(_) => self.insert(document, client.clone()),
         }
@@ -31,37 +32,43 @@ impl Query {
 
     /// Adds a new client, and retires those that it replaces.
     pub(super) fn insert(&self, document: &mut Document, client: ClientInformation) {
+        // Before the others are retired, which may drop the largest number.
+        let record = self.record(document, client);
         let matches = self.matcher();
-        for record in document.registrations.iter_mut().filter(|record| record.is_active()) {
-            if matches(record) {
-                record.retire(RetiredReason::Expired);
-            } else if self.has_endpoint(record) && record.client.client_id == client.client_id {
-                // The server gave the same client a new secret.
-                record.retire(RetiredReason::Replaced);
-            }
-        }
-        document.registrations.push(Record::new(&self.endpoint, Some(&self.metadata), client));
+        document.retire(RetiredReason::Expired, |record| matches(record));
+        // The server gave the same client a new secret.
+        document.retire(RetiredReason::Replaced, |replaced| {
+            self.has_endpoint(replaced) && replaced.client.client_id == record.client.client_id
+        });
+        document.registrations.push(record);
     }
 
     /// Adds a client to the history, because another one is used in its place.
     pub(super) fn insert_lost_race(&self, document: &mut Document, client: ClientInformation) {
-        let mut record = Record::new(&self.endpoint, Some(&self.metadata), client);
-        record.retire(RetiredReason::LostRace);
-        // Before the client in use: a lookup takes the newest matching record.
-        let index = document.registrations.iter().rposition(self.matcher());
-        document.registrations.insert(index.unwrap_or(document.registrations.len()), record);
+        let record = self.record(document, client);
+        document.add_retired(record.into_retired(RetiredReason::LostRace));
     }
 
-    /// Returns whether the document has this client with this secret, in use or as the loser of a
-    /// race. A client that was retired for another reason does not count, because the server may
-    /// have issued the same credentials again.
-    pub(super) fn contains(&self, document: &Document, client: &ClientInformation) -> bool {
+    fn record(&self, document: &Document, client: ClientInformation) -> Record {
+        Record::new(document.next_number(), &self.endpoint, Some(&self.metadata), client)
+    }
+
+    /// Returns whether this client is in use with this secret.
+    pub(super) fn has_in_use(&self, document: &Document, client: &ClientInformation) -> bool {
         document.registrations.iter().any(|record| {
-            let retired = record.retired.map(|retired| retired.reason);
             self.has_endpoint(record)
-                && retired.is_none_or(|reason| reason == RetiredReason::LostRace)
                 && record.client.client_id == client.client_id
                 && secret(&record.client) == secret(client)
+        })
+    }
+
+    /// Returns whether this client lost a race. A client that was retired for another reason does
+    /// not count, because the server may have issued the same id again.
+    pub(super) fn has_lost_race(&self, document: &Document, client: &ClientInformation) -> bool {
+        document.retired.iter().any(|retired| {
+            retired.reason == RetiredReason::LostRace
+                && retired.endpoint == self.endpoint
+                && retired.client_id == client.client_id
         })
     }
 }

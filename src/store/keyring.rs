@@ -44,7 +44,8 @@ use crate::error::StoreError;
 /// [`SecretLost`](crate::StoreErrorKind::SecretLost). To register a new client,
 /// [`remove`](crate::RegistrationStoreExt::remove) the old one.
 ///
-/// Clients that were removed or replaced stay as history, and their entries stay in the keyring.
+/// When a client is removed or replaced, its entry is deleted after the file no longer refers to it.
+/// If the process is killed in between, the entry stays, and no file refers to it.
 ///
 /// A [sibling](RegistrationStore::sibling) is a sibling of the file, with the same keyring.
 ///
@@ -112,16 +113,21 @@ impl KeyringStore {
             return Ok(WriteResult::Conflict);
         }
         let (file, entries) = current.map(|current| (current.file, current.entries)).unzip();
-        let Extracted { text, new_entries } = secrets::extract(text, &entries.unwrap_or_default());
+        let old_entries = entries.unwrap_or_default();
+        let Extracted { text, new_entries } = secrets::extract(text, &old_entries);
         self.keyring.put(new_entries.clone()).await?;
         let result = self.file.write(text.expose(), file.as_ref()).await;
-        let is_in_use = match &result {
-            Ok(WriteResult::Written) => true,
-            Ok(WriteResult::Conflict) => false,
-            Err(_) => self.may_refer_to(&new_entries).await,
+        let unused = match &result {
+            // The secrets of clients that were removed or replaced.
+            Ok(WriteResult::Written) => {
+                let names = secrets::entry_names(text.expose());
+                old_entries.into_iter().filter(|entry| !names.contains(&entry.name)).collect()
+            }
+            Err(_) if self.may_refer_to(&new_entries).await => Vec::new(),
+            Ok(WriteResult::Conflict) | Err(_) => new_entries,
         };
-        if !is_in_use {
-            self.keyring.remove(new_entries).await;
+        if !unused.is_empty() {
+            self.keyring.remove(unused).await;
         }
         result
     }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{
-    document::Document, fingerprint::Fingerprint, record::Record, retired::RetiredReason,
+    document::Document,
+    fingerprint::Fingerprint,
+    record::Record,
+    retired::{RetiredReason, RetiredRecord},
     unusable::Unusable,
 };
 use crate::{
@@ -63,14 +66,14 @@ impl RegisterReason {
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations from index `initial_len` on were made while this caller waited. They are used
-    /// until they expire, without the renewal margin, because a registration by this caller would
-    /// give no newer client.
+    /// Registrations with the number `first_new` or a larger one were made while this caller waited.
+    /// They are used until they expire, without the renewal margin, because a registration by this
+    /// caller would give no newer client.
     pub(super) fn find(
         &self,
         document: &Document,
         now: DateTime<Utc>,
-        initial_len: usize,
+        first_new: u64,
     ) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
@@ -78,34 +81,62 @@ impl Query {
             None => {}
         }
         let matches = self.matcher();
-        let newest_first = document.registrations.iter().enumerate().rev();
-        let mut matching = newest_first.filter(|(_, record)| matches(record));
-        let Some((index, newest)) = matching.next() else {
-            let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
-            return Lookup::Register(if document.registrations.iter().any(is_other) {
-                RegisterReason::Changed
-            } else {
-                RegisterReason::NoRecord
-            });
+        let Some(record) = document.registrations.iter().rfind(|record| matches(record)) else {
+            return Lookup::Register(self.reason(document));
         };
-        match newest.retired.map(|retired| retired.reason) {
-            None => {}
-            Some(RetiredReason::Rejected) => return Lookup::Register(RegisterReason::Rejected),
-            Some(_) => return Lookup::Register(RegisterReason::NoRecord),
-        }
-        if let Some(lost) = Unusable::secret_lost(newest) {
+        if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
         }
-        let margin = if index < initial_len { self.renewal_margin } else { Duration::ZERO };
-        if needs_renewal(newest, matching.next().map(|(_, previous)| previous), margin, now) {
+        let margin = if record.number < first_new { self.renewal_margin } else { Duration::ZERO };
+        if expires_within(&record.client, margin, now)
+            && !(was_expired_when_saved(record, now) && self.has_replaced_expired(document, now))
+        {
             return Lookup::Register(RegisterReason::Expired);
         }
-        let mut client = newest.client.clone();
+        let mut client = record.client.clone();
         // If the server returned no metadata, assume that it registered what was requested.
-        if let Some(requested) = newest.requested.as_ref().filter(|_| !client.has_metadata()) {
+        if let Some(requested) = record.requested.as_ref().filter(|_| !client.has_metadata()) {
             client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
         }
         Lookup::Usable(Box::new(client))
+    }
+
+    /// Returns why a client has to be registered, given that none is in use.
+    fn reason(&self, document: &Document) -> RegisterReason {
+        if let Some(newest) = self.retired(document).next() {
+            return match newest.reason {
+                RetiredReason::Rejected => RegisterReason::Rejected,
+                _ => RegisterReason::NoRecord,
+            };
+        }
+        let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
+        let is_retired = |retired: &RetiredRecord| {
+            retired.endpoint == self.endpoint && retired.fingerprint.is_some()
+        };
+        if document.registrations.iter().any(is_other) || document.retired.iter().any(is_retired) {
+            RegisterReason::Changed
+        } else {
+            RegisterReason::NoRecord
+        }
+    }
+
+    /// Returns the retired clients of this endpoint with this metadata, newest first.
+    fn retired<'a>(&self, document: &'a Document) -> impl Iterator<Item = &'a RetiredRecord> {
+        let digest = Fingerprint::of(&self.metadata).digest();
+        let of_endpoint = |retired: &&RetiredRecord| retired.endpoint == self.endpoint;
+        let retired = document.retired.iter().rev().filter(of_endpoint);
+        retired.filter(move |retired| retired.fingerprint.as_ref() == Some(&digest))
+    }
+
+    /// Returns whether the secret of the previous client had expired when it was saved, too.
+    ///
+    /// The clock of this machine is then ahead. The newest client is used as it is, because
+    /// otherwise every call would register another one.
+    fn has_replaced_expired(&self, document: &Document, now: DateTime<Utc>) -> bool {
+        self.retired(document).next().is_some_and(|previous| {
+            let expired = previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
+            previous.saved_at <= now && expired
+        })
     }
 
     /// Returns whether another client than `client_id` was rejected for this query in the last
@@ -117,16 +148,11 @@ impl Query {
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
-        let matches = self.matcher();
-        let mut others = document
-            .registrations
-            .iter()
-            .filter(|record| matches(record) && record.client.client_id != client_id);
-        others.any(|record| {
-            record.retired.is_some_and(|retired| {
-                let age = now.timestamp().saturating_sub(retired.at.timestamp());
-                retired.reason == RetiredReason::Rejected && RECENT_REJECTION.contains(&age)
-            })
+        self.retired(document).any(|retired| {
+            let age = now.timestamp().saturating_sub(retired.at.timestamp());
+            retired.client_id != client_id
+                && retired.reason == RetiredReason::Rejected
+                && RECENT_REJECTION.contains(&age)
         })
     }
 
@@ -152,15 +178,15 @@ impl Query {
         now: DateTime<Utc>,
     ) -> Option<Result<&'a ClientInformation, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
-        let newest = document.registrations.iter().rfind(is_imported)?;
+        let Some(newest) = document.registrations.iter().rfind(is_imported) else {
+            let is_imported = |retired: &&RetiredRecord| {
+                retired.endpoint == self.endpoint && retired.fingerprint.is_none()
+            };
+            let newest = document.retired.iter().rfind(is_imported)?;
+            let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
+            return newest.is_rejected_import().then(rejected);
+        };
         let client = &newest.client;
-        match newest.retired.map(|retired| retired.reason) {
-            None => {}
-            Some(RetiredReason::Rejected) => {
-                return Some(Err(Unusable::Rejected(client.client_id.clone())));
-            }
-            Some(_) => return None,
-        }
         if let Some(lost) = Unusable::secret_lost(newest) {
             return Some(Err(lost));
         }
@@ -185,23 +211,10 @@ impl Query {
     }
 }
 
-/// Returns whether a client has to be replaced because its secret expires within `margin`.
-///
-/// If this secret and the previous one had both expired when they were saved, the clock of this
-/// machine is ahead. The client is then used as it is, because otherwise every call would register
-/// another one. A record that was saved in the future does not count: the clock has been corrected
-/// since.
-fn needs_renewal(
-    record: &Record,
-    previous: Option<&Record>,
-    margin: Duration,
-    now: DateTime<Utc>,
-) -> bool {
-    let was_expired_when_saved = |record: &Record| {
-        record.saved_at <= now && expires_within(&record.client, Duration::ZERO, record.saved_at)
-    };
-    expires_within(&record.client, margin, now)
-        && !(was_expired_when_saved(record) && previous.is_some_and(was_expired_when_saved))
+/// Returns whether the secret had expired when the client was saved. A client that was saved in the
+/// future does not count: the clock has been corrected since.
+fn was_expired_when_saved(record: &Record, now: DateTime<Utc>) -> bool {
+    record.saved_at <= now && expires_within(&record.client, Duration::ZERO, record.saved_at)
 }
 
 fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Utc>) -> bool {

@@ -53,8 +53,9 @@ pub(super) struct Protocol {
     has_lock: bool,
     /// The document as last read.
     document: Document,
-    /// The number of registrations at the first read. Later ones were made during this call.
-    initial_len: Option<usize>,
+    /// The number that the next registration had at the first read. Registrations with this number
+    /// or a larger one were made during this call.
+    first_new: Option<u64>,
     state: State,
 }
 
@@ -98,7 +99,7 @@ impl Protocol {
             expired_claim: None,
             has_lock: false,
             document: Document::default(),
-            initial_len: None,
+            first_new: None,
             state: State::LookingUp,
         }
     }
@@ -134,7 +135,7 @@ impl Protocol {
     }
 
     pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
-        self.initial_len.get_or_insert(document.registrations.len());
+        self.first_new.get_or_insert(document.next_number());
         self.document = document;
         match std::mem::replace(&mut self.state, State::LookingUp) {
             State::LookingUp => self.look_up(now),
@@ -191,8 +192,10 @@ impl Protocol {
             Lookup::Usable(client) => Some(client),
             Lookup::Register(_) | Lookup::Unusable(_) => None,
         };
-        if has_tried_to_write && self.query.contains(&self.document, &registered) {
-            // An earlier write took effect, although it seemed to fail.
+        // Whether an earlier write took effect, although it seemed to fail.
+        let is_saved = self.query.has_in_use(&self.document, &registered)
+            || (existing.is_some() && self.query.has_lost_race(&self.document, &registered));
+        if has_tried_to_write && is_saved {
             return self.release(CallResult::Client(existing.unwrap_or(registered)));
         }
         let mut document = self.document.clone();
@@ -219,7 +222,7 @@ impl Protocol {
     }
 
     fn find(&self, now: DateTime<Utc>) -> Lookup {
-        self.query.find(&self.document, now, self.initial_len.unwrap_or(usize::MAX))
+        self.query.find(&self.document, now, self.first_new.unwrap_or(u64::MAX))
     }
 
     /// Removes this caller's claim, or any claim if this caller holds the lock.

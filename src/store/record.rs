@@ -1,25 +1,31 @@
-//! A registration in a document, with its secrets in the clear. Callers see it as a
-//! `StoredRegistration`.
+//! A client in use in a document, with its secrets in the clear. Retired clients are in `retired`.
+//! Callers see both as a `StoredRegistration`.
 
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::retired::{Retired, RetiredReason};
-use crate::{metadata::ClientMetadata, response::ClientInformation};
+use super::{
+    fingerprint::Fingerprint,
+    retired::{RetiredReason, RetiredRecord},
+};
+use crate::{
+    metadata::ClientMetadata,
+    response::{ClientInformation, SecretExpiry},
+};
 
-/// A client in a document, in use or history.
+/// A client in use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
+    /// Counts the registrations of the document. A later registration has a larger number.
+    pub(super) number: u64,
     pub(super) endpoint: String,
     /// `None` for imported credentials.
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) retired: Option<Retired>,
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
@@ -42,15 +48,16 @@ enum SecretLocation {
 impl Record {
     /// Creates the record of a client that is in use from now on.
     pub(super) fn new(
+        number: u64,
         endpoint: &str,
         requested: Option<&ClientMetadata>,
         client: ClientInformation,
     ) -> Self {
         Self {
+            number,
             endpoint: endpoint.to_owned(),
             requested: requested.cloned(),
             saved_at: now(),
-            retired: None,
             secrets: None,
             client,
         }
@@ -71,12 +78,21 @@ impl Record {
         matches!(self.secrets, Some(SecretLocation::Keyring(_)))
     }
 
-    pub(super) fn is_active(&self) -> bool {
-        self.retired.is_none()
-    }
-
-    pub(super) fn retire(&mut self, reason: RetiredReason) {
-        self.retired = Some(Retired { reason, at: now() });
+    /// Returns what the history keeps of this client: neither its secrets nor its metadata.
+    pub(super) fn into_retired(self, reason: RetiredReason) -> RetiredRecord {
+        RetiredRecord {
+            number: self.number,
+            client_id: self.client.client_id,
+            endpoint: self.endpoint,
+            fingerprint: self.requested.map(|requested| Fingerprint::of(&requested).digest()),
+            saved_at: self.saved_at,
+            secret_expires_at: match self.client.client_secret_expires_at {
+                SecretExpiry::At(at) if self.client.client_secret.is_some() => Some(at),
+                _ => None,
+            },
+            reason,
+            at: now(),
+        }
     }
 }
 

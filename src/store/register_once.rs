@@ -3,7 +3,6 @@
 
 mod caller;
 
-use serde_json::json;
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
@@ -115,7 +114,7 @@ impl Client {
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
         let (document, _) = read_document(store).await?;
-        match self.query(metadata).find(&document, now(), usize::MAX) {
+        match self.query(metadata).find(&document, now(), u64::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
             Lookup::Register(_) => Ok(None),
             Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
@@ -242,7 +241,7 @@ impl Client {
 fn recovered_client(error: &Error) -> Option<ClientInformation> {
     let Error::Unreadable(response) = error else { return None };
     let (id, secret) = (response.client_id()?, response.client_secret()?);
-    let mut client: ClientInformation = serde_json::from_value(json!({"client_id": id})).ok()?;
+    let mut client = ClientInformation::with_id(id.to_owned());
     client.client_secret = Some(secret.clone());
     client.response = response.response().cloned();
     let message = format!("{response}; its client_id and client_secret are whole, and are used");

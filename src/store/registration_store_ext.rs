@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    document::Document,
     record::Record,
     registration_store::{RegistrationStore, StoreFuture},
     retired::RetiredReason,
@@ -20,15 +21,19 @@ use crate::{
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including history.
+    /// Returns all registrations, oldest first, including the history: the newest 50 clients that
+    /// are no longer used.
     ///
     /// # Errors
     ///
     /// [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            Ok(records.into_iter().map(StoredRegistration::new).collect())
+            let Document { registrations, retired, .. } = read_document(self).await?.0;
+            let mut all: Vec<StoredRegistration> = retired.into_iter().map(Into::into).collect();
+            all.extend(registrations.into_iter().map(StoredRegistration::from));
+            all.sort_by_key(|registration| registration.number);
+            Ok(all)
         })
     }
 
@@ -37,7 +42,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// endpoint responds with `invalid_client`.
     ///
     /// Returns whether the client was in use until now. `false` is not a problem: another caller
-    /// has marked it already. The registration becomes history. An [imported](Self::import) client
+    /// has marked it already. The registration becomes history, without its secret. An [imported](Self::import) client
     /// is not replaced: `register_once` then fails with
     /// [`ImportedUnusable`](crate::StoreErrorKind::ImportedUnusable).
     ///
@@ -71,10 +76,11 @@ pub trait RegistrationStoreExt: RegistrationStore {
         Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
 
-    /// Removes a client from use at the request of a person. It becomes history. Imported clients
-    /// can be removed too.
+    /// Removes a client from use at the request of a person, and erases its secret from the store.
+    /// Its id becomes history. Imported clients can be removed too.
     ///
-    /// Its secret stays in the store. To destroy the secret, delete the store.
+    /// The secret is in no later version of the document. Copies that the storage itself makes, such
+    /// as backups, snapshots or old versions of an object, are not changed.
     ///
     /// Returns whether the store had such a client that was not removed yet.
     ///
@@ -132,12 +138,11 @@ pub trait RegistrationStoreExt: RegistrationStore {
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
-                for record in &mut document.registrations {
-                    if record.is_imported() && record.is_active() && record.endpoint == endpoint {
-                        record.retire(RetiredReason::Replaced);
-                    }
-                }
-                document.registrations.push(Record::new(endpoint, None, client.clone()));
+                let record = Record::new(document.next_number(), endpoint, None, client.clone());
+                document.retire(RetiredReason::Replaced, |record| {
+                    record.is_imported() && record.endpoint == endpoint
+                });
+                document.registrations.push(record);
                 true
             })
             .await?;
@@ -146,7 +151,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     }
 
     /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
-    /// has no such client. Clients in the history are exported too.
+    /// has no such client in use.
     ///
     /// # Errors
     ///

@@ -2,57 +2,70 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{record::Record, retired::Retired};
-use crate::{metadata::ClientMetadata, response::ClientInformation};
+use super::{
+    record::Record,
+    retired::{Retired, RetiredRecord},
+};
+use crate::{
+    metadata::ClientMetadata,
+    response::{ClientInformation, SecretExpiry},
+};
 
 /// A client in a store, in use or history.
 ///
 /// `Debug` prints no secret. There is no `Serialize`, which would; see
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
-pub struct StoredRegistration(Record);
+pub struct StoredRegistration {
+    pub(super) number: u64,
+    endpoint: String,
+    client: ClientInformation,
+    requested: Option<ClientMetadata>,
+    is_imported: bool,
+    saved_at: DateTime<Utc>,
+    retired: Option<Retired>,
+    lost_secrets: Option<String>,
+}
 
 impl StoredRegistration {
-    pub(super) fn new(record: Record) -> Self {
-        Self(record)
-    }
-
     /// Returns the URL of the registration endpoint that the client belongs to.
     #[must_use]
     pub fn endpoint(&self) -> &str {
-        &self.0.endpoint
+        &self.endpoint
     }
 
-    /// Returns the client.
+    /// Returns the client. Of a client that is no longer used, the store has only the id and the
+    /// expiry of the secret.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
-        &self.0.client
+        &self.client
     }
 
-    /// Returns the metadata of the registration request, or `None` for imported credentials.
+    /// Returns the metadata of the registration request, or `None` for imported credentials and for
+    /// a client that is no longer used.
     #[must_use]
     pub fn requested(&self) -> Option<&ClientMetadata> {
-        self.0.requested.as_ref()
+        self.requested.as_ref()
     }
 
     /// Returns whether a person entered the credentials, with
     /// [`import`](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
-        self.0.is_imported()
+        self.is_imported
     }
 
     /// Returns when the client was saved, in whole seconds, by the clock of the machine that saved
     /// it.
     #[must_use]
     pub fn saved_at(&self) -> DateTime<Utc> {
-        self.0.saved_at
+        self.saved_at
     }
 
     /// Returns why and when the client became history, or `None` if it is in use.
     #[must_use]
     pub fn retired(&self) -> Option<Retired> {
-        self.0.retired
+        self.retired
     }
 
     /// Returns the name of the system keyring entry that had the client's secrets, if the entry no
@@ -60,6 +73,40 @@ impl StoredRegistration {
     /// client has none.
     #[must_use]
     pub fn lost_secrets(&self) -> Option<&str> {
-        self.0.lost_secrets()
+        self.lost_secrets.as_deref()
+    }
+}
+
+impl From<Record> for StoredRegistration {
+    fn from(record: Record) -> Self {
+        Self {
+            number: record.number,
+            lost_secrets: record.lost_secrets().map(str::to_owned),
+            is_imported: record.is_imported(),
+            endpoint: record.endpoint,
+            client: record.client,
+            requested: record.requested,
+            saved_at: record.saved_at,
+            retired: None,
+        }
+    }
+}
+
+impl From<RetiredRecord> for StoredRegistration {
+    fn from(record: RetiredRecord) -> Self {
+        let mut client = ClientInformation::with_id(record.client_id);
+        if let Some(at) = record.secret_expires_at {
+            client.client_secret_expires_at = SecretExpiry::At(at);
+        }
+        Self {
+            number: record.number,
+            lost_secrets: None,
+            is_imported: record.fingerprint.is_none(),
+            endpoint: record.endpoint,
+            client,
+            requested: None,
+            saved_at: record.saved_at,
+            retired: Some(Retired { reason: record.reason, at: record.at }),
+        }
     }
 }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     document::Document,
+    record::now,
     registration_store::{RegistrationStore, Versioned, WriteResult},
     retired::RetiredReason,
 };
@@ -42,16 +43,18 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
     reason: RetiredReason,
 ) -> Result<bool, Error> {
     let has_changed = update(store, |document| {
-        let mut has_changed = false;
-        for record in &mut document.registrations {
-            let is_client = record.client.client_id == client_id
-                && endpoint.is_none_or(|endpoint| record.endpoint == endpoint);
-            // A removal also overrides an earlier reason, so that a rejected import no longer
-            // fails.
-            let is_removed = record.retired.is_some_and(|r| r.reason == RetiredReason::Removed);
-            let overrides = reason == RetiredReason::Removed && !is_removed;
-            if is_client && (record.is_active() || overrides) {
-                record.retire(reason);
+        let is_endpoint = |other: &str| endpoint.is_none_or(|endpoint| other == endpoint);
+        let mut has_changed = document.retire(reason, |record| {
+            record.client.client_id == client_id && is_endpoint(&record.endpoint)
+        });
+        if reason != RetiredReason::Removed {
+            return has_changed;
+        }
+        // A removal also overrides an earlier reason, so that a rejected import no longer fails.
+        for retired in &mut document.retired {
+            let is_client = retired.client_id == client_id && is_endpoint(&retired.endpoint);
+            if is_client && retired.reason != RetiredReason::Removed {
+                (retired.reason, retired.at) = (reason, now());
                 has_changed = true;
             }
         }

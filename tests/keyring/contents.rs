@@ -57,32 +57,40 @@ async fn keyring_store_puts_secrets_into_the_keyring_and_the_rest_into_the_file(
 }
 
 #[tokio::test]
-async fn keyring_store_keeps_the_secret_of_a_rejected_client() {
+async fn keyring_store_deletes_the_secret_of_a_client_that_is_retired() {
     let fixture = Fixture::new().await;
     let store = fixture.keyring_store();
     let first = fixture.register().await.unwrap();
     let entry = fixture.entry_name();
     assert!(store.mark_rejected(&first.client_id).await.unwrap());
-    assert_eq!(fixture.entry_name(), entry, "an existing entry is not written again");
+    assert!(fixture.keyring.entries().is_empty());
     let second = fixture.register().await.unwrap();
     assert_ne!(second.client_id, first.client_id);
-    assert_eq!((fixture.request_count(), fixture.keyring.entries().len()), (2, 2));
-    let exported = store.export(&first.client_id).await.unwrap().unwrap();
-    assert_eq!(exported, first.expose_json());
+    let second_entry = fixture.entry_name();
+    assert_ne!(second_entry, entry);
+    assert_eq!(fixture.request_count(), 2);
+    assert_eq!(store.export(&first.client_id).await.unwrap(), None);
+
+    // An entry that is still in use is not written again.
+    let other = metadata().with_client_name("another");
+    let third = fixture.poggio.register_once(&other, &store).await.unwrap();
+    assert!(fixture.keyring.entries().contains_key(&second_entry));
+    assert!(store.remove(&third.client_id).await.unwrap());
+    assert_eq!(fixture.entry_name(), second_entry);
 }
 
 #[tokio::test]
-async fn keyring_store_keeps_the_earlier_secret_of_a_client_that_is_imported_again() {
+async fn keyring_store_deletes_the_earlier_secret_of_a_client_that_is_imported_again() {
     let fixture = Fixture::new().await;
     let (store, endpoint) = (fixture.keyring_store(), fixture.poggio.registration_endpoint());
     // The third needs no entry of its own.
     for secret in ["before", "after", "after"] {
         store.import(endpoint, &client_with("7", secret)).await.unwrap();
     }
-    let registrations = store.list().await.unwrap();
-    let secrets: Vec<_> = registrations.iter().map(|r| secret(r.client())).collect();
-    assert_eq!(secrets, ["before", "after", "after"]);
-    assert_eq!(fixture.keyring.entries().len(), 2);
+    assert_eq!(store.list().await.unwrap().len(), 3);
+    let entries = fixture.keyring.entries();
+    assert_eq!(entries.len(), 1);
+    assert!(entries.values().all(|content| content.contains("after")), "{entries:?}");
     assert_eq!(secret(&fixture.register().await.unwrap()), "after");
     assert_eq!(fixture.request_count(), 0);
     assert!(!fixture.text().contains("before") && !fixture.text().contains("after"));
@@ -150,10 +158,10 @@ async fn keyring_store_refuses_damaged_files_and_unknown_formats() {
     for (text, kind) in [
         ("{", StoreErrorKind::Damaged),
         (
-            r#"{"format": 1, "registrations": [{"secrets": {"keyring": 7}}]}"#,
+            r#"{"format": 2, "registrations": [{"secrets": {"keyring": 7}}]}"#,
             StoreErrorKind::Damaged,
         ),
-        (r#"{"format": 2, "registrations": {}}"#, StoreErrorKind::UnknownFormat),
+        (r#"{"format": 3, "registrations": {}}"#, StoreErrorKind::UnknownFormat),
     ] {
         fixture.write(text);
         let error = fixture.register().await.unwrap_err();

@@ -9,6 +9,7 @@ use crate::{
         document::{Claim, Document},
         lookup::Query,
         record::now,
+        retired::{RetiredReason, RetiredRecord},
     },
 };
 
@@ -242,7 +243,7 @@ impl World {
                 State::Saving { result: Some(_), .. } => "saving",
                 State::Releasing(_) => "releasing",
             };
-            let len = host.protocol.initial_len;
+            let len = host.protocol.first_new;
             let (is_up_to_date, has_sent) = (host.is_up_to_date, host.has_sent_request);
             write!(
                 key,
@@ -255,11 +256,12 @@ impl World {
 
     /// Checks the invariants. `is_store_reliable` says that no fault of the store can happen.
     pub(super) fn check(&self, is_store_reliable: bool) {
-        let records = &self.document.registrations;
-        let active: Vec<_> = records.iter().filter(|record| record.is_active()).collect();
+        let Document { registrations: active, retired, .. } = &self.document;
         assert!(active.len() <= 1, "two active records: {}", self.key());
-        let ids: HashSet<_> = records.iter().map(|record| &record.client.client_id).collect();
-        assert_eq!(ids.len(), records.len(), "a client was saved twice: {}", self.key());
+        let ids = active.iter().map(|record| &record.client.client_id);
+        let ids: HashSet<_> = ids.chain(retired.iter().map(|retired| &retired.client_id)).collect();
+        let count = active.len() + retired.len();
+        assert_eq!(ids.len(), count, "a client was saved twice: {}", self.key());
         for host in &self.hosts {
             if let Next::Done(id) = &host.next {
                 assert_eq!(active.len(), 1, "a returned client is not saved: {}", self.key());
@@ -279,7 +281,8 @@ impl World {
         assert!(lost.len() <= crashed, "more secrets were lost than hosts crashed: {}", self.key());
     }
 
-    /// Returns whether the host registered a client that neither it nor the document has.
+    /// Returns whether the host registered a client that neither it nor the document has. A client
+    /// that lost a race is not lost: another one is used, and its id is in the history.
     fn has_lost_secret(&self, host: &Host) -> bool {
         if !host.has_sent_request {
             return false;
@@ -290,6 +293,12 @@ impl World {
             record.client.client_id == host.name
                 && secret.is_some_and(|secret| secret.expose() == expected)
         });
+        let lost_race = |retired: &RetiredRecord| {
+            retired.client_id == host.name && retired.reason == RetiredReason::LostRace
+        };
+        let is_saved = is_saved
+            || (self.document.registrations.len() == 1
+                && self.document.retired.iter().any(lost_race));
         let unsaved = match &host.next {
             Next::Failed(client) => client.clone(),
             Next::Crashed => None,
@@ -302,8 +311,10 @@ impl World {
 fn digest(document: &Document) -> String {
     let mut digest = document.claim.as_ref().map(|claim| claim.owner.clone()).unwrap_or_default();
     for record in &document.registrations {
-        let reason = record.retired.map(|retired| retired.reason);
-        write!(digest, ";{} {reason:?}", record.client.client_id).unwrap();
+        write!(digest, ";{}", record.client.client_id).unwrap();
+    }
+    for retired in &document.retired {
+        write!(digest, ";{} {:?}", retired.client_id, retired.reason).unwrap();
     }
     digest
 }

@@ -29,8 +29,9 @@ async fn file_store_writes_json_with_a_format_number() {
     assert_eq!(
         document,
         json!({
-            "format": 1,
+            "format": 2,
             "registrations": [{
+                "number": 1,
                 "endpoint": fixture.poggio.registration_endpoint(),
                 "requested": metadata(),
                 "saved_at": saved_at,
@@ -83,11 +84,11 @@ async fn file_store_refuses_a_damaged_file_and_leaves_it_as_it_is() {
         (b"{}".to_vec(), "a member is not as it was written, at line 1, column 2"),
         (good.as_bytes()[..good.len() / 2].to_vec(), "at line"),
         (b"\xff\xfe".to_vec(), "it is not UTF-8"),
-        (with("\"format\": 1", "\"format\": \"s3cr3t\""), "at line 2"),
+        (with("\"format\": 2", "\"format\": \"s3cr3t\""), "at line 2"),
         (with("\"client_id\": \"loopback-client-1\"", "\"client_id\": \"\""), "at line"),
         (with("\"saved_at\": ", "\"saved_at\": 9999999999999999"), "at line"),
         (with("\"requested\": {", "\"requested\": {\"software_id\": {\"s3cr3t\": 1},"), "at line"),
-        (with("\"format\": 1,", "\"format\": 1, \"s3cr3t\": 1,"), "at line"),
+        (with("\"format\": 2,", "\"format\": 2, \"s3cr3t\": 1,"), "at line"),
     ];
     for (bytes, problem) in damaged {
         let fixture = Fixture::new().await;
@@ -119,12 +120,45 @@ async fn file_store_refuses_an_unknown_format_and_leaves_the_file_as_it_is() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} has format 7, and this program reads format 1; it was not changed; no client was \
+            "{} has format 7, and this program reads format 2; it was not changed; no client was \
              registered: update this program, or name another store",
             fixture.path().display()
         )
     );
     assert_eq!(fixture.text(), text);
+}
+
+#[tokio::test]
+async fn file_store_refuses_a_document_of_format_1_and_says_what_to_do() {
+    let fixture = Fixture::new().await;
+    let endpoint = fixture.poggio.registration_endpoint();
+    let record = json!({
+        "endpoint": endpoint,
+        "requested": metadata(),
+        "saved_at": 1_700_000_000,
+        "client": {"client_id": "old", "client_secret": "s3cr3t-of-old"},
+    });
+    let text = json!({"format": 1, "registrations": [record]}).to_string();
+    fixture.write(&text);
+    for error in [
+        refusal(&fixture).await,
+        fixture.store.list().await.unwrap_err(),
+        fixture.store.remove("old").await.unwrap_err(),
+    ] {
+        assert_eq!(store_error(&error).kind(), StoreErrorKind::UnknownFormat);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{} has format 1 of an earlier version, and this program reads format 2; it was \
+                 not changed; no client was registered: move it away, and import the client_id and \
+                 client_secret that it holds into a new store, or register anew",
+                fixture.path().display()
+            )
+        );
+        assert!(!all_shown(&error).contains("s3cr3t"), "{}", all_shown(&error));
+    }
+    assert_eq!(fixture.text(), text);
+    assert_eq!(fixture.request_count(), 0);
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn register_once_waits_for_a_claim_of_the_longest_term() {
     let builder = Client::builder().base_url(&wire.base_url).timeout(Duration::MAX);
     let poggio = builder.build().unwrap();
     let claim = json!({"owner": "another", "term_seconds": u64::MAX});
-    let document = json!({"format": 1, "claim": claim, "registrations": []});
+    let document = json!({"format": 2, "claim": claim, "registrations": []});
     let store = MemoryStore::with_text(document.to_string());
     let requested = metadata();
     let call = poggio.register_once(&requested, &store);
