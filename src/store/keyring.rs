@@ -8,19 +8,20 @@
 //! for.
 
 mod entries;
+mod parts;
 mod secrets;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use keyring_core::CredentialStore;
+use serde_json::{Map, Value};
 
-use self::{
-    entries::Keyring,
-    secrets::{Entry, Extracted, Restored},
-};
+use self::{entries::Keyring, secrets::Extracted};
 use super::{
     file::FileStore,
-    registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult},
+    registration_store::{
+        RegistrationStore, SecretSource, StoreFuture, StoreLock, Versioned, WriteResult,
+    },
 };
 use crate::error::StoreError;
 
@@ -93,11 +94,25 @@ impl KeyringStore {
         Self { file, keyring: Keyring::new(keyring) }
     }
 
-    /// Reads the file, and restores its secrets from the keyring.
-    async fn read_with_secrets(&self) -> Result<Option<Restored>, StoreError> {
-        let Some(file) = self.file.read().await? else { return Ok(None) };
-        let entries = self.keyring.get(secrets::entry_names(file.expose())).await?;
-        Ok(Some(secrets::restore(file, &entries)))
+    /// Reads the file. The secrets of its clients are read later, if they are needed. A text that is
+    /// in the keyring as a whole is read now.
+    async fn read_file(&self) -> Result<Option<Versioned>, StoreError> {
+        let mut before = None;
+        loop {
+            let Some(file) = self.file.read().await? else { return Ok(None) };
+            let Some(name) = secrets::whole_entry_name(file.expose()) else {
+                return Ok(Some(file.with_secrets(Arc::new(self.keyring.clone()))));
+            };
+            let members = self.keyring.get(vec![name.clone()]).await?.remove(&name);
+            if let Some(text) = members.as_ref().and_then(secrets::whole_text) {
+                return Ok(Some(Versioned::new(text.to_owned(), name)));
+            }
+            // Another caller may have replaced the text, and its entry, since the file was read.
+            if before.as_ref() == Some(&name) {
+                return Err(StoreError::text_lost(&name));
+            }
+            before = Some(name);
+        }
     }
 
     /// Replaces the document with `text` if the store still holds `expected`. The caller holds the
@@ -107,51 +122,63 @@ impl KeyringStore {
         text: &Versioned,
         expected: Option<&Versioned>,
     ) -> Result<WriteResult, StoreError> {
-        let current = self.read_with_secrets().await?;
-        if current.as_ref().map(|current| current.text.expose()) != expected.map(Versioned::expose)
-        {
+        let current = self.file.read().await?;
+        let is_expected = match (&current, expected) {
+            (None, None) => true,
+            (Some(current), Some(expected)) => {
+                match secrets::whole_entry_name(current.expose()) {
+                    // Each text has an entry of its own.
+                    Some(entry) => expected.version() == entry,
+                    None => expected.expose() == current.expose(),
+                }
+            }
+            _ => false,
+        };
+        if !is_expected {
             return Ok(WriteResult::Conflict);
         }
-        let (file, entries) = current.map(|current| (current.file, current.entries)).unzip();
-        let old_entries = entries.unwrap_or_default();
-        let Extracted { text, new_entries } = secrets::extract(text, &old_entries);
-        self.keyring.put(new_entries.clone()).await?;
-        let result = self.file.write(text.expose(), file.as_ref()).await;
+        let Extracted { file, new_entries } = secrets::extract(text, &self.name());
+        let new_names: Vec<_> = new_entries.iter().map(|entry| entry.name.clone()).collect();
+        self.keyring.put(new_entries).await?;
+        let result = self.file.write(file.expose(), current.as_ref()).await;
         let unused = match &result {
             // The secrets of clients that were removed or replaced.
             Ok(WriteResult::Written) => {
-                let names = secrets::entry_names(text.expose());
-                old_entries.into_iter().filter(|entry| !names.contains(&entry.name)).collect()
+                let names = secrets::entry_names(file.expose());
+                let old = current.map(|current| secrets::entry_names(current.expose()));
+                old.into_iter().flatten().filter(|name| !names.contains(name)).collect()
             }
-            Err(_) if self.may_refer_to(&new_entries).await => Vec::new(),
-            Ok(WriteResult::Conflict) | Err(_) => new_entries,
+            Err(_) if self.may_refer_to(&new_names).await => Vec::new(),
+            Ok(WriteResult::Conflict) | Err(_) => new_names,
         };
-        if !unused.is_empty() {
-            self.keyring.remove(unused).await;
-        }
+        self.keyring.remove(unused).await;
         result
     }
 
     /// Returns whether the file refers to any of these entries. True if the file cannot be read.
-    async fn may_refer_to(&self, entries: &[Entry]) -> bool {
+    async fn may_refer_to(&self, names: &[String]) -> bool {
         match self.file.read().await {
             Ok(None) => false,
             Ok(Some(file)) => {
-                let names = secrets::entry_names(file.expose());
-                entries.iter().any(|entry| names.contains(&entry.name))
+                secrets::entry_names(file.expose()).iter().any(|name| names.contains(name))
             }
             Err(_) => true,
         }
     }
 }
 
+impl SecretSource for Keyring {
+    fn members(
+        &self,
+        entries: Vec<String>,
+    ) -> StoreFuture<'_, HashMap<String, Map<String, Value>>> {
+        Box::pin(self.get(entries))
+    }
+}
+
 impl RegistrationStore for KeyringStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        Box::pin(async {
-            let restored =
-                self.read_with_secrets().await.map_err(|error| error.at(&self.name()))?;
-            Ok(restored.map(|restored| restored.text))
-        })
+        Box::pin(async { self.read_file().await.map_err(|error| error.at(&self.name())) })
     }
 
     fn write<'a>(

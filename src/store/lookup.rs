@@ -69,12 +69,7 @@ impl Query {
     /// Registrations with the number `first_new` or a larger one were made while this caller waited.
     /// They are used until they expire, without the renewal margin, because a registration by this
     /// caller would give no newer client.
-    pub(super) fn find(
-        &self,
-        document: &Document,
-        now: DateTime<Utc>,
-        first_new: u64,
-    ) -> Lookup {
+    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, first_new: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
@@ -134,7 +129,8 @@ impl Query {
     /// otherwise every call would register another one.
     fn has_replaced_expired(&self, document: &Document, now: DateTime<Utc>) -> bool {
         self.retired(document).next().is_some_and(|previous| {
-            let expired = previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
+            let expired =
+                previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
             previous.saved_at <= now && expired
         })
     }
@@ -154,6 +150,12 @@ impl Query {
                 && retired.reason == RetiredReason::Rejected
                 && RECENT_REJECTION.contains(&age)
         })
+    }
+
+    /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let matches = self.matcher();
+        move |record| matches(record) || (self.has_endpoint(record) && record.is_imported())
     }
 
     pub(super) fn has_endpoint(&self, record: &Record) -> bool {

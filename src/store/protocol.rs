@@ -39,6 +39,7 @@ use chrono::{DateTime, Utc};
 use super::{
     document::{Claim, Document},
     lookup::{Lookup, Query, RegisterReason},
+    record::Record,
     unusable::Unusable,
 };
 use crate::response::ClientInformation;
@@ -132,6 +133,13 @@ impl Protocol {
             State::Releasing(result) => Some(result),
             State::LookingUp | State::Saving { .. } => None,
         }
+    }
+
+    /// Returns a predicate for the records whose secrets the next read needs.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let unsaved = self.unsaved().map(|client| client.client_id.clone());
+        let matches = self.query.needs_secrets();
+        move |record| matches(record) || unsaved.as_ref() == Some(&record.client.client_id)
     }
 
     pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {

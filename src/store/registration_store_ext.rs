@@ -9,7 +9,7 @@ use super::{
     retired::RetiredReason,
     stored_registration::StoredRegistration,
     unusable::Unusable,
-    update::{read_document, retire, update},
+    update::{read_with_secrets, retire, update},
 };
 use crate::{
     error::{ConfigError, Error},
@@ -29,7 +29,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let Document { registrations, retired, .. } = read_document(self).await?.0;
+            let Document { registrations, retired, .. } =
+                read_with_secrets(self, |_| true).await?.0;
             let mut all: Vec<StoredRegistration> = retired.into_iter().map(Into::into).collect();
             all.extend(registrations.into_iter().map(StoredRegistration::from));
             all.sort_by_key(|registration| registration.number);
@@ -159,8 +160,9 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            let newest = records.iter().rfind(|record| record.client.client_id == client_id);
+            let is_client = |record: &Record| record.client.client_id == client_id;
+            let records = read_with_secrets(self, is_client).await?.0.registrations;
+            let newest = records.iter().rfind(|record| is_client(record));
             if let Some(lost) = newest.and_then(Unusable::secret_lost) {
                 return Err(lost.into_error(&self.name()).into());
             }
