@@ -140,7 +140,7 @@ async fn keyring_store_error_shows_nothing_of_an_entry() {
 #[tokio::test]
 async fn keyring_store_moves_all_secrets_into_the_keyring_or_none() {
     let fixture = Fixture::new().await;
-    for client_id in ["7", "8"] {
+    for client_id in ["7", "8", "9"] {
         let endpoint = format!("https://{client_id}.example/register");
         fixture.store.import(&endpoint, &client_with(client_id, "s3cr3t")).await.unwrap();
     }

@@ -6,7 +6,7 @@ use poggio::{
     Error, Outcome, RegistrationStore, RegistrationStoreExt, StoreErrorKind,
     store::{
         SharedStore,
-        object_store::{ObjectStoreExt, RetryConfig, aws::AmazonS3Builder},
+        object_store::{RetryConfig, aws::AmazonS3Builder},
     },
     testing::Server,
 };
