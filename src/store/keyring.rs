@@ -1,7 +1,8 @@
 //! A file store whose secrets are in the system keyring.
 //!
 //! The file holds everything but the secrets. For each client with secrets, it holds the name of a
-//! keyring entry. A file and a keyring cannot be changed in one atomic step, so entries never
+//! keyring entry, which is read only if a call needs that client. A text that is not a document with
+//! registrations is in an entry as a whole. A file and a keyring cannot be changed in one atomic step, so entries never
 //! change: a new client gets an entry with a unique name, which is written before the file that
 //! refers to it. After a crash or a failed write, the file is unchanged and all its entries exist.
 //! At worst, the keyring has one entry that no file refers to; its name says which client it was
@@ -31,7 +32,12 @@ use crate::error::StoreError;
 /// `client_secret` and `registration_access_token` are in the keyring, everything else is in the
 /// file. Each client has an entry of the service `poggio`, named after its `client_id` and
 /// endpoint. The entry is RFC 7591 JSON that [`import`](crate::RegistrationStoreExt::import)
-/// accepts. All users of the file must use the same keyring.
+/// accepts. A call reads only the entries that it needs: one to find a client, however many the
+/// store has. All users of the file must use the same keyring.
+///
+/// Any other text that is written to the store or to a [sibling](RegistrationStore::sibling), such
+/// as tokens, is in the keyring as a whole. An entry that is too long for the keyring is split: on
+/// Windows, the limit is 2,560 bytes.
 ///
 /// You can open the file of a [`FileStore`]: the next change moves its secrets into the keyring.
 /// The reverse is not possible, because a [`FileStore`] refuses a file whose secrets are in a

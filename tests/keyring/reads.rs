@@ -74,7 +74,7 @@ async fn keyring_store_reads_one_entry_to_find_one_client_among_300() {
 
     // The list returns the secrets of all clients in use, and reads no history.
     let registrations = store.list().await.unwrap();
-    assert_eq!(registrations.len(), 325);
+    assert_eq!(registrations.len(), 323);
     let active: Vec<_> = registrations.iter().filter(|r| r.retired().is_none()).collect();
     assert_eq!(active.len(), 301);
     assert!(active.iter().all(|registration| registration.client().client_secret.is_some()));

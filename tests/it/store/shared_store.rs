@@ -1,5 +1,5 @@
 //! `SharedStore`: hosts that start at once, die or are slow, and object stores that fail or lack
-//! conditional writes.
+//! conditional writes. `tests/interop` uses real services.
 
 mod bucket;
 mod conditions;
@@ -7,7 +7,6 @@ mod documents;
 mod faults;
 mod hosts;
 mod plain_http;
-mod s3;
 mod size;
 
 use std::sync::Arc;
