@@ -50,7 +50,7 @@ fn next_step(error: &Error) -> NextStep {
         }
     }
     match error {
-        // Problems found locally and by the server have the same form.
+        // Local errors and the server's errors have the same form.
         Error::Validation(errors) => {
             let lines = errors.iter().map(|error| format!("{}: {}", error.path(), error.message()));
             NextStep::CorrectMetadata(lines.collect())
@@ -73,10 +73,10 @@ fn explain(step: &NextStep) -> String {
         NextStep::CorrectMetadata(lines) => format!("correct the metadata: {}", lines.join("; ")),
         NextStep::AskForToken => "ask the user for a new token".into(),
         NextStep::RetryAfter(wait) => format!("register again in {} s", wait.as_secs()),
-        NextStep::SaveClient(id, secret) => format!("keep {id:?} with {secret:?} and go on"),
+        NextStep::SaveClient(id, secret) => format!("save {id:?} with {secret:?} and continue"),
         NextStep::AskPoggio(Some(id)) => format!("do not register again; ask about request {id}"),
         NextStep::AskPoggio(None) => "do not register again; ask Poggio".into(),
-        NextStep::NotifyOperator => "tell whoever runs this program".into(),
+        NextStep::NotifyOperator => "notify the operator of this program".into(),
     }
 }
 
@@ -87,7 +87,7 @@ fn check(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> 
     if client.metadata.token_endpoint_auth_method != AuthMethod::None
         && client.client_secret.is_none()
     {
-        remarks.push("the client has to authenticate, but was given no secret".into());
+        remarks.push("the client has to authenticate, but the server returned no secret".into());
     }
     remarks.extend(client.warnings().iter().map(ToString::to_string));
     remarks
@@ -99,15 +99,15 @@ async fn main() -> Result<(), Error> {
     let poggio = server.client_builder().timeout(Duration::from_secs(2)).build()?;
     let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
 
-    // Refused locally, before the request is sent.
+    // Rejected locally, before the request is sent.
     let wrong = ClientMetadata::new()
         .with_redirect_uri("http://app.example/callback")
         .with_scope("read\twrite");
     show("metadata that the RFCs forbid", poggio.register(&wrong).await, &wrong);
 
-    // Refused by the server, field by field.
+    // Rejected by the server, field by field.
     let unknown_grant = metadata.clone().with_grant_types(["authorization_code", "magic"]);
-    show("metadata that the server refuses", poggio.register(&unknown_grant).await, &unknown_grant);
+    show("metadata that the server rejects", poggio.register(&unknown_grant).await, &unknown_grant);
 
     for (name, reply) in replies() {
         server.script([reply]);
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Error> {
     let unreachable = Client::builder().base_url("http://127.0.0.1:9").max_retries(0).build()?;
     show("no server", unreachable.register(&metadata).await, &metadata);
 
-    // Refused when the client is built.
+    // Rejected when the client is built.
     let plain = Client::builder().base_url("http://api.poggio.io").build();
     if let Err(error) = plain {
         show("a base URL without TLS", Err(error), &metadata);
@@ -141,9 +141,9 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ),
         ("an expired token", Reply::status(401).with_header("www-authenticate", challenge)),
         ("too many requests", Reply::status(429).with_header("retry-after", "90")),
-        ("a server that is being mended", Reply::status(503).with_header("retry-after", "90")),
+        ("a server under maintenance", Reply::status(503).with_header("retry-after", "90")),
         (
-            "an address that has moved",
+            "an endpoint that has moved",
             Reply::status(308).with_header("location", "https://api.poggio.io/v3/oauth/register"),
         ),
         (
@@ -154,14 +154,14 @@ fn replies() -> Vec<(&'static str, Reply)> {
         ("a connection that drops", Reply::disconnect()),
         ("a server that is too slow", Reply::registered().with_delay(Duration::from_secs(60))),
         (
-            "an answer that is cut off",
+            "a truncated response",
             Reply::text(201, r#"{"client_id": "c-1", "client_secret": "s3cr3t", "client_na"#),
         ),
         (
-            "another method than asked for",
+            "another authentication method",
             Reply::registered().with_member("token_endpoint_auth_method", "client_secret_basic"),
         ),
-        ("a secret that is missing", Reply::registered().without_member("client_secret")),
+        ("a missing secret", Reply::registered().without_member("client_secret")),
     ]
 }
 
@@ -176,7 +176,7 @@ fn show(name: &str, result: Result<ClientInformation, Error>, requested: &Client
         Ok(client) => {
             println!("  registered as {:?}", client.client_id);
             for remark in check(&client, requested) {
-                println!("  look at: {remark}");
+                println!("  note:    {remark}");
             }
         }
     }

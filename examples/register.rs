@@ -123,7 +123,9 @@ async fn run(args: Args) -> Result<(), u8> {
             let mut lines = table(client, &metadata);
             lines.push(match saved {
                 Some(path) => format!("\nsaved to {}\n", path.display()),
-                None => "\nnote: the secret is shown once; --save FILE keeps it\n".to_owned(),
+                None => {
+                    "\nnote: the server shows the secret once; --save FILE saves it\n".to_owned()
+                }
             });
             // A closed output does not change that the client is registered.
             let _ = io::stdout().write_all(lines.join("\n").as_bytes());
@@ -137,7 +139,7 @@ async fn run(args: Args) -> Result<(), u8> {
                     "client_id": response.client_id(),
                     "client_secret": response.client_secret().map(ClientSecret::expose),
                 }))?;
-                println!("what could be read is saved to {}\n", path.display());
+                println!("saved the recovered credentials to {}\n", path.display());
             }
             Err(report(error))
         }
@@ -217,7 +219,7 @@ fn read_metadata(path: &Path) -> Result<ClientMetadata, u8> {
         serde_path_to_error::deserialize(json).map_err(|error| error.to_string())
     });
     parsed.map_err(|problem| {
-        eprintln!("error: the metadata file cannot be used");
+        eprintln!("error: the metadata file is invalid");
         eprintln!("  --> {}", path.display());
         eprintln!("   | {problem}");
         eprintln!("   = outcome: {}", Outcome::NotRegistered);
@@ -241,16 +243,16 @@ const RESERVED_SPACE: [u8; 16 * 1024] = [b' '; 16 * 1024];
 impl<'a> SaveFile<'a> {
     fn prepare(path: &'a Path) -> Result<Self, u8> {
         Self::try_prepare(path).map_err(|problem| {
-            eprintln!("error: the credentials could not be saved there");
+            eprintln!("error: the credentials cannot be saved to this file");
             eprintln!("  --> {}", path.display());
             match problem.kind() {
                 ErrorKind::AlreadyExists => {
-                    eprintln!("   | it exists already, and credentials are never overwritten");
+                    eprintln!("   | the file exists, and it is never overwritten");
                 }
                 _ => eprintln!("   | {problem}"),
             }
             eprintln!("   = outcome: {}", Outcome::NotRegistered);
-            eprintln!("   = help: name a new file in a folder that you can write to");
+            eprintln!("   = help: use a new file in a folder that you can write to");
             NOT_REGISTERED
         })
     }
@@ -281,14 +283,14 @@ impl<'a> SaveFile<'a> {
             let _ = self.placeholder.keep();
             return Ok(self.path);
         };
-        eprintln!("error: the client is registered, but its credentials are not saved");
+        eprintln!("error: the client was registered, but its credentials could not be saved");
         eprintln!("  --> {}", self.path.display());
         eprintln!("   | {problem}");
         if let Ok((_, path)) = file.keep() {
-            eprintln!("   = note: what could be written is in {}", path.display());
+            eprintln!("   = note: the part that was written is in {}", path.display());
         }
         eprintln!("   = outcome: {}", Outcome::Registered);
-        eprintln!("   = help: do not register again before you have looked there");
+        eprintln!("   = help: do not register again before you have checked that file");
         Err(REGISTERED)
     }
 }
@@ -324,7 +326,7 @@ fn table(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> 
         rows.map(|(name, value)| format!("  {name:<28}{}", value.escape_debug())).collect();
     lines
         .extend(client.changes_from(requested).iter().map(|change| format!("\nchanged: {change}")));
-    lines.extend(client.warnings().iter().map(|warning| format!("\nodd in the answer: {warning}")));
+    lines.extend(client.warnings().iter().map(|warning| format!("\nwarning: {warning}")));
     lines
 }
 
@@ -333,8 +335,10 @@ fn report(error: &Error) -> u8 {
     match error {
         Error::Validation(errors) => {
             match errors.origin() {
-                Origin::Local => eprintln!("error: the client metadata is wrong; it was not sent"),
-                Origin::Server => eprintln!("error: the server refused the client metadata"),
+                Origin::Local => {
+                    eprintln!("error: the client metadata is invalid and was not sent")
+                }
+                Origin::Server => eprintln!("error: the server rejected the client metadata"),
             }
             for error in errors {
                 eprintln!("  --> {} [{}]", error.path(), error.kind());
@@ -348,7 +352,7 @@ fn report(error: &Error) -> u8 {
             }
         }
         Error::Config(error) => {
-            eprintln!("error: a setting cannot be used");
+            eprintln!("error: a setting is invalid");
             eprintln!("  --> {}", error.setting());
             eprintln!("   | {}", error.problem());
         }

@@ -24,7 +24,7 @@ use reqwest::StatusCode;
 
 use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 
-/// An error of this crate, except of its `oauth` module.
+/// The error of every operation, except those of the `oauth` module.
 ///
 /// Check [`outcome`](Self::outcome) first: it returns whether a client was registered, and so whether
 /// you may register again.
@@ -54,7 +54,7 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting cannot be used. No request was sent.
+    /// A setting is invalid. No request was sent.
     Config(ConfigError),
     /// The client metadata is invalid. This crate found that before it sent a request, or the server
     /// rejected the request.
@@ -108,10 +108,16 @@ impl Error {
     /// Returns how long to wait before the next request, or `None` if the response has no usable
     /// `Retry-After` header.
     ///
+    /// For [`StoreErrorKind::UnknownOutcome`], returns the rest of the wait for the next automatic
+    /// request.
+    ///
     /// [`Duration::ZERO`] means that the next request may be sent now.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.response()?.retry_after()
+        match self {
+            Self::Store(error) => error.retry_after(),
+            _ => self.response()?.retry_after(),
+        }
     }
 
     /// Returns how many times the request was attempted: 0 if no attempt was made, 1 if there was no
@@ -128,8 +134,8 @@ impl Error {
         }
     }
 
-    /// Returns advice on what to do, in one sentence. `Display` ends with it, except for
-    /// [`Config`](Self::Config), whose message contains its own advice.
+    /// Returns what to do about the error. `Display` ends with it, except for
+    /// [`Config`](Self::Config), whose message already says what to do.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -155,7 +161,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // No request was sent, and the message already says what to correct.
+            // The message already says what to correct, and the outcome is always the same.
             Self::Config(error) => return error.fmt(f),
             Self::Validation(errors) => errors.fmt(f)?,
             Self::Api(error) => error.fmt(f)?,

@@ -40,7 +40,7 @@ pub use metadata::{
 };
 pub use response::{
     AdditionalMembers, Change, ChangeKind, ClientInformation, ErrorCode, FieldWarning,
-    ResponseMeta, SecretExpiry,
+    RegisterReason, ResponseMeta, SecretExpiry,
 };
 pub use secret::ClientSecret;
 pub use store::{FileStore, RegistrationStore, RegistrationStoreExt};

@@ -16,6 +16,7 @@ mod meta;
 mod received;
 pub(crate) mod recovery;
 mod refusal;
+mod register_reason;
 mod validation_body;
 
 pub use additional::AdditionalMembers;
@@ -28,4 +29,5 @@ pub use meta::ResponseMeta;
 pub(crate) use received::{BYTE_ORDER_MARK, Response, Truncated};
 pub(crate) use recovery::RecoveredCredentials;
 pub(crate) use refusal::Refusal;
+pub use register_reason::RegisterReason;
 pub(crate) use validation_body::ValidationErrorBody;

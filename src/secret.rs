@@ -71,14 +71,14 @@ impl BearerToken {
     /// Checks a token. The error says what is wrong with it, and never contains the token.
     pub(crate) fn parse(token: &str) -> Result<Self, &'static str> {
         if token.is_empty() {
-            return Err("is empty; leave it unset to register without a token");
+            return Err("empty; leave it unset to register without a token");
         }
         if token.starts_with("Bearer ") || token.starts_with("bearer ") {
-            return Err("starts with \"Bearer\"; pass the token alone");
+            return Err("starts with \"Bearer\"; set the token without that word");
         }
         if token.chars().any(|c| !c.is_ascii_graphic()) {
-            return Err("contains a blank, a line break or another character that no token has; \
-                 check how it was copied or read");
+            return Err("contains a space, a line break or another character that a token cannot \
+                 have; check how it was copied or read");
         }
         Ok(Self(SecretString::from(token)))
     }

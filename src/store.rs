@@ -16,6 +16,7 @@ mod document;
 mod file;
 mod fingerprint;
 mod insert;
+mod intent;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lookup;

@@ -38,20 +38,22 @@ pub(crate) fn without_port(uri: &str) -> String {
 /// contain a password.
 pub(crate) fn parse_base_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text.trim())
-        .map_err(|error| format!("not a URL ({error}); write it whole, like {DEFAULT_BASE_URL}"))?;
+        .map_err(|error| format!("not a URL ({error}); use the form {DEFAULT_BASE_URL}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user name or password; pass a token with auth_token".into());
+        return Err(
+            "contains a user name or password; remove it, and set a token with auth_token".into()
+        );
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a ? or #; leave out what follows the path".into());
+        return Err("has a query or a fragment; remove everything after the path".into());
     }
     if !text.contains("://") {
-        return Err(format!("has no scheme; write it whole, like {DEFAULT_BASE_URL}"));
+        return Err(format!("has no scheme; use the form {DEFAULT_BASE_URL}"));
     }
     check_scheme(&url)?;
     let text = url.as_str().trim_end_matches('/');
     if text.ends_with(REGISTRATION_PATH) {
-        return Err(format!("ends with {REGISTRATION_PATH}; leave that out, it is added"));
+        return Err(format!("ends with {REGISTRATION_PATH}; remove this path, which is added"));
     }
     Ok(text.to_owned())
 }
@@ -62,22 +64,22 @@ fn check_scheme(url: &Url) -> Result<(), String> {
         "https" => Ok(()),
         "http" if url.host_str().is_some_and(is_loopback) => Ok(()),
         "http" => Err(format!(
-            "http to {}, which is not this machine, would show credentials to the network; use \
-             https",
+            "http to {} would expose credentials, because it is not a loopback host; use https",
             url.host_str().unwrap_or("a host")
         )),
-        other => Err(format!("the scheme {other} is not one this crate speaks; use https")),
+        other => Err(format!("the scheme {other} is not supported; use https")),
     }
 }
 
 /// Parses the URL of an endpoint. The error shows at most the scheme and the host.
 pub(crate) fn parse_endpoint(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error})"))?;
+    let url = Url::parse(text.trim())
+        .map_err(|error| format!("not a URL ({error}); use the form https://host/path"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user name or password".into());
+        return Err("contains a user name or password; remove it".into());
     }
     if url.fragment().is_some() {
-        return Err("has a #; leave out what follows it".into());
+        return Err("has a fragment; remove the # and everything after it".into());
     }
     check_scheme(&url)?;
     Ok(url)

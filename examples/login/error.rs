@@ -40,7 +40,7 @@ const PORT: u8 = 7;
 const NO_TOKEN: u8 = 8;
 const INTERRUPTED: u8 = 130;
 
-const CLIENT_SAVED: &str = "   = note: the client is kept, and the next run uses it";
+const CLIENT_SAVED: &str = "   = note: the client is saved, and the next run uses it";
 
 impl LoginError {
     /// Prints the error and what to do; returns the exit code.
@@ -50,7 +50,7 @@ impl LoginError {
                 error.registration().map_or(NO_TOKEN, |error| rescue::report(error, store))
             }
             Self::OAuth(error) if error.refusal().is_some_and(is_denial) => {
-                eprintln!("error: denied; nobody is logged in\n{CLIENT_SAVED}");
+                eprintln!("error: the user denied access\n{CLIENT_SAVED}");
                 DENIED
             }
             Self::OAuth(error) => {
@@ -64,41 +64,40 @@ impl LoginError {
                 NO_TOKEN
             }
             Self::TimedOut(wait) => {
-                eprintln!(
-                    "error: nobody came back within {} s; nobody is logged in",
-                    wait.as_secs()
-                );
+                eprintln!("error: the callback did not arrive within {} s", wait.as_secs());
                 eprintln!("{CLIENT_SAVED}");
                 eprintln!(
-                    "   = help: run it again; --wait gives more time, and --renew registers \
-                     another client, if the page did not know this one"
+                    "   = help: run it again with a longer --wait, or with --renew if the page did \
+                     not accept the client"
                 );
                 TIMED_OUT
             }
             Self::Port { port, flag, reason } => {
-                eprintln!("error: a port cannot be used; no client was registered");
+                eprintln!("error: a port cannot be bound; no client was registered");
                 eprintln!("  --> 127.0.0.1:{port}");
                 eprintln!("   | {reason}");
-                eprintln!("   = help: name a free one with {flag}");
+                eprintln!("   = help: set a free port with {flag}");
                 PORT
             }
             Self::NoRegistration(issuer) => {
-                eprintln!("error: the server does not say where clients register");
+                eprintln!("error: the server's metadata has no registration endpoint");
                 eprintln!("  --> {issuer}");
-                eprintln!("   = help: name a server that does (registration_endpoint, RFC 8414)");
+                eprintln!(
+                    "   = help: use a server whose metadata has registration_endpoint (RFC 8414)"
+                );
                 NOT_REGISTERED
             }
             Self::Interrupted(phase) => {
                 let note = match phase {
                     Phase::Registering => {
-                        "   = note: if a registration was under way, a client may have been registered"
+                        "   = note: if a registration was in progress, a client may have been registered"
                     }
                     Phase::Waiting => CLIENT_SAVED,
                     Phase::Exchanging => {
-                        "   = note: the client is kept; a token may have been issued, and is lost"
+                        "   = note: the client is saved, but if a token was issued, it is lost"
                     }
                 };
-                eprintln!("error: interrupted; nobody is logged in\n{note}");
+                eprintln!("error: the login was interrupted\n{note}");
                 INTERRUPTED
             }
         }

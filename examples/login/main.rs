@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `--discover ISSUER` uses any authorization server that registers clients and publishes its
-//! metadata. For a token for an MCP server, name it: `--live --resource https://mcp.poggio.io/mcp`.
+//! metadata. To get a token for an MCP server, use `--live --resource https://mcp.poggio.io/mcp`.
 //!
 //! Exit codes: 0 logged in; 1 no client was registered, or a setting cannot be used; 2 wrong
 //! arguments; 3 a client may have been registered; 4 a client was registered, but not all of it
@@ -58,7 +58,7 @@ struct Args {
     /// the registration, and `POGGIO_BASE_URL` another base URL.
     #[arg(long)]
     live: bool,
-    /// Log in at the Poggio with this base URL, https or loopback, with the token from
+    /// Log in at the server with this base URL, https or loopback, with the token from
     /// `POGGIO_AUTH_TOKEN`.
     #[arg(long, value_name = "URL", conflicts_with = "live")]
     base_url: Option<String>,
@@ -186,8 +186,8 @@ impl Login<'_> {
             listener
         } else {
             print(
-                "\nthe server no longer accepts the client that was kept: another is registered, \
-                 and the login begins again\n",
+                "\nthe server no longer accepts the saved client: registered another, starting the \
+                 login again\n",
             );
             CallbackListener::bind(self.redirect_uri).await?
         };
@@ -270,7 +270,7 @@ impl Args {
 }
 
 fn name_and_value(param: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = param.split_once('=').ok_or("there is no = in it")?;
+    let (name, value) = param.split_once('=').ok_or("use the form NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -296,8 +296,8 @@ async fn listen(
     if let Some(registered) = registered.filter(|_| differs) {
         let why = if requested.is_some() { "" } else { ", which is in use" };
         print(&format!(
-            "note      the client was registered with port {registered}{why}; that another is as \
-             good is RFC 8252 section 7.3\n"
+            "note      the client was registered with port {registered}{why}; the server accepts \
+             any port (RFC 8252 section 7.3)\n"
         ));
     }
     Ok(listener)

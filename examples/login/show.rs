@@ -24,7 +24,7 @@ pub(crate) fn client(client: &ClientInformation) {
     };
     print(&format!("\n{how}\n  client_id  {}\n", client.client_id.escape_debug()));
     for warning in client.warnings() {
-        print(&format!("odd in the answer: {warning}\n"));
+        print(&format!("warning: {warning}\n"));
     }
 }
 
@@ -32,17 +32,20 @@ pub(crate) fn client(client: &ClientInformation) {
 pub(crate) fn token(how: &str, token: &BasicTokenResponse, requested: &[String]) {
     let lifetime = match token.expires_in() {
         Some(lifetime) => format!("{} s", lifetime.as_secs()),
-        None => "not stated".to_owned(),
+        None => "unknown".to_owned(),
     };
     let scope = match token.scopes() {
-        Some(scopes) => scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
+        Some(scopes) => {
+            let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+            if scopes.is_empty() { "none was granted".to_owned() } else { scopes }
+        }
         // Without `scope`, the server granted the requested scopes (RFC 6749 section 5.1).
-        None if requested.is_empty() => "not stated".to_owned(),
-        None => format!("{} (as asked)", requested.join(" ")),
+        None if requested.is_empty() => "unknown".to_owned(),
+        None => format!("{} (as requested)", requested.join(" ")),
     };
     let refresh = match token.refresh_token() {
-        Some(_) => "a refresh token came with it",
-        None => "no refresh token came with it",
+        Some(_) => "with a refresh token",
+        None => "no refresh token",
     };
     print(&format!(
         "\n{how}\n  token      {}, not shown\n  lifetime   {lifetime}\n  scope      {}\n  \
@@ -55,7 +58,7 @@ pub(crate) fn token(how: &str, token: &BasicTokenResponse, requested: &[String])
 /// Shows how to send a request with the token.
 pub(crate) fn how_to_call(url: &str) {
     print(&format!(
-        "\na program sends it along as this does, with token.access_token().secret():\n  \
+        "\nsend the token, token.access_token().secret(), as this request does:\n  \
          curl -H \"Authorization: Bearer $TOKEN\" {url}\n"
     ));
 }

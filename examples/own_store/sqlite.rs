@@ -54,7 +54,9 @@ impl SqliteStore {
                 Ok(Ok(value)) => Ok(value),
                 // SQLite's messages contain no value of the row.
                 Ok(Err(error)) => Err(StoreError::new(format!("failed: {error}"))),
-                Err(_) => Err(StoreError::new("was left: the runtime is shutting down")),
+                Err(_) => {
+                    Err(StoreError::new("was interrupted, because the runtime is shutting down"))
+                }
             }
         })
     }

@@ -27,9 +27,9 @@ pub(crate) async fn run(
 ) -> Result<(), u8> {
     let failed = |error: io::Error| {
         let problem = error.to_string();
-        let help = "make sure that this program can start others, and can write temporary files";
+        let help = "check that this program may start processes and write temporary files";
         Failure {
-            what: "the fleet cannot be run",
+            what: "the fleet could not be started",
             location: format!("--fleet {count}"),
             problem,
             help,

@@ -60,14 +60,14 @@ struct Args {
     /// means another client.
     #[arg(long, value_name = "URI", default_value = "http://127.0.0.1:8910/callback")]
     redirect_uri: Vec<String>,
-    /// Write the client, with its secret in clear text, as RFC 7591 JSON to a new file that only
+    /// Write the client, with its secret in plain text, as RFC 7591 JSON to a new file that only
     /// you can read.
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
     /// Show the client if the store has it, and do not register.
     #[arg(long, group = "action")]
     look: bool,
-    /// Show every client in the store, with those no longer in use.
+    /// Show every client in the store, including those no longer in use.
     #[arg(long, group = "action", conflicts_with = "export")]
     list: bool,
     /// Mark this client as rejected by the server, so that the next run registers another.
@@ -119,7 +119,11 @@ async fn run(args: Args) -> Result<(), u8> {
     }
     if let Some(client_id) = &args.mark_rejected {
         let was_in_use = store.mark_rejected(client_id).await.map_err(failed)?;
-        return show::changed(client_id, was_in_use, "forgotten: the next run registers another");
+        return show::changed(
+            client_id,
+            was_in_use,
+            "marked as rejected: the next run registers another",
+        );
     }
     if let Some(client_id) = &args.remove {
         let was_there = store.remove(client_id).await.map_err(failed)?;
@@ -142,7 +146,7 @@ async fn run(args: Args) -> Result<(), u8> {
     if let Some(path) = &args.keep {
         let client = read_credentials(path)?;
         poggio.save_registration(&args.metadata(), &store, &client).await.map_err(failed)?;
-        print(&format!("kept      {}\n", client.client_id.escape_debug()));
+        print(&format!("saved     {}\n", client.client_id.escape_debug()));
         return Ok(());
     }
 
@@ -152,7 +156,9 @@ async fn run(args: Args) -> Result<(), u8> {
     let client = if args.look {
         let found = poggio.find_registration(&metadata, &store).await.map_err(failed)?;
         let Some(client) = found else {
-            print("no client is kept for this; a run without --look registers one\n");
+            print(
+                "the store has no client for this metadata; a run without --look registers one\n",
+            );
             return Err(NOT_REGISTERED);
         };
         client
@@ -210,10 +216,10 @@ impl Args {
 async fn serve(port: u16) -> Result<Server, u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         Failure {
-            what: "the embedded server cannot listen there",
+            what: "the embedded server cannot listen on this address",
             location: format!("127.0.0.1:{port}"),
             problem: error.to_string(),
-            help: "name a free port with --port, the same on each run: what is kept belongs to it",
+            help: "set a free port with --port, the same on each run, because a client belongs to it",
         }
         .report()
     })?;
@@ -230,8 +236,8 @@ fn read_credentials(path: &Path) -> Result<ClientInformation, u8> {
             .map_err(|_| "it is not the JSON of a client with a client_id".to_owned())
     });
     client.map_err(|problem| {
-        let what = "the credentials cannot be read";
-        let help = "name a file in RFC 7591's JSON, such as --export writes";
+        let what = "the credentials file is invalid";
+        let help = "use a file with RFC 7591 JSON, as --export writes it";
         Failure { what, location: path.display().to_string(), problem, help }.report()
     })
 }
@@ -278,11 +284,11 @@ impl<'a> Export<'a> {
 
     fn failure(path: &Path, error: &io::Error) -> Failure {
         let problem = match error.kind() {
-            ErrorKind::AlreadyExists => "it exists already, and is not overwritten".to_owned(),
+            ErrorKind::AlreadyExists => "the file exists, and it is never overwritten".to_owned(),
             _ => error.to_string(),
         };
-        let help = "name a new file in a folder that you can write to";
+        let help = "use a new file in a folder that you can write to";
         let location = path.display().to_string();
-        Failure { what: "the credentials cannot be exported there", location, problem, help }
+        Failure { what: "the credentials cannot be exported to this file", location, problem, help }
     }
 }

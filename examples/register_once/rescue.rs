@@ -37,13 +37,15 @@ pub(crate) fn report(error: &Error, store: &FileStore) -> u8 {
         Ok(path) => {
             eprintln!("   = note: the credentials are in {}", path.display());
             let help = if is_complete {
-                "run it again with --keep and that file when the store works; then remove the file"
+                "fix the store, run this again with --keep and that file, then remove the file"
             } else {
-                "the rest did not arrive: ask Poggio for it before you register again"
+                "the rest did not arrive; ask Poggio for it before you register again"
             };
             eprintln!("   = help: {help}");
         }
-        Err(error) => eprintln!("   = note: they could not be written elsewhere either: {error}"),
+        Err(error) => {
+            eprintln!("   = note: the credentials could not be written to another file: {error}")
+        }
     }
     code
 }

@@ -31,14 +31,14 @@ pub(crate) fn client(client: &ClientInformation, registrations: &[StoredRegistra
         print(&format!("  saved      {}\n", stored.saved_at()));
     }
     for warning in client.warnings() {
-        print(&format!("odd in the answer: {warning}\n"));
+        print(&format!("warning: {warning}\n"));
     }
 }
 
 /// Shows every registration in a store, oldest first.
 pub(crate) fn list(registrations: &[StoredRegistration]) {
     if registrations.is_empty() {
-        print("\nit has no client\n");
+        print("\nthe store has no clients\n");
     }
     for stored in registrations {
         let origin = if stored.is_imported() { "imported" } else { "registered" };
@@ -58,7 +58,7 @@ pub(crate) fn list(registrations: &[StoredRegistration]) {
 fn describe(reason: RetiredReason) -> &'static str {
     match reason {
         RetiredReason::Expired => "expired",
-        RetiredReason::Rejected => "not accepted",
+        RetiredReason::Rejected => "rejected",
         RetiredReason::Removed => "removed",
         RetiredReason::Replaced => "replaced",
         RetiredReason::LostRace => "not used: another host registered first",

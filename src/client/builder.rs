@@ -151,7 +151,8 @@ impl ClientBuilder {
     }
 
     /// Sets how long before its expiry a stored secret counts as expired for
-    /// [`register_once`](Client::register_once). Default: 60 seconds.
+    /// [`register_once`](Client::register_once). Default: 60 seconds. At most half the lifetime that
+    /// the secret had when it was saved.
     pub fn renewal_margin(mut self, margin: Duration) -> Self {
         self.renewal_margin = margin;
         self
@@ -173,7 +174,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a setting cannot be used. The error names the setting.
+    /// Returns [`Error::Config`] if a setting is invalid. The error names the setting.
     pub fn build(self) -> Result<Client, Error> {
         let base_url = url::parse_base_url(&self.base_url.value)
             .map_err(|problem| ConfigError::new(self.base_url.name, problem))?;
@@ -224,9 +225,7 @@ impl ClientBuilder {
             ("max_response_bytes", self.max_response_bytes == 0),
         ];
         match limits.iter().find(|(_, is_zero)| *is_zero) {
-            Some((setting, _)) => {
-                Err(ConfigError::new(*setting, "is 0; it has to leave room for an answer"))
-            }
+            Some((setting, _)) => Err(ConfigError::new(*setting, "must be greater than 0")),
             None => Ok(()),
         }
     }

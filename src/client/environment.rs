@@ -20,7 +20,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if a value cannot be used. The error names the variable.
+    /// Returns [`Error::Config`] if a value is invalid. The error names the variable.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().from_env()?.build()
     }
@@ -58,7 +58,7 @@ impl ClientBuilder {
         let read = |name| match variable(name).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Some(Err(_)) => Err(ConfigError::new(name, "is not UTF-8; set it anew")),
+            Some(Err(_)) => Err(ConfigError::new(name, "not valid UTF-8; correct its value")),
         };
         if let Some(value) = read(BASE_URL)? {
             self.base_url = Setting { name: BASE_URL, value };
@@ -108,6 +108,6 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let not_utf_8 = |_: &str| Some(OsString::from_vec(vec![0xff]));
         let error = ClientBuilder::new().apply_variables(not_utf_8).unwrap_err();
-        assert_eq!(error.to_string(), "POGGIO_BASE_URL: is not UTF-8; set it anew");
+        assert_eq!(error.to_string(), "POGGIO_BASE_URL: not valid UTF-8; correct its value");
     }
 }

@@ -21,13 +21,12 @@ pub(super) fn user_agent(app_info: Option<&(String, String)>) -> Result<HeaderVa
         Some(_) => {
             return Err(ConfigError::new(
                 "app_info",
-                "the name or the version is empty or has a character other than letters, \
-                     digits and !#$%&'*+-.^_`|~ in it; write it like acme-sync, 1.2.0",
+                "the name or the version is empty or contains a character other than letters, \
+                     digits and !#$%&'*+-.^_`|~; use a form such as acme-sync, 1.2.0",
             ));
         }
     };
-    HeaderValue::from_str(&text)
-        .map_err(|_| ConfigError::new("app_info", "cannot stand in a header"))
+    HeaderValue::from_str(&text).map_err(|_| ConfigError::new("app_info", "not valid in a header"))
 }
 
 /// Builds an HTTP client that does not follow redirects.
@@ -48,7 +47,7 @@ pub(super) fn build(
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         let cause = cause.unwrap_or_else(|| error.to_string());
-        ConfigError::new("http_client", format!("cannot be set up: {cause}"))
+        ConfigError::new("http_client", format!("could not be built: {cause}"))
     })
 }
 
@@ -64,8 +63,8 @@ fn tls(builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, Config
         drop(builder);
         Err(ConfigError::new(
             "base_url",
-            "https needs the feature `rustls` or `native-tls` of this crate; turn one on, or \
-             pass a client with TLS to http_client",
+            "https requires the crate feature `rustls` or `native-tls`; enable one, or pass an \
+             HTTP client with TLS to http_client",
         ))
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn result(
     match decoded {
         // A body over the limit is an error, even if it begins with complete JSON.
         Decoded::Client(client) if !matches!(response.truncated, Some(Truncated::TooLarge(_))) => {
-            Ok(success(client, &response, token))
+            Ok(success(client, &response, sent, token))
         }
         Decoded::ValidationErrors(body) => Err(response_error(&response, Some(&body), sent, token)),
         _ if response.status.is_success() => Err(unreadable(response, token)),
@@ -45,14 +45,16 @@ pub(super) fn result(
 fn success(
     mut client: ClientInformation,
     response: &Response,
+    sent: &ClientMetadata,
     token: Option<&str>,
 ) -> ClientInformation {
+    client.requested_auth_method = Some(sent.token_endpoint_auth_method.clone());
     let redactor = Redactor::new(token, client.client_secret.as_ref());
     client.response = Some(response.meta(&redactor));
     if response.truncated.is_some() {
         client.warnings.push(FieldWarning::new(
             "body",
-            "the connection ended before the answer's declared end; its JSON is whole",
+            "the connection closed before the end of the body, but its JSON is complete",
         ));
     }
     client

@@ -16,6 +16,23 @@ use crate::{
 /// A response with which the server rejects the request or reports a failure.
 ///
 /// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, ErrorCode, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::json(401, serde_json::json!({"error": "invalid_token"}))]);
+///
+/// let Err(Error::Api(error)) = server.client().register(&metadata).await else { panic!() };
+/// assert_eq!(error.status(), 401);
+/// assert_eq!(error.code(), Some(ErrorCode::INVALID_TOKEN));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ApiError(Box<Inner>);
 
@@ -84,14 +101,16 @@ impl ApiError {
 
     pub(crate) fn help(&self) -> &'static str {
         match self.status().as_u16() {
-            300..=399 => "redirects are not followed; set the base URL that the server names",
-            401 => "pass a valid token with auth_token, or none at all, then register again",
-            403 => "use a token that may register clients, or none at all",
-            404 | 405 => "check the base URL: no registration endpoint answers there",
-            429 => "wait before registering again, and register once instead of at every start",
+            300..=399 => {
+                "set the base URL to the redirect target, because redirects are not followed"
+            }
+            401 => "set a valid token with auth_token or remove it, then register again",
+            403 => "use a token that is allowed to register clients, or no token",
+            404 | 405 => "check the base URL, because there is no registration endpoint under it",
+            429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
-            400..=499 => "correct what the server names, then register again",
-            _ => "registering again may make a second client; ask Poggio before you do",
+            400..=499 => "correct the request as the server describes, then register again",
+            _ => "ask Poggio before you register again, which may create a second client",
         }
     }
 }
@@ -106,7 +125,7 @@ impl fmt::Display for ApiError {
             write!(f, ": {description}")?;
         }
         if let Some(wait) = self.0.response.retry_after() {
-            write!(f, " (asks to wait {} s)", wait.as_secs())?;
+            write!(f, " (retry after {} s)", wait.as_secs())?;
         }
         Ok(())
     }

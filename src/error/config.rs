@@ -1,8 +1,8 @@
-//! The error for a setting that cannot be used.
+//! The error for an invalid setting.
 
 use std::{borrow::Cow, fmt};
 
-/// A setting that cannot be used. No request was sent.
+/// A setting that is invalid. No request was sent.
 ///
 /// # Examples
 ///

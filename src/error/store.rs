@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::outcome::Outcome;
 use crate::response::ClientInformation;
 
@@ -39,6 +41,7 @@ struct Inner {
     /// What to do, if the kind does not say it all.
     help: Option<&'static str>,
     client: Option<ClientInformation>,
+    retry_after: Option<Duration>,
 }
 
 /// The kind of a [`StoreError`].
@@ -51,7 +54,7 @@ pub enum StoreErrorKind {
     Busy,
     /// Users other than the owner can read or replace the store.
     InsecurePermissions,
-    /// The content of the store cannot be read. It was not changed.
+    /// The content of the store is invalid. It was not changed.
     Damaged,
     /// The store was written in a format that this version of the crate does not read, older or
     /// newer. It was not changed.
@@ -63,6 +66,9 @@ pub enum StoreErrorKind {
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
+    /// The outcome of an earlier registration request is unknown, and no other is sent for now. A
+    /// person can change that with [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown).
+    UnknownOutcome,
 }
 
 impl StoreError {
@@ -79,6 +85,7 @@ impl StoreError {
             source: None,
             help: None,
             client: None,
+            retry_after: None,
         }))
     }
 
@@ -105,7 +112,7 @@ impl StoreError {
 
     pub(crate) fn damaged(name: &str, cause: impl fmt::Display) -> Self {
         let problem =
-            format!("is damaged, or not a store of registrations: {cause}; it was not changed");
+            format!("is damaged or is not a registration store: {cause}; it was not changed");
         Self::new(problem).with_kind(StoreErrorKind::Damaged).at(name)
     }
 
@@ -114,13 +121,13 @@ impl StoreError {
             (
                 " of an earlier version",
                 "move it away, and import the client_id and client_secret that it holds into a \
-                 new store, or register anew",
+                 new store, or register again",
             )
         } else {
-            ("", "update this program, or name another store")
+            ("", "update this program, or use another store")
         };
         let problem = format!(
-            "has format {found}{which}, and this program reads format {supported}; it was not changed"
+            "has format {found}{which}, but this program supports format {supported}; it was not changed"
         );
         let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name);
         error.0.help = Some(help);
@@ -128,7 +135,7 @@ impl StoreError {
     }
 
     pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {
-        Self::new(format!("cannot be used as it is: {problem}")).at(name)
+        Self::new(format!("contains a client that cannot be used: {problem}")).at(name)
     }
 
     #[cfg(feature = "keyring")]
@@ -143,13 +150,28 @@ impl StoreError {
     }
 
     pub(crate) fn in_keyring(name: &str) -> Self {
-        let problem = "has its secrets in the system keyring; it was not changed";
+        let problem = "keeps its secrets in the system keyring; it was not changed";
         Self::new(problem).with_kind(StoreErrorKind::RequiresKeyring).at(name)
     }
 
     pub(crate) fn busy(name: &str, holder: impl fmt::Display, waited: Duration) -> Self {
-        let problem = format!("was in use by others for {waited:?}: {holder}");
+        let problem = format!("was still in use after {waited:?}: {holder}");
         Self::new(problem).with_kind(StoreErrorKind::Busy).at(name)
+    }
+
+    pub(crate) fn waiting(
+        name: &str,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+        remaining: TimeDelta,
+    ) -> Self {
+        let problem = format!(
+            "has a registration request of {since} whose outcome is unknown, so the next one waits \
+             until {until}"
+        );
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownOutcome).at(name);
+        error.0.retry_after = Some(remaining.to_std().unwrap_or_default());
+        error
     }
 
     pub(crate) fn with_client(mut self, client: Option<ClientInformation>) -> Self {
@@ -182,35 +204,45 @@ impl StoreError {
         self.0.client
     }
 
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     pub(crate) fn outcome(&self) -> Outcome {
-        match self.0.client {
-            Some(_) => Outcome::Registered,
-            None => Outcome::NotRegistered,
+        match (&self.0.client, self.0.kind) {
+            (Some(_), _) => Outcome::Registered,
+            (None, StoreErrorKind::UnknownOutcome) => Outcome::Unknown,
+            (None, _) => Outcome::NotRegistered,
         }
     }
 
     pub(crate) fn help(&self) -> &'static str {
         if self.0.client.is_some() {
-            return "save the client that this error holds, with Client::save_registration when the store works";
+            return "fix the store, then save the client in this error with Client::save_registration";
         }
         if let Some(help) = self.0.help {
             return help;
         }
         match self.0.kind {
-            StoreErrorKind::Failed => "put the store right, then call again",
-            StoreErrorKind::Busy => "wait for the others, or end them, then call again",
-            StoreErrorKind::InsecurePermissions => "do as it says, then call again",
-            StoreErrorKind::Damaged => {
-                "restore it from a copy, or move it away to register anew; \
-                 what secrets it holds are nowhere else"
+            StoreErrorKind::Failed => "fix the store, then call again",
+            StoreErrorKind::Busy => "wait for the other callers or stop them, then call again",
+            StoreErrorKind::InsecurePermissions => {
+                "correct the permissions as described, then call again"
             }
-            StoreErrorKind::UnknownFormat => "update this program, or name another store",
+            StoreErrorKind::Damaged => {
+                "restore it from a backup, or move it away to register again, which loses its secrets"
+            }
+            StoreErrorKind::UnknownFormat => "update this program, or use another store",
             StoreErrorKind::RequiresKeyring => "open it with KeyringStore (feature keyring)",
             StoreErrorKind::ImportedUnusable => {
-                "import other credentials, or take these out with remove"
+                "import other credentials, or remove these with RegistrationStoreExt::remove"
             }
             StoreErrorKind::SecretLost => {
-                "restore the keyring, or remove the client from the store to register anew"
+                "restore the keyring, or remove the client from the store to register again"
+            }
+            StoreErrorKind::UnknownOutcome => {
+                "call again then, or call RegistrationStoreExt::clear_unknown to register now, which \
+                 may create a duplicate"
             }
         }
     }

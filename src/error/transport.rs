@@ -31,6 +31,23 @@ pub(crate) enum FailureKind {
 /// connection broke.
 ///
 /// The error of the HTTP client is the [`source`](std::error::Error::source).
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, Outcome, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::disconnect()]);
+///
+/// let error = server.client().register(&metadata).await.unwrap_err();
+/// assert_eq!(error.outcome(), Outcome::Unknown);
+/// assert!(matches!(error, Error::Transport(error) if error.is_sent() && !error.is_timeout()));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TransportError(Box<Inner>);
 
@@ -81,13 +98,13 @@ impl TransportError {
     pub(crate) fn help(&self) -> &'static str {
         match (self.0.failure.kind, self.outcome()) {
             (FailureKind::Redirected, _) => {
-                "build the client given to http_client with redirect(Policy::none()), and set the \
-                 base URL that the server names"
+                "build the HTTP client with redirect(Policy::none()), and set the base URL to the \
+                 redirect target"
             }
             (_, Outcome::NotRegistered) => {
                 "check the network, the proxy and the base URL, then register again"
             }
-            _ => "registering again may make a second client; ask Poggio before you do",
+            _ => "ask Poggio before you register again, which may create a second client",
         }
     }
 }
@@ -96,11 +113,11 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { failure, endpoint, timeout } = &*self.0;
         let sent =
-            if failure.sent { "after the request was sent" } else { "before anything was sent" };
+            if failure.sent { "after the request was sent" } else { "before the request was sent" };
         match failure.kind {
             FailureKind::Connect => write!(f, "could not connect to {endpoint}")?,
             FailureKind::Timeout => {
-                write!(f, "no answer from {endpoint} ")?;
+                write!(f, "no response from {endpoint} ")?;
                 match failure.source {
                     None => write!(f, "within {timeout:?}, {sent}")?,
                     // The timeout of the caller's HTTP client, whose length is not known.
@@ -109,7 +126,7 @@ impl fmt::Display for TransportError {
             }
             FailureKind::Broken => write!(f, "the connection to {endpoint} broke {sent}")?,
             FailureKind::Redirected => {
-                write!(f, "{endpoint} redirects, and the HTTP client in use followed")?;
+                write!(f, "{endpoint} redirected, and the HTTP client followed the redirect")?;
             }
         }
         match failure.attempts {

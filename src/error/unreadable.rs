@@ -13,6 +13,24 @@ use crate::{
 ///
 /// The client exists, so do not register again. If both the id and the secret were recovered, you can
 /// use them.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, Error, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::text(201, r#"{"client_id": "7", "client_secret": "s3cr3t", "clie"#)]);
+///
+/// let result = server.client().register(&metadata).await;
+/// let Err(Error::Unreadable(response)) = result else { panic!() };
+/// assert_eq!(response.client_id(), Some("7"));
+/// assert_eq!(response.client_secret().map(|secret| secret.expose()), Some("s3cr3t"));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct UnreadableResponse(Box<Inner>);
 
@@ -69,14 +87,14 @@ impl UnreadableResponse {
 
     pub(crate) fn help(&self) -> &'static str {
         if self.response().is_none() {
-            return "restore the text as it was kept; what could be read of it is in this error";
+            return "restore the text from a backup, or use the credentials in this error";
         }
         match (self.client_id(), self.client_secret()) {
             (Some(_), Some(_)) => {
-                "do not register again; keep the client_id and client_secret that this error holds"
+                "do not register again; save the client_id and client_secret in this error"
             }
-            (None, None) => "do not register again before asking Poggio for the client",
-            _ => "do not register again; keep what this error holds and ask Poggio for the rest",
+            (None, None) => "do not register again; ask Poggio for the credentials",
+            _ => "do not register again; save the part in this error and ask Poggio for the rest",
         }
     }
 }
@@ -84,26 +102,28 @@ impl UnreadableResponse {
 impl fmt::Display for UnreadableResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.response() {
-            Some(response) => write!(f, "the answer ({}) cannot be read: ", response.status())?,
-            None => f.write_str("the text cannot be read: ")?,
+            Some(response) => {
+                write!(f, "the response ({}) could not be decoded: ", response.status())?;
+            }
+            None => f.write_str("the saved text could not be decoded: ")?,
         }
         match &self.0.reason {
             DecodeError::Empty => f.write_str("it is empty"),
             DecodeError::NotJson { line, column } => {
                 write!(f, "it is not JSON (line {line}, column {column})")
             }
-            DecodeError::NotAnObject => f.write_str("it is JSON, but not an object"),
+            DecodeError::NotAnObject => f.write_str("it is not a JSON object"),
             DecodeError::NoClientId => {
-                f.write_str("it has no client_id that is a non-empty string")
+                f.write_str("its client_id is missing, empty or not a string")
             }
             DecodeError::Truncated(Truncated::TooLarge(cap)) => {
                 write!(f, "it is larger than max_response_bytes ({cap})")
             }
             DecodeError::Truncated(Truncated::Timeout) => {
-                f.write_str("time ran out in the middle of it")
+                f.write_str("the call timed out before the body ended")
             }
             DecodeError::Truncated(Truncated::Broken(_)) => {
-                f.write_str("the connection broke in the middle of it")
+                f.write_str("the connection broke before the body ended")
             }
         }
     }

@@ -107,9 +107,9 @@ impl<'a> IntoIterator for &'a ValidationErrors {
 impl fmt::Display for ValidationErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.response {
-            None => f.write_str("the client metadata was not sent")?,
+            None => f.write_str("the client metadata is invalid and was not sent")?,
             Some(response) => {
-                write!(f, "Poggio refused the client metadata ({})", response.status())?;
+                write!(f, "the server rejected the client metadata ({})", response.status())?;
             }
         }
         for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {

@@ -15,11 +15,11 @@ use super::{
 /// [`Default`] returns Poggio's documented defaults: no redirect URI, `client_secret_post`,
 /// `authorization_code`, `code`, and everything else unset.
 ///
-/// It serializes to RFC 7591 JSON. Unset members are omitted rather than `null`, and so are empty lists
-/// of redirect URIs or contacts and a blank scope.
+/// It serializes to RFC 7591 JSON. Unset members are omitted, and so are an empty `redirect_uris`, an
+/// empty `contacts` and a blank `scope`.
 ///
 /// It deserializes from the same JSON, so you can read it from a file. A missing member gets its
-/// default. `null` is accepted for members that can be unset. Members that Poggio does not document are
+/// default, and `null` is accepted for members that can be unset. Members that have no field here are
 /// stored in [`additional`](Self::additional) and sent unchanged.
 ///
 /// Source: RFC 7591 section 2.

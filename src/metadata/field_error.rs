@@ -10,6 +10,17 @@ use crate::redact::sanitize;
 /// One validation error of client metadata.
 ///
 /// `Display` prints the path, the message and the value on one line, without control characters.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::ClientMetadata;
+///
+/// let errors = ClientMetadata::new().validate().unwrap_err();
+/// let error = errors.iter().next().unwrap();
+/// assert_eq!((error.path(), error.kind()), ("redirect_uris", "missing"));
+/// assert!(error.message().ends_with("; add one, or use another grant"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldError {
     pub(crate) path: String,

@@ -46,7 +46,7 @@ fn check_redirect_uris(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) 
         let violation = (
             "missing",
             "the authorization_code and implicit grants need at least one redirect URI (RFC 7591 \
-             section 2); add one, or ask for another grant",
+             section 2); add one, or use another grant",
         );
         let error = field_error(MetadataField::RedirectUris, None, violation, "");
         errors.push(FieldError { value: None, ..error });
@@ -58,8 +58,8 @@ fn redirect_uri(text: &str) -> Result<(), Violation> {
     if uri.has_fragment() {
         return Err((
             "url_fragment",
-            "a redirect URI has no fragment (RFC 6749 section 3.1.2); leave out the # and what \
-             follows it",
+            "a redirect URI must not have a fragment (RFC 6749 section 3.1.2); remove the # and \
+             everything after it",
         ));
     }
     let scheme = uri.scheme().as_str();
@@ -69,15 +69,15 @@ fn redirect_uri(text: &str) -> Result<(), Violation> {
     if scheme.eq_ignore_ascii_case("http") && !is_loopback(host(&uri)?) {
         return Err((
             "url_scheme",
-            "http is for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use https, or \
-             http://127.0.0.1 or http://[::1]",
+            "http is allowed for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use \
+             https, http://127.0.0.1 or http://[::1]",
         ));
     }
     if FORBIDDEN_SCHEMES.iter().any(|forbidden| scheme.eq_ignore_ascii_case(forbidden)) {
         return Err((
             "url_scheme",
-            "this scheme cannot receive a redirect; use https, http to a loopback address, or a \
-             scheme of the application's own such as com.example.app:/callback",
+            "this scheme cannot receive a redirect; use https, http with a loopback address, or a \
+             private-use scheme such as com.example.app:/callback",
         ));
     }
     Ok(())
@@ -87,8 +87,8 @@ fn absolute_uri(text: &str) -> Result<Uri<&str>, Violation> {
     Uri::parse(text).map_err(|_| {
         (
             "url_parsing",
-            "not an absolute URI (RFC 3986 section 4.3); write it whole, scheme first, and \
-             percent-encode blanks and what is not ASCII",
+            "not an absolute URI (RFC 3986 section 4.3); start with the scheme, and \
+             percent-encode spaces and non-ASCII characters",
         )
     })
 }
@@ -98,12 +98,9 @@ fn host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Violation> {
     let authority = uri
         .authority()
         .filter(|authority| !authority.host().is_empty())
-        .ok_or(("url_parsing", "the URL has no host; write it as https://host/path"))?;
+        .ok_or(("url_parsing", "the URL has no host; use the form https://host/path"))?;
     if authority.port_to_u16().is_err() {
-        return Err((
-            "url_port",
-            "the port is not a number from 0 to 65535; correct or leave it out",
-        ));
+        return Err(("url_port", "the port is not a number from 0 to 65535; correct or remove it"));
     }
     Ok(authority.host())
 }
@@ -121,12 +118,12 @@ fn check_grant_and_response_types(metadata: &ClientMetadata, errors: &mut Vec<Fi
     for (i, grant) in metadata.grant_types.iter().enumerate() {
         let message = match grant {
             GrantType::AuthorizationCode if !has_response_type(&["code"]) => {
-                "the authorization_code grant goes with the response type code (RFC 7591 section \
-                 2.1); add code to response_types, or leave out this grant"
+                "the authorization_code grant requires the response type code (RFC 7591 section \
+                 2.1); add code to response_types, or remove this grant"
             }
             GrantType::Implicit if !has_response_type(&["token", "id_token"]) => {
-                "the implicit grant goes with the response type token (RFC 7591 section 2.1); \
-                 add token to response_types, or leave out this grant"
+                "the implicit grant requires the response type token (RFC 7591 section 2.1); \
+                 add token to response_types, or remove this grant"
             }
             _ => continue,
         };
@@ -136,12 +133,11 @@ fn check_grant_and_response_types(metadata: &ClientMetadata, errors: &mut Vec<Fi
     for (i, response) in metadata.response_types.iter().enumerate() {
         let mut parts = response.as_str().split(' ');
         let message = if !has_code_grant && parts.clone().any(|part| part == "code") {
-            "the response type code, which is the default, goes with the authorization_code grant (RFC \
-             7591 section 2.1); add that grant, or set response_types without code: an empty list \
-             for a client that redirects nobody"
+            "the response type code (the default) requires the authorization_code grant (RFC 7591 \
+             section 2.1); add that grant, or remove code from response_types, which may be empty"
         } else if !has_implicit_grant && parts.any(|part| matches!(part, "token" | "id_token")) {
-            "the response types token and id_token go with the implicit grant (RFC 7591 section \
-             2.1); add that grant, or leave this response type out"
+            "the response types token and id_token require the implicit grant (RFC 7591 section \
+             2.1); add that grant, or remove this response type"
         } else {
             continue;
         };
@@ -166,8 +162,8 @@ fn check_scope(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
     if !scope.split(' ').all(is_token) {
         let violation = (
             "scope_token",
-            "a scope is made of tokens with one blank between them, each of visible ASCII \
-             without \" and \\ (RFC 6749 section 3.3); remove any other character",
+            "a scope consists of tokens separated by single spaces, each of visible ASCII \
+             characters except \" and \\ (RFC 6749 section 3.3); remove any other character",
         );
         errors.push(field_error(MetadataField::Scope, None, violation, scope));
     }
@@ -188,7 +184,7 @@ fn web_url(text: &str) -> Result<(), Violation> {
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return Err((
             "url_scheme",
-            "not the URL of a web page (RFC 7591 section 2); use https or http",
+            "not the URL of a web page (RFC 7591 section 2); use the scheme https or http",
         ));
     }
     host(&uri).map(|_| ())
@@ -199,7 +195,7 @@ fn check_contacts(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
         if contact.trim().is_empty() {
             let violation = (
                 "string_too_short",
-                "a contact is not empty (RFC 7591 section 2); write an address or leave it out",
+                "a contact must not be empty (RFC 7591 section 2); set an address or remove it",
             );
             errors.push(field_error(MetadataField::Contacts, Some(i), violation, contact));
         }
@@ -212,7 +208,8 @@ fn check_additional(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {
         if let Some(field) = MetadataField::from_name(name) {
             let violation = (
                 "duplicate_member",
-                "this member is a field of its own; set the field, and remove it from additional",
+                "ClientMetadata has a field for this member; set the field, and remove the member \
+                 from additional",
             );
             let error = field_error(field, None, violation, "");
             errors.push(FieldError { value: Some(value.clone()), ..error });

@@ -1,5 +1,5 @@
-//! Open enumerations of the values that OAuth registers: known values are variants, and any other value
-//! is stored as `Other`.
+//! Open enumerations of registered OAuth values. A known value is a variant, and any other value is
+//! `Other`.
 
 use std::{convert::Infallible, fmt, hash, str::FromStr};
 

@@ -11,7 +11,7 @@ use reqwest::Url;
 use super::{
     client::OAuth2Client,
     error::{OAuthError, OAuthErrorKind},
-    server::AuthorizationServer,
+    server::{AUTHORIZATION_PARAMS, AuthorizationServer},
     token_error::TokenError,
 };
 use crate::{redact::Redactor, response::ErrorCode};
@@ -34,17 +34,6 @@ pub struct Authorization {
     requires_iss: bool,
     client: OAuth2Client,
 }
-
-/// Parameters of the URL that `with_param` cannot set.
-const RESERVED_PARAMS: &[&str] = &[
-    "client_id",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "response_type",
-    "scope",
-    "state",
-];
 
 impl Authorization {
     /// Returns a new authorization of `client` at `server` for these scopes. Without scopes, the
@@ -77,8 +66,8 @@ impl Authorization {
     /// a call only logs a warning.
     #[must_use]
     pub fn with_param(mut self, name: &str, value: &str) -> Self {
-        if RESERVED_PARAMS.contains(&name) {
-            tracing::warn!(name, "not added: an authorization has this parameter already");
+        if AUTHORIZATION_PARAMS.contains(&name) {
+            tracing::warn!(name, "parameter ignored, because this crate sets it");
             return self;
         }
         self.url.query_pairs_mut().append_pair(name, value);
@@ -135,14 +124,16 @@ impl Authorization {
         match parameters.get("state")? {
             None => return mismatch("it has no state"),
             Some(state) if state != *self.state.secret() => {
-                return mismatch("its state is not the one that was sent");
+                return mismatch("its state differs from the one that was sent");
             }
             Some(_) => {}
         }
         match (parameters.get("iss")?, &self.issuer) {
-            (None, _) if self.requires_iss => mismatch("it has no iss, which this server states"),
+            (None, _) if self.requires_iss => {
+                mismatch("it has no iss, which this server always sends")
+            }
             (Some(stated), Some(issuer)) if stated != *issuer => {
-                mismatch("its iss is not the server that was asked")
+                mismatch("its iss is not the issuer of this server")
             }
             _ => Ok(()),
         }

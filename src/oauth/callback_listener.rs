@@ -1,6 +1,6 @@
-//! [`CallbackListener`], the loopback server that receives the callback of a login. The redirect
-//! URI and its sockets, one connection, the checks of a request, and the pages have their own
-//! files.
+//! [`CallbackListener`], the loopback server that receives the callback of a login. The submodules
+//! contain the redirect URI with its sockets, one connection, the checks of a request, and the
+//! pages.
 
 mod connection;
 mod loopback_uri;
@@ -35,13 +35,14 @@ type Connection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// Bind it first, because the redirect URI of the authorization needs its port. Then open the
 /// browser, and [`wait`](Self::wait) for the callback URL.
 ///
-/// Every program and every web page on this machine can reach a loopback port. So the listener
-/// accepts only a `GET` navigation to the redirect URI, under a loopback host name, with the state
-/// of the [`Authorization`]. Any other request gets a short page with an error status and does not
-/// end the wait: another path such as `/favicon.ico`, another method, another `Host` (DNS
-/// rebinding), an embedded image or script, a guessed state, or bytes that are not HTTP. The
-/// listener binds only loopback addresses (RFC 8252 section 8.3), holds at most 64 connections for
-/// at most 10 seconds each, and reads at most 16 KiB of a request.
+/// Any program and any web page on this machine can send requests to a loopback port. The listener
+/// therefore accepts only a `GET` navigation to the redirect URI that has a loopback `Host` and the
+/// state of the [`Authorization`]. Any other request gets an error page, and the listener continues
+/// to wait: another path such as `/favicon.ico`, another method, another `Host` (DNS rebinding), an
+/// embedded image or script, a guessed state, or bytes that are not HTTP.
+///
+/// The listener binds only loopback addresses (RFC 8252 section 8.3). It holds at most 64
+/// connections for at most 10 seconds each, and reads at most 16 KiB of a request.
 ///
 /// # Examples
 ///
@@ -282,8 +283,8 @@ fn check_redirect_uri(uri: &LoopbackUri, authorization: &Authorization) -> Resul
         Some((_, other)) => {
             let uri = uri.as_str();
             Err(listener_error(format!(
-                "{uri}: the authorization sends the browser to {other} instead; pass this \
-                 listener's redirect_uri() to oauth2_client"
+                "{uri}: the authorization redirects to {other}; pass this listener's \
+                 redirect_uri() to oauth2_client"
             )))
         }
     }

@@ -20,18 +20,23 @@ impl ClientInformation {
     /// an [`AuthorizationServer`].
     ///
     /// The client authenticates with the method that the server granted: `client_secret_post` in
-    /// the body, `client_secret_basic` in the `Authorization` header, or `none`.
+    /// the body, `client_secret_basic` in the `Authorization` header, or `none`. If the
+    /// registration response states no method, the requested one applies. If that is not known
+    /// either, it is the only one that the server supports, or else `client_secret_post`. A client
+    /// without a method and a secret is a public client.
     ///
     /// `redirect_uri` is the URI to which the server redirects users; pass `None` for a client
     /// without users. It must be one of the granted redirect URIs. A loopback URI may have another
-    /// port (RFC 8252 section 7.3). If the server returned only credentials, any URI is accepted.
+    /// port (RFC 8252 section 7.3). If the registration response states no redirect URIs, any URI
+    /// is accepted.
     ///
     /// # Errors
     ///
-    /// Returns [`OAuthErrorKind::Client`] if the server granted another method, if the method needs
-    /// a secret that the client does not have, or if the redirect URI was not granted. Returns
-    /// [`OAuthErrorKind::Endpoint`] if an endpoint is neither an https URL nor on a loopback host.
-    /// Nothing was sent.
+    /// Returns [`OAuthErrorKind::Client`] if the method is another one, if it needs a secret that
+    /// the client does not have, if the redirect URI was not granted, or if there is a redirect URI
+    /// and the server has no authorization endpoint. Returns [`OAuthErrorKind::Endpoint`] if an
+    /// endpoint is neither an https URL nor on a loopback host, or if the query of the
+    /// authorization endpoint has a parameter of the request. Nothing was sent.
     ///
     /// # Examples
     ///
@@ -42,12 +47,27 @@ impl ClientInformation {
         redirect_uri: Option<&str>,
     ) -> Result<OAuth2Client, OAuthError> {
         let (authorization, token) = server.endpoints()?;
-        let auth_type = self.auth_type()?;
+        let authorization = match authorization {
+            Some(url) => AuthUrl::from_url(url),
+            // The type requires a URL. This one never resolves (RFC 2606).
+            None if redirect_uri.is_none() => {
+                AuthUrl::new("https://authorization-endpoint.invalid/".to_owned())
+                    .unwrap_or_else(|_| AuthUrl::from_url(token.clone()))
+            }
+            None => {
+                return Err(client_error(
+                    "authorization_endpoint: the server has none, so users cannot log in; pass no \
+                     redirect URI, and use the client_credentials grant",
+                ));
+            }
+        };
+        let method = self.method(server);
+        let auth_type = self.auth_type(&method)?;
         let mut client = BasicClient::new(ClientId::new(self.client_id.clone()))
-            .set_auth_uri(AuthUrl::from_url(authorization))
+            .set_auth_uri(authorization)
             .set_token_uri(TokenUrl::from_url(token))
             .set_auth_type(auth_type);
-        if let Some(secret) = self.client_secret.as_ref().filter(|_| !self.is_public()) {
+        if let Some(secret) = self.client_secret.as_ref().filter(|_| method != AuthMethod::None) {
             client = client.set_client_secret(oauth2::ClientSecret::new(secret.expose().into()));
         }
         if let Some(uri) = redirect_uri {
@@ -56,59 +76,67 @@ impl ClientInformation {
         Ok(client)
     }
 
-    fn auth_type(&self) -> Result<AuthType, OAuthError> {
-        let method = &self.metadata.token_endpoint_auth_method;
+    /// Returns the method that the response states, or else the requested one, or else the only one
+    /// of the server, or else the default.
+    fn method(&self, server: &AuthorizationServer) -> AuthMethod {
+        let only = match &server.token_endpoint_auth_methods_supported[..] {
+            [only] => Some(only),
+            _ => None,
+        };
+        match self.auth_method() {
+            Some(stated) => stated.clone(),
+            None if self.client_secret.is_none() => AuthMethod::None,
+            None => {
+                let method = self.requested_auth_method.as_ref().or(only);
+                method.cloned().unwrap_or(AuthMethod::ClientSecretPost)
+            }
+        }
+    }
+
+    fn auth_type(&self, method: &AuthMethod) -> Result<AuthType, OAuthError> {
         let auth_type = match method {
             // Without a secret, the body has only the client id.
-            _ if self.is_public() => return Ok(AuthType::RequestBody),
+            AuthMethod::None => return Ok(AuthType::RequestBody),
             AuthMethod::ClientSecretPost => AuthType::RequestBody,
             AuthMethod::ClientSecretBasic => AuthType::BasicAuth,
             other => {
                 let other = sanitize(other.as_str());
                 return Err(client_error(&format!(
-                    "token_endpoint_auth_method: {other:?} was granted, and only \
-                     client_secret_post, client_secret_basic and none can be used here; register \
-                     with one of these"
+                    "token_endpoint_auth_method: {other:?} was granted, but only \
+                     client_secret_post, client_secret_basic and none are supported; register with \
+                     one of these"
                 )));
             }
         };
         if self.client_secret.is_none() {
             let method = method.as_str();
             return Err(client_error(&format!(
-                "client_secret: the granted method {method} needs one, and the server gave none; \
-                 register anew, or ask for the method none"
+                "client_secret: the granted method {method} requires one, but the server returned \
+                 none; register again, or request the method none"
             )));
         }
         Ok(auth_type)
     }
 
-    /// Whether this client authenticates without a secret: the server granted `none`, or returned
-    /// neither a method nor a secret.
-    fn is_public(&self) -> bool {
-        match self.auth_method() {
-            Some(method) => *method == AuthMethod::None,
-            None => self.client_secret.is_none(),
-        }
-    }
-
     fn redirect_url(&self, uri: &str) -> Result<RedirectUrl, OAuthError> {
         if uri.contains('#') {
             return Err(client_error(&format!(
-                "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); leave out the # and \
-                 what follows it"
+                "redirect_uris: {uri:?} has a fragment (RFC 6749 section 3.1.2); remove the # and \
+                 everything after it"
             )));
         }
         let granted = &self.metadata.redirect_uris;
         let is_same = |other: &String| url::without_port(other) == url::without_port(uri);
-        if self.has_metadata() && !granted.iter().any(is_same) {
+        if !granted.is_empty() && !granted.iter().any(is_same) {
             let granted = sanitize(&format!("{granted:?}"));
             return Err(client_error(&format!(
-                "redirect_uris: {uri:?} was not granted, but {granted}; use one of these, or \
-                 register with it"
+                "redirect_uris: {uri:?} was not granted; use one of {granted}, or register with \
+                 this URI"
             )));
         }
-        RedirectUrl::new(uri.to_owned())
-            .map_err(|error| client_error(&format!("redirect_uris: {uri:?} is no URL ({error})")))
+        RedirectUrl::new(uri.to_owned()).map_err(|error| {
+            client_error(&format!("redirect_uris: {uri:?} is not a URL ({error})"))
+        })
     }
 }
 

@@ -1,66 +1,56 @@
-//! Discovers endpoints from the metadata of an authorization server (RFC 8414) or of a protected
-//! resource (RFC 9728).
+//! Discovers endpoints from the metadata of an authorization server (RFC 8414, OpenID Connect
+//! Discovery) or of a protected resource (RFC 9728), in the order of the MCP authorization
+//! specification.
 //!
-//! The checks are strict: every URL is https or on a loopback host, the metadata must name the
-//! requested server or resource, and redirects are not followed. There is one exception. Poggio
-//! publishes its metadata at `https://api.poggio.io` but names an issuer at another host, contrary
-//! to RFC 8414 section 3.3. For this server, an https issuer at `poggio.io` or a subdomain is
-//! accepted, and its callbacks are checked against that issuer.
+//! Here is the order of the URLs. `search` sends the requests, `places` has the URLs, and `documents`
+//! checks the metadata that was found.
 
-use reqwest::{
-    Method, StatusCode, Url,
-    header::{ACCEPT, HeaderMap, HeaderValue},
+mod documents;
+mod places;
+mod search;
+
+use reqwest::{StatusCode, Url};
+
+use self::{
+    documents::{Issuer, ResourceMetadata},
+    search::{Challenge, Search},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-
 use super::{
-    error::{OAuthError, OAuthErrorKind},
-    server::{AuthorizationServer, endpoint},
+    error::OAuthError,
+    server::{AuthorizationServer, Source, endpoint},
 };
-use crate::{
-    client::Client,
-    redact::sanitize,
-    response::{Response, challenge},
-};
+use crate::client::Client;
 
-/// Authorization server metadata (RFC 8414 section 2): only the members that are used.
-#[derive(Deserialize)]
-struct ServerMetadata {
-    issuer: String,
-    authorization_endpoint: String,
-    token_endpoint: String,
-    #[serde(default)]
-    registration_endpoint: Option<String>,
-    #[serde(default)]
-    code_challenge_methods_supported: Option<Vec<String>>,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: Option<bool>,
-}
-
-/// Protected resource metadata (RFC 9728 section 2): only the members that are used.
-#[derive(Deserialize)]
-struct ResourceMetadata {
-    resource: String,
-    authorization_servers: Option<Vec<String>>,
-}
-
-const SERVER_SUFFIX: &str = "oauth-authorization-server";
-const RESOURCE_SUFFIX: &str = "oauth-protected-resource";
+/// How many `authorization_servers` of a resource, and how many metadata URLs of a challenge, are
+/// tried.
+const MAX_CANDIDATES: usize = 8;
 
 impl Client {
     /// Returns the endpoints of the authorization server with this issuer, such as
-    /// `https://api.poggio.io`, from its metadata (RFC 8414).
+    /// `https://api.poggio.io`, from its metadata.
     ///
-    /// The metadata must name this issuer and https endpoints. For `https://api.poggio.io` it may
-    /// name an issuer at `poggio.io` or a subdomain, as Poggio's does. Plain http is accepted only
-    /// for a loopback host, and only if the [`base_url`](crate::ClientBuilder::base_url) of this
-    /// client is plain http too.
+    /// The metadata is at the first of these URLs that has it: the well-known URL of RFC 8414, then
+    /// those of OpenID Connect, with the path of the issuer after and before
+    /// `/.well-known/openid-configuration`. Redirects are followed within the origin only. The whole
+    /// discovery takes at most the [`timeout`](crate::ClientBuilder::timeout), and each request at
+    /// most half of the time that is left.
+    ///
+    /// The metadata must name this issuer (RFC 8414 section 3.3) and https endpoints. There is one
+    /// exception: `https://api.poggio.io` names an issuer at another host, and is accepted with any
+    /// https issuer. Such an issuer is only compared with the `iss` of callbacks. Plain http is
+    /// accepted only for a loopback host, and only if the
+    /// [`base_url`](crate::ClientBuilder::base_url) of this client is plain http too.
     ///
     /// # Errors
     ///
     /// Returns [`OAuthErrorKind::Endpoint`] if the issuer is not such a URL,
     /// [`OAuthErrorKind::Discovery`] if the metadata is missing or fails a check, and
-    /// [`OAuthErrorKind::Transport`] if no response arrived.
+    /// [`OAuthErrorKind::Transport`] if no response arrived. The message of the last two has one line
+    /// for each URL that was tried.
+    ///
+    /// [`OAuthErrorKind::Endpoint`]: super::OAuthErrorKind::Endpoint
+    /// [`OAuthErrorKind::Discovery`]: super::OAuthErrorKind::Discovery
+    /// [`OAuthErrorKind::Transport`]: super::OAuthErrorKind::Transport
     ///
     /// # Examples
     ///
@@ -80,260 +70,136 @@ impl Client {
     /// # }
     /// ```
     pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
-        let issuer = issuer.trim();
-        let issuer_url = endpoint("issuer", issuer)?;
-        if issuer_url.query().is_some() {
-            return Err(OAuthError::new(
-                OAuthErrorKind::Endpoint,
-                "issuer: has a ?, which no issuer has",
-            ));
+        let issuer = Issuer::parse("issuer", issuer)?;
+        self.check_scheme(&issuer.url)?;
+        let mut search = Search::new(self);
+        match search.server(&issuer).await {
+            Some(server) => Ok(server),
+            None => Err(search.into_error(&issuer.url)),
         }
-        let metadata_url = well_known(&issuer_url, SERVER_SUFFIX);
-        let metadata: ServerMetadata = self.fetch_metadata(&metadata_url).await?;
-        check_issuer(&issuer_url, issuer, &metadata.issuer)?;
-        checked_server(&issuer_url, metadata)
     }
 
     /// Returns the endpoints of the authorization server of a protected resource, such as
-    /// `https://mcp.poggio.io/mcp` (RFC 9728).
+    /// `https://mcp.poggio.io/mcp` (RFC 9728, MCP authorization specification).
     ///
-    /// The client requests the resource without a token. The challenge in the response names the
-    /// metadata of the resource; without it, the metadata is at its well-known URL. If the metadata
-    /// names several authorization servers, the first is used.
+    /// The client requests the resource without a token. The URLs of the resource's metadata are
+    /// those in the challenge of the response, then the well-known URL with the path of the
+    /// resource, then the one of its host. The metadata must describe the resource, or a parent of
+    /// it on the same host. The first of its authorization servers that can be
+    /// [discovered](Self::discover) is used.
+    ///
+    /// Without metadata of the resource, its host is the authorization server. If that has no
+    /// metadata either, and the resource requires a token, the endpoints are `/authorize`, `/token`
+    /// and `/register` of the host, as in the MCP specification of 2025-03-26.
     ///
     /// # Errors
     ///
     /// Returns the errors of [`discover`](Self::discover).
     pub async fn discover_for(&self, resource: &str) -> Result<AuthorizationServer, OAuthError> {
-        let resource_url = endpoint("resource", resource)?;
-        let metadata_url = self.resource_metadata_url(&resource_url).await?;
-        let metadata: ResourceMetadata = self.fetch_metadata(&metadata_url).await?;
-        if !is_same_identifier(&resource_url, resource, &metadata.resource) {
-            return Err(metadata_error(&metadata_url, "it is of another resource than was asked"));
+        let url = endpoint("resource", resource)?;
+        self.check_scheme(&url)?;
+        let mut search = Search::new(self);
+        match search.server_of_resource(&url).await {
+            Some(server) => Ok(server),
+            None => Err(search.into_error(&url)),
         }
-        let Some(issuer) = metadata.authorization_servers.iter().flatten().next() else {
-            return Err(metadata_error(&metadata_url, "it names no authorization server"));
+    }
+}
+
+impl Search<'_> {
+    /// Returns the endpoints from the first metadata of this issuer that passes the checks.
+    async fn server(&mut self, issuer: &Issuer) -> Option<AuthorizationServer> {
+        for place in places::of_server(&issuer.url) {
+            let Some(document) = self.document(&place).await else { continue };
+            match documents::server(issuer, &document) {
+                Ok(server) => return Some(server),
+                Err(problem) => self.record(&place, &problem),
+            }
+        }
+        None
+    }
+
+    async fn server_of_resource(&mut self, resource: &Url) -> Option<AuthorizationServer> {
+        let challenge = self.challenge(resource).await;
+        let mut server = match self.resource_metadata(resource, &challenge).await {
+            Some(metadata) => {
+                let mut server = self.first_server(&metadata).await?;
+                server.resource = Some(metadata.resource);
+                server.resource_scopes = metadata.scopes;
+                server
+            }
+            None => self.server_of_host(resource, &challenge).await?,
         };
-        check_scheme("authorization_servers", &resource_url, issuer)?;
-        self.discover(issuer).await
-    }
-
-    /// Returns the URL of a resource's metadata, which must have the origin of the resource.
-    async fn resource_metadata_url(&self, resource: &Url) -> Result<Url, OAuthError> {
-        let response = self.get(resource).await?;
-        let mut params = challenge::params(&response).into_iter();
-        let stated = params.find(|(name, _)| name.eq_ignore_ascii_case("resource_metadata"));
-        let Some((_, stated)) = stated.filter(|_| response.status == StatusCode::UNAUTHORIZED)
-        else {
-            return Ok(well_known(resource, RESOURCE_SUFFIX));
-        };
-        let url = stated_url("resource_metadata", &stated)?;
-        if url.origin() != resource.origin() {
-            return Err(metadata_error(&url, "it is not at the host of the resource"));
+        if !challenge.scopes.is_empty() {
+            server.resource_scopes = challenge.scopes;
         }
-        Ok(url)
+        Some(server)
     }
 
-    async fn fetch_metadata<T: DeserializeOwned>(&self, url: &Url) -> Result<T, OAuthError> {
-        let response = self.get(url).await?;
-        if response.status != StatusCode::OK {
-            let problem = format!("the server answered {}", response.status);
-            return Err(metadata_error(url, &problem));
+    /// Returns the first metadata that describes this resource and names an authorization server.
+    async fn resource_metadata(
+        &mut self,
+        resource: &Url,
+        challenge: &Challenge,
+    ) -> Option<ResourceMetadata> {
+        let mut places = Vec::new();
+        for text in challenge.metadata_urls.iter().take(MAX_CANDIDATES) {
+            match documents::metadata_url(resource, text) {
+                Ok(url) => places.push(url),
+                Err(problem) => self.record(resource, &problem),
+            }
         }
-        if response.truncated.is_some() {
-            return Err(metadata_error(url, "it did not arrive whole"));
+        places.extend(places::of_resource(&challenge.url));
+        places.extend(places::of_resource(resource));
+        let mut tried = Vec::new();
+        for place in places {
+            if tried.contains(&place) {
+                continue;
+            }
+            if let Some(document) = self.document(&place).await {
+                match ResourceMetadata::check(&[resource, &challenge.url], &place, &document) {
+                    Ok(metadata) => return Some(metadata),
+                    Err(problem) => self.record(&place, &problem),
+                }
+            }
+            tried.push(place);
         }
-        serde_json::from_slice(&response.body)
-            .map_err(|_| metadata_error(url, "it is not JSON with the members that it must have"))
+        None
     }
 
-    async fn get(&self, url: &Url) -> Result<Response, OAuthError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        self.send(Method::GET, url.clone(), headers, &[]).await
-    }
-}
-
-/// Inserts `/.well-known/{suffix}` between host and path. The path of an issuer loses its final
-/// slash (RFC 8414 section 3.1). The path of a resource keeps it, except for the path `/` (RFC 9728
-/// section 3.1).
-fn well_known(base: &Url, suffix: &str) -> Url {
-    let path = match base.path() {
-        "/" => "",
-        path if suffix == RESOURCE_SUFFIX => path,
-        path => path.trim_end_matches('/'),
-    };
-    let mut url = base.clone();
-    url.set_path(&format!("/.well-known/{suffix}{path}"));
-    url
-}
-
-/// Checks that metadata names the requested issuer (RFC 8414 section 3.3), with the exception for
-/// Poggio.
-fn check_issuer(url: &Url, issuer: &str, stated: &str) -> Result<(), OAuthError> {
-    let is_poggio = url.as_str() == "https://api.poggio.io/";
-    if is_same_identifier(url, issuer, stated) || (is_poggio && is_poggio_issuer(stated)) {
-        return Ok(());
-    }
-    let stated = sanitize(&format!("{stated:?}"));
-    let problem = format!("it names the issuer {stated}, which was not asked");
-    Err(metadata_error(&well_known(url, SERVER_SUFFIX), &problem))
-}
-
-/// Whether the identifier in the metadata is the requested one. They are compared as strings, but a
-/// URL without a path may end with a slash.
-fn is_same_identifier(url: &Url, requested: &str, stated: &str) -> bool {
-    let trim = |text| str::strip_suffix(text, "/").filter(|_| url.path() == "/").unwrap_or(text);
-    trim(requested) == trim(stated)
-}
-
-/// Checks a URL in the metadata of `source`: it must be https unless `source` itself is plain http.
-fn check_scheme(name: &str, source: &Url, url: &str) -> Result<(), OAuthError> {
-    let url = stated_url(name, url)?;
-    if source.scheme() == "https" && url.scheme() != "https" {
-        let problem = "http, named by a server that is not on this machine; it has to be https";
-        return Err(discovery_error(format!("{name}: {problem}")));
-    }
-    Ok(())
-}
-
-/// Parses a URL in a response, so that an invalid one is the server's error and not the caller's.
-fn stated_url(name: &str, url: &str) -> Result<Url, OAuthError> {
-    endpoint(name, url).map_err(|error| error.with_kind(OAuthErrorKind::Discovery))
-}
-
-fn discovery_error(problem: impl Into<String>) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Discovery, problem)
-}
-
-fn is_poggio_issuer(stated: &str) -> bool {
-    let Ok(url) = endpoint("issuer", stated) else { return false };
-    let host = url.host_str().unwrap_or_default();
-    let is_poggio_host = host == "poggio.io" || host.ends_with(".poggio.io");
-    is_poggio_host && url.scheme() == "https" && url.port().is_none() && url.query().is_none()
-}
-
-/// Checks the members of the metadata that was read from `source`.
-fn checked_server(
-    source: &Url,
-    metadata: ServerMetadata,
-) -> Result<AuthorizationServer, OAuthError> {
-    for (name, url) in [
-        ("authorization_endpoint", Some(&metadata.authorization_endpoint)),
-        ("token_endpoint", Some(&metadata.token_endpoint)),
-        ("registration_endpoint", metadata.registration_endpoint.as_ref()),
-    ] {
-        url.map(|url| check_scheme(name, source, url)).transpose()?;
-    }
-    let methods = metadata.code_challenge_methods_supported;
-    if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
-        let problem = "the server does not take S256 for PKCE, which is all that is used here";
-        return Err(discovery_error(problem));
-    }
-    Ok(AuthorizationServer {
-        issuer: Some(metadata.issuer),
-        authorization_endpoint: metadata.authorization_endpoint,
-        token_endpoint: metadata.token_endpoint,
-        registration_endpoint: metadata.registration_endpoint,
-        authorization_response_iss_parameter_supported: metadata
-            .authorization_response_iss_parameter_supported
-            == Some(true),
-    })
-}
-
-fn metadata_error(url: &Url, problem: &str) -> OAuthError {
-    discovery_error(format!("the metadata at {url}: {problem}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accepted(issuer: &str, stated: &str) -> bool {
-        check_issuer(&Url::parse(issuer).unwrap(), issuer, stated).is_ok()
-    }
-
-    #[test]
-    fn check_issuer_requires_the_requested_issuer() {
-        assert!(accepted("https://as.example", "https://as.example"));
-        assert!(accepted("https://as.example/", "https://as.example"));
-        assert!(accepted("https://as.example/tenant", "https://as.example/tenant"));
-        assert!(!accepted("https://as.example/tenant", "https://as.example/tenant/"));
-        for stated in [
-            "https://as.example//",
-            "https://other.example",
-            "https://as.example.evil.example",
-            "https://as.example/tenant",
-            "http://as.example",
-            "https://poggio.io",
-            "",
-        ] {
-            assert!(!accepted("https://as.example", stated), "{stated}");
+    /// Returns the first authorization server of a resource that can be discovered.
+    async fn first_server(&mut self, metadata: &ResourceMetadata) -> Option<AuthorizationServer> {
+        for text in metadata.authorization_servers.iter().take(MAX_CANDIDATES) {
+            match documents::issuer_of_resource(&metadata.source, text) {
+                Ok(issuer) => {
+                    if let Some(server) = self.server(&issuer).await {
+                        return Some(server);
+                    }
+                }
+                Err(problem) => self.record(&metadata.source, &problem),
+            }
         }
+        None
     }
 
-    #[test]
-    fn check_issuer_accepts_another_poggio_host_only_for_the_poggio_api() {
-        for stated in ["https://poggio.io", "https://app.poggio.io/oauth", "https://api.poggio.io"]
-        {
-            assert!(accepted("https://api.poggio.io", stated), "{stated}");
+    /// Returns the endpoints of a resource that has no metadata (MCP authorization specification,
+    /// 2025-03-26): those that its host names, or else fixed ones.
+    async fn server_of_host(
+        &mut self,
+        resource: &Url,
+        challenge: &Challenge,
+    ) -> Option<AuthorizationServer> {
+        let host = places::at(resource, "/");
+        let issuer = Issuer::parse("issuer", host.as_str()).ok()?;
+        let server = self.server(&issuer).await;
+        let requires_token = challenge.status == Some(StatusCode::UNAUTHORIZED);
+        if server.is_some() || !requires_token || !self.has_no_metadata() {
+            return server;
         }
-        for stated in [
-            "http://poggio.io",
-            "https://poggio.io.evil.example",
-            "https://evilpoggio.io",
-            "https://poggio.io:8443",
-            "https://user@poggio.io",
-            "https://poggio.io/?x=1",
-            "https://evil.example/poggio.io",
-            "poggio.io",
-        ] {
-            assert!(!accepted("https://api.poggio.io", stated), "{stated}");
-        }
-        for issuer in [
-            "https://poggio.io",
-            "https://api.poggio.io:8443",
-            "https://api.poggio.io/tenant",
-            "https://mcp.poggio.io",
-            "https://api.poggio.io.evil.example",
-        ] {
-            assert!(!accepted(issuer, "https://app.poggio.io"), "{issuer}");
-        }
-    }
-
-    #[test]
-    fn checked_server_refuses_loopback_http_endpoints_of_a_remote_server() {
-        let metadata = |member: &str, url: &str| {
-            let mut json = serde_json::json!({
-                "issuer": "https://as.example",
-                "authorization_endpoint": "https://as.example/authorize",
-                "token_endpoint": "https://as.example/token",
-            });
-            json[member] = url.into();
-            serde_json::from_value(json).unwrap()
-        };
-        let (remote, loopback) = ("https://as.example", "http://127.0.0.1:1");
-        for member in ["authorization_endpoint", "token_endpoint", "registration_endpoint"] {
-            let checked =
-                |source, url| checked_server(&Url::parse(source).unwrap(), metadata(member, url));
-            let error = checked(remote, "http://localhost/x").unwrap_err();
-            let expected = format!("{member}: http, named by a server that is not on this machine");
-            assert!(error.to_string().contains(&expected), "{error}");
-            assert!(checked(remote, "https://127.0.0.1/x").is_ok());
-            assert!(checked(loopback, "http://localhost/x").is_ok());
-        }
-    }
-
-    #[test]
-    fn well_known_inserts_the_suffix_between_host_and_path() {
-        let well_known =
-            |url: &str, suffix| well_known(&Url::parse(url).unwrap(), suffix).to_string();
-        let resource = |url| well_known(url, RESOURCE_SUFFIX);
-        let base = "https://mcp.example/.well-known/oauth-protected-resource";
-        assert_eq!(resource("https://mcp.example/"), base);
-        assert_eq!(resource("https://mcp.example/mcp/"), format!("{base}/mcp/"));
-        let issuer = |url| well_known(url, "x");
-        assert_eq!(issuer("https://a.example"), "https://a.example/.well-known/x");
-        assert_eq!(issuer("https://a.example/b/"), "https://a.example/.well-known/x/b");
+        let at = |path| String::from(places::at(resource, path));
+        let mut server = AuthorizationServer::new(at("/authorize"), at("/token"));
+        server.registration_endpoint = Some(at("/register"));
+        server.source = Source::Host;
+        Some(server)
     }
 }

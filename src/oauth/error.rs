@@ -13,8 +13,25 @@ use crate::{
 
 /// The error of every operation in [`oauth`](crate::oauth).
 ///
-/// [`kind`](Self::kind) says what failed. `Display` is one line with what happened and what to do.
-/// Neither `Display` nor `Debug` shows a secret, a code, a token or a raw body.
+/// [`kind`](Self::kind) says what failed. `Display` is one line with what happened and what to do;
+/// the error of a discovery has one more line for each URL that was tried. `Debug` is the kind and
+/// the same text, so an error that `main` returns can be read. Neither shows a secret, a code, a
+/// token or a raw body.
+///
+/// A token request of the [`oauth2`] crate returns that crate's own error, whose text is only
+/// "Request failed" if the cause is an `OAuthError`. `?` converts it in a function that returns
+/// `OAuthError`. For any other error type, convert it first:
+///
+/// ```
+/// use poggio::{Client, oauth::{OAuth2Client, OAuthError}};
+///
+/// async fn token(poggio: &Client, oauth: &OAuth2Client) -> Result<(), Box<dyn std::error::Error>> {
+///     let request = oauth.exchange_client_credentials();
+///     let token = request.request_async(poggio).await.map_err(OAuthError::from)?;
+/// #   let _ = token;
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Examples
 ///
@@ -26,47 +43,56 @@ use crate::{
 ///         && error.refusal().and_then(|refusal| refusal.code()).is_some_and(|code| *code == "invalid_grant")
 /// }
 /// ```
-#[derive(Debug)]
 pub struct OAuthError(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: OAuthErrorKind,
     cause: Cause,
 }
 
-#[derive(Debug)]
 enum Cause {
     Problem(String),
+    Discovery(Report),
     Refusal(TokenError),
     Transport(TransportError),
     Registration(Error),
+}
+
+/// What a discovery tried.
+struct Report {
+    /// The URL whose server was not found.
+    url: String,
+    /// One line for each URL that was tried.
+    lines: Vec<String>,
+    /// The last request without a response.
+    failure: Option<OAuthError>,
 }
 
 /// The kind of an [`OAuthError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OAuthErrorKind {
-    /// The client cannot be used with what the server granted. Nothing was sent.
+    /// The granted metadata does not allow this use of the client. Nothing was sent.
     Client,
-    /// The URL of an endpoint cannot be used. Nothing was sent to it.
+    /// The URL of an endpoint is invalid. Nothing was sent to it.
     Endpoint,
-    /// The callback listener cannot be used. Nothing was sent.
+    /// The callback listener could not be bound, or its redirect URI is not the one of the
+    /// authorization. Nothing was sent.
     Listener,
     /// The callback does not belong to this authorization. Do not trust it; continue to wait, or
     /// start a new authorization.
     Callback,
-    /// The user denied access, or the authorization or token endpoint refused the request;
-    /// [`OAuthError::refusal`] has the server's error.
+    /// The user denied access, or the authorization or token endpoint rejected the request.
+    /// [`OAuthError::refusal`] returns the server's error.
     Refused,
     /// No response arrived.
     Transport,
-    /// A success response cannot be read. A token may have been issued, and is lost.
+    /// A success response could not be decoded. If a token was issued, it is lost.
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
-    /// The registration failed, or its store or the configuration cannot be used;
-    /// [`OAuthError::registration`] has the error with its outcome.
+    /// The registration, its store or the configuration failed. [`OAuthError::registration`]
+    /// returns the error with its outcome.
     Registration,
 }
 
@@ -85,10 +111,28 @@ impl OAuthError {
         Self(Box::new(Inner { kind: OAuthErrorKind::Transport, cause }))
     }
 
-    /// Returns this error with another kind.
-    pub(super) fn with_kind(mut self, kind: OAuthErrorKind) -> Self {
-        self.0.kind = kind;
-        self
+    pub(super) fn discovery(
+        kind: OAuthErrorKind,
+        url: String,
+        lines: Vec<String>,
+        failure: Option<Self>,
+    ) -> Self {
+        let cause = Cause::Discovery(Report { url, lines, failure });
+        Self(Box::new(Inner { kind, cause }))
+    }
+
+    /// Returns what happened, without what to do.
+    pub(super) fn problem(&self) -> String {
+        match &self.0.cause {
+            Cause::Problem(problem) => problem.clone(),
+            Cause::Transport(error) => error.to_string(),
+            Cause::Discovery(_) | Cause::Refusal(_) | Cause::Registration(_) => self.to_string(),
+        }
+    }
+
+    /// Returns whether no connection was established.
+    pub(super) fn is_unsent(&self) -> bool {
+        matches!(&self.0.cause, Cause::Transport(error) if !error.is_sent())
     }
 
     /// Returns the kind of error.
@@ -123,19 +167,17 @@ impl OAuthError {
         match &self.0.cause {
             Cause::Refusal(refusal) => refusal.retry_after(),
             Cause::Registration(error) => error.retry_after(),
-            Cause::Problem(_) | Cause::Transport(_) => None,
+            Cause::Problem(_) | Cause::Discovery(_) | Cause::Transport(_) => None,
         }
     }
 
-    /// Returns whether the server no longer accepts the client (`invalid_client`).
+    /// Returns whether the server no longer accepts the client: see
+    /// [`TokenError::is_invalid_client`].
     ///
     /// [`Client::with_registered`](crate::Client::with_registered) then registers another client.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
-        self.refusal().is_some_and(|refusal| {
-            refusal.code() == Some(&ErrorCode::INVALID_CLIENT)
-                && refusal.status().is_none_or(|status| matches!(status.as_u16(), 400 | 401))
-        })
+        self.refusal().is_some_and(TokenError::is_invalid_client)
     }
 
     /// Returns a sentence that says what to do.
@@ -145,34 +187,43 @@ impl OAuthError {
             Cause::Refusal(refusal) => help_for(refusal),
             Cause::Transport(error) if error.is_redirected() => error.help(),
             Cause::Transport(error) if error.is_sent() => {
-                "the request may have been acted on: begin anew if the next attempt is refused"
+                "try again, and log in again if the server then rejects the code or token"
             }
             Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
             Cause::Registration(error) => error.help(),
+            Cause::Discovery(_) if self.kind() == OAuthErrorKind::Transport => {
+                "check the network, the proxy and the URL, then try again"
+            }
+            Cause::Discovery(_) => {
+                "check the URL, or set the endpoints with AuthorizationServer::new"
+            }
             Cause::Problem(_) => match self.kind() {
                 OAuthErrorKind::Client | OAuthErrorKind::Endpoint | OAuthErrorKind::Listener => {
-                    "nothing was sent; correct this first"
+                    "nothing was sent: correct this, then try again"
                 }
-                OAuthErrorKind::Callback => "go on waiting for the right answer, or begin anew",
-                OAuthErrorKind::Discovery => "check the URL, or set the endpoints yourself",
-                _ => "begin anew: what was issued is lost",
+                OAuthErrorKind::Callback => "wait for another callback, or log in again",
+                _ => "log in again, because the token is lost",
             },
         }
     }
 }
 
 fn help_for(refusal: &TokenError) -> &'static str {
+    if refusal.is_invalid_client() {
+        return "mark the client with RegistrationStoreExt::mark_rejected, then register again";
+    }
     match refusal.code().map(ErrorCode::as_str) {
-        Some("access_denied") => "ask again when the user wants to",
-        Some("invalid_grant") => "begin anew: a code is good once, a token not for ever",
-        Some("invalid_client") => "register anew: mark this client in its store as rejected",
-        Some("unauthorized_client") => "register with the grant type that is used",
-        Some("invalid_scope") => "ask for scopes that were registered",
+        Some("access_denied") => "log in again if the user wants to grant access",
+        Some("invalid_grant") => {
+            "log in again, because the code or the refresh token is no longer valid"
+        }
+        Some("unauthorized_client") => "register a client with this grant type",
+        Some("invalid_scope") => "request only scopes that are registered",
         _ if refusal.retry_after().is_some() => "wait, then try again",
         _ if refusal.status().is_some_and(|status| status.is_server_error()) => {
-            "try again later; where a code or refresh token is refused then, begin anew"
+            "try again later, and log in again if the server then rejects the code or token"
         }
-        _ => "correct what the server names, then try again",
+        _ => "correct the request as the server describes, then try again",
     }
 }
 
@@ -183,14 +234,20 @@ impl fmt::Display for OAuthError {
             Cause::Transport(error) => error.fmt(f)?,
             // Its message already says what to do.
             Cause::Registration(error) => return error.fmt(f),
+            Cause::Discovery(Report { url, lines, .. }) => {
+                write!(f, "no authorization server was found for {url}")?;
+                for line in lines {
+                    write!(f, "\n  {line}")?;
+                }
+                return write!(f, "\n{}", self.help());
+            }
             Cause::Problem(problem) => {
                 let what = match self.kind() {
                     OAuthErrorKind::Client => "the client cannot be used",
                     OAuthErrorKind::Endpoint => "an endpoint cannot be used",
                     OAuthErrorKind::Listener => "cannot listen for the callback",
-                    OAuthErrorKind::Callback => "what came back is no answer to this authorization",
-                    OAuthErrorKind::Discovery => "the endpoints were not found",
-                    _ => "the token cannot be read",
+                    OAuthErrorKind::Callback => "the callback does not match this authorization",
+                    _ => "the token response could not be decoded",
                 };
                 write!(f, "{what}: {problem}")?;
             }
@@ -199,11 +256,18 @@ impl fmt::Display for OAuthError {
     }
 }
 
+impl fmt::Debug for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
 impl error::Error for OAuthError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0.cause {
             Cause::Transport(error) => error.source(),
             Cause::Registration(error) => error.source(),
+            Cause::Discovery(report) => report.failure.as_ref()?.source(),
             Cause::Problem(_) | Cause::Refusal(_) => None,
         }
     }
@@ -236,7 +300,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             }
             // The `Debug` text and the sources of these errors can quote the body.
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let problem = "it lacks members of a token answer";
+                let problem = "it lacks required members";
                 Self::new(OAuthErrorKind::Unreadable, problem)
             }
         }

@@ -2,13 +2,14 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::pin::Pin;
+use std::{mem, pin::Pin};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::{
     Method, Request, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT},
 };
 use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value, json};
@@ -20,9 +21,9 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{ApiError, TransportError},
+    error::{FailureKind, TransportError, TransportFailure},
     redact::Redactor,
-    response::{Response, Truncated},
+    response::{ErrorCode, Response, Truncated},
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -43,12 +44,14 @@ impl<'c> AsyncHttpClient<'c> for Client {
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
+            let host = url.authority().to_owned();
             let response = self.send(parts.method, url, headers.clone(), &body).await?;
+            let error = || read_error(&host, &response, &body, &headers);
             if !response.status.is_success() {
-                return error_response(&response, read_error(&response, &body, &headers));
+                return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, &body, &headers)
+                token_response(&response, error)
             } else {
                 unchanged_response(&response)
             }
@@ -65,13 +68,8 @@ impl Client {
         headers: HeaderMap,
         body: &[u8],
     ) -> Result<Response, OAuthError> {
+        self.check_scheme(&url)?;
         let transport = self.transport();
-        // A client with an https base URL may use a proxy, which would see the plain http request.
-        if url.scheme() == "http" && transport.endpoint.scheme() != "http" {
-            let problem =
-                "plain http is accepted only where this client's own base URL is plain http, too";
-            return Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")));
-        }
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
@@ -90,13 +88,57 @@ impl Client {
             OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
         })
     }
+
+    /// Sends a GET request, and returns the response without its body: an event stream has no end.
+    pub(super) async fn head(&self, url: &Url, headers: HeaderMap) -> Result<Response, OAuthError> {
+        self.check_scheme(url)?;
+        let mut request = Request::new(Method::GET, url.clone());
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(USER_AGENT, self.transport().user_agent.clone());
+        let fail = |kind, source| {
+            let sent = kind != FailureKind::Connect;
+            let failure = TransportFailure { sent, kind, source, attempts: 1 };
+            let timeout = self.transport().timeout;
+            OAuthError::transport(TransportError::new(failure, url.to_string(), timeout))
+        };
+        let mut response = self.http().execute(request).await.map_err(|error| {
+            let is_connect = error.is_connect();
+            let kind = if is_connect { FailureKind::Connect } else { FailureKind::Broken };
+            fail(kind, Some(error))
+        })?;
+        if response.url() != url {
+            return Err(fail(FailureKind::Redirected, None));
+        }
+        Ok(Response {
+            status: response.status(),
+            headers: mem::take(response.headers_mut()),
+            body: Bytes::new(),
+            truncated: None,
+            retry_after: None,
+            attempts: 1,
+        })
+    }
+
+    /// Refuses plain http if this client is for https: it may use a proxy, which would see the
+    /// request.
+    pub(super) fn check_scheme(&self, url: &Url) -> Result<(), OAuthError> {
+        if url.scheme() != "http" || self.transport().endpoint.scheme() == "http" {
+            return Ok(());
+        }
+        let problem = "http is accepted only if the base URL of the client is http too; use https";
+        Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")))
+    }
 }
 
 /// Returns an OAuth error response (RFC 6749 section 5.2) in the form that the `oauth2` crate
 /// requires. Any other error response is an [`OAuthError`], because that crate would drop its
 /// status and `Retry-After`.
 fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse, OAuthError> {
-    let is_standard = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
+    // That crate keeps the code and the description. They do not say that a client is rejected,
+    // unless the code is `invalid_client`.
+    let is_told = error.is_invalid_client() == (error.code() == Some(&ErrorCode::INVALID_CLIENT));
+    let is_standard =
+        matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response) && is_told;
     let Some(code) = error.code().filter(|_| is_standard) else {
         return Err(OAuthError::refused(error));
     };
@@ -107,18 +149,17 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
     response: &Response,
-    request_body: &[u8],
-    request_headers: &HeaderMap,
+    error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
     check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is no JSON object"));
+        return Err(unreadable_error("it is not a JSON object"));
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
     let Some(members) = normalize_token_members(members) else {
         return Err(if is_error {
-            OAuthError::refused(read_error(response, request_body, request_headers))
+            OAuthError::refused(error())
         } else {
             unreadable_error("it has no access_token")
         });
@@ -143,19 +184,24 @@ fn check_complete(response: &Response) -> Result<(), OAuthError> {
     let problem = match &response.truncated {
         None => return Ok(()),
         Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "time ran out in the middle of it".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke in the middle of it".to_owned(),
+        Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
+        Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
     };
     Err(unreadable_error(&problem))
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.
-fn read_error(response: &Response, request_body: &[u8], request_headers: &HeaderMap) -> TokenError {
+fn read_error(
+    host: &str,
+    response: &Response,
+    request_body: &[u8],
+    request_headers: &HeaderMap,
+) -> TokenError {
     let basic = basic_secret(request_headers);
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::from_api_error(&ApiError::new(response, &Redactor::with_secrets(secrets)))
+    TokenError::read(host, response, &Redactor::with_secrets(secrets))
 }
 
 /// The form fields of a request that may be shown. Any other field may be a credential.
@@ -188,8 +234,8 @@ fn is_oauth_error(response: &Response) -> bool {
     body.is_some_and(|body| body.get("error").is_some_and(Value::is_string))
 }
 
-/// Normalizes the members of a token response, so that a mistake in one of them does not lose the
-/// token. Returns `None` without an access token.
+/// Normalizes the members of a token response, so that one invalid member does not discard the
+/// token. Returns `None` if there is no access token.
 fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     members.get("access_token")?.as_str().filter(|token| !token.is_empty())?;
     if !members.get("token_type").is_some_and(Value::is_string) {
@@ -205,15 +251,21 @@ fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String
             members.insert("expires_in".to_owned(), (seconds as u64).into());
         }
     }
-    if let Some(Value::Array(scopes)) = members.get("scope") {
-        let scopes: Vec<_> = scopes.iter().filter_map(Value::as_str).collect();
+    let scope = match members.remove("scope") {
+        Some(Value::String(scope)) => Some(scope),
+        Some(Value::Array(scopes)) => {
+            Some(scopes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    };
+    if let Some(scope) = scope {
+        // An empty scope stays, because a missing one means that all was granted.
+        let scopes: Vec<_> = scope.split_whitespace().collect();
         members.insert("scope".to_owned(), scopes.join(" ").into());
     }
-    for name in ["refresh_token", "scope"] {
-        let text = members.get(name).and_then(Value::as_str);
-        if text.is_none_or(str::is_empty) {
-            members.remove(name);
-        }
+    let refresh_token = members.get("refresh_token").and_then(Value::as_str);
+    if refresh_token.is_none_or(str::is_empty) {
+        members.remove("refresh_token");
     }
     Some(members)
 }

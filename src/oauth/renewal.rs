@@ -6,8 +6,8 @@ use crate::{
 };
 
 impl Client {
-    /// Calls `work` with the registered client, and returns its result; if it fails with
-    /// `invalid_client`, registers another client and calls `work` once more.
+    /// Calls `work` with the registered client and returns its result. If that is `invalid_client`,
+    /// registers another client and calls `work` once more.
     ///
     /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
     /// call registered it, or if another client for the same metadata was rejected within the last

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::error::{OAuthError, OAuthErrorKind};
-use crate::url;
+use crate::{metadata::AuthMethod, url};
 
 /// The endpoints of an authorization server (RFC 8414 section 2).
 ///
@@ -22,7 +22,8 @@ pub struct AuthorizationServer {
     /// The issuer identifier, which the `iss` parameter of a callback must match (RFC 9207); `None`
     /// if it is not known, and then `iss` is not checked.
     pub issuer: Option<String>,
-    /// The URL at which users log in and allow access.
+    /// The URL at which users log in and allow access. Empty if the server has none, because its
+    /// clients have no users.
     pub authorization_endpoint: String,
     /// The URL at which a client exchanges codes and refresh tokens for access tokens.
     pub token_endpoint: String,
@@ -32,6 +33,29 @@ pub struct AuthorizationServer {
     /// Whether the server adds `iss` to every callback (RFC 9207 section 3). If so, a callback
     /// without `iss` is refused.
     pub authorization_response_iss_parameter_supported: bool,
+    /// The methods with which clients authenticate at the token endpoint. Empty if they are not
+    /// known.
+    pub token_endpoint_auth_methods_supported: Vec<AuthMethod>,
+    /// The scopes that the server supports. Empty if they are not known.
+    pub scopes_supported: Vec<String>,
+    /// The protected resource of [`Client::discover_for`](crate::Client::discover_for), as its
+    /// metadata names it. Request tokens with it as the parameter `resource` (RFC 8707).
+    pub resource: Option<String>,
+    /// The scopes that the protected resource requires: those of its challenge, or else of its
+    /// metadata. Empty if they are not known.
+    pub resource_scopes: Vec<String>,
+    pub(super) source: Source,
+}
+
+/// Where the endpoints of a server come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The caller.
+    Configured,
+    /// Metadata with an issuer that was compared with the requested one (RFC 8414 section 3.3).
+    Validated,
+    /// Metadata with another issuer, or no metadata. Only the host is known.
+    Host,
 }
 
 impl AuthorizationServer {
@@ -56,6 +80,11 @@ impl AuthorizationServer {
             token_endpoint: token_endpoint.into(),
             registration_endpoint: None,
             authorization_response_iss_parameter_supported: false,
+            token_endpoint_auth_methods_supported: Vec::new(),
+            scopes_supported: Vec::new(),
+            resource: None,
+            resource_scopes: Vec::new(),
+            source: Source::Configured,
         }
     }
 
@@ -80,13 +109,109 @@ impl AuthorizationServer {
         self
     }
 
-    /// Returns the authorization endpoint and the token endpoint as URLs.
-    pub(super) fn endpoints(&self) -> Result<(Url, Url), OAuthError> {
-        Ok((
-            endpoint("authorization_endpoint", &self.authorization_endpoint)?,
-            endpoint("token_endpoint", &self.token_endpoint)?,
-        ))
+    /// Returns the scopes to request if the user names none: those that the resource requires, and
+    /// `offline_access` if the server supports it, with which OpenID providers issue refresh
+    /// tokens.
+    ///
+    /// Empty if the resource requires none or was not discovered. Without scopes in the request,
+    /// the server chooses (RFC 6749 section 3.3).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use poggio::{Client, oauth::{Authorization, OAuth2Client, OAuthError}};
+    ///
+    /// # async fn authorize(poggio: &Client, oauth: &OAuth2Client) -> Result<(), OAuthError> {
+    /// let server = poggio.discover_for("https://mcp.poggio.io/mcp").await?;
+    /// let authorization = Authorization::new(oauth, &server, server.default_scopes());
+    /// # let _ = authorization;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn default_scopes(&self) -> Vec<String> {
+        const OFFLINE_ACCESS: &str = "offline_access";
+        let mut scopes = self.resource_scopes.clone();
+        let is_offline_access = |scope: &String| scope == OFFLINE_ACCESS;
+        let is_supported = self.scopes_supported.iter().any(is_offline_access);
+        if is_supported && !scopes.is_empty() && !scopes.iter().any(is_offline_access) {
+            scopes.push(OFFLINE_ACCESS.to_owned());
+        }
+        scopes
     }
+
+    /// Returns the issuer if the caller set it, or if metadata was validated against it (RFC 8414
+    /// section 3.3). An issuer that metadata only states does not identify a server.
+    #[allow(dead_code, reason = "the store binds records to it")]
+    pub(crate) fn validated_issuer(&self) -> Option<&str> {
+        self.issuer.as_deref().filter(|_| self.source != Source::Host)
+    }
+
+    /// Returns whether the endpoints were discovered, and not configured by the caller.
+    #[allow(dead_code, reason = "the store binds records to it")]
+    pub(crate) fn is_discovered(&self) -> bool {
+        self.source != Source::Configured
+    }
+
+    /// Returns the authorization endpoint, if there is one, and the token endpoint as URLs.
+    pub(super) fn endpoints(&self) -> Result<(Option<Url>, Url), OAuthError> {
+        let authorization = match self.authorization_endpoint.as_str() {
+            "" => None,
+            url => Some(authorization_endpoint(url)?),
+        };
+        Ok((authorization, endpoint("token_endpoint", &self.token_endpoint)?))
+    }
+}
+
+/// The parameters of an authorization request that [`Authorization`](super::Authorization) always
+/// sets.
+pub(super) const AUTHORIZATION_PARAMS: [&str; 7] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+];
+
+/// Other parameters that belong to the request, and not to the endpoint.
+const REQUEST_PARAMS: [&str; 13] = [
+    "authorization_details",
+    "claims",
+    "client_assertion",
+    "client_secret",
+    "code_verifier",
+    "dpop_jkt",
+    "id_token_hint",
+    "nonce",
+    "registration",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+];
+
+/// Parses an authorization endpoint. Its query must not have a parameter of the request: a server
+/// that reads the first of two would use a redirect URI, a state or a client of the endpoint's
+/// author.
+pub(super) fn authorization_endpoint(text: &str) -> Result<Url, OAuthError> {
+    const NAME: &str = "authorization_endpoint";
+    let url = endpoint(NAME, text)?;
+    // Some servers split at a semicolon too, ignore case and spaces, or read `scope[]` as `scope` and
+    // `redirect.uri` as `redirect_uri`.
+    for pair in url.query().unwrap_or_default().split(['&', ';']) {
+        let Some((name, _)) = form_urlencoded::parse(pair.as_bytes()).next() else { continue };
+        let name = name.split('[').next().unwrap_or_default().trim().replace(['.', ' '], "_");
+        let is_same = |reserved: &&&str| reserved.eq_ignore_ascii_case(&name);
+        if let Some(reserved) = AUTHORIZATION_PARAMS.iter().chain(&REQUEST_PARAMS).find(is_same) {
+            let problem = format!(
+                "{NAME}: its query has {reserved}, a parameter of the request; remove it from the URL"
+            );
+            return Err(OAuthError::new(OAuthErrorKind::Endpoint, problem));
+        }
+    }
+    Ok(url)
 }
 
 /// Parses an endpoint, which must be https or on a loopback host; `name` is for the error.

@@ -3,26 +3,50 @@
 use std::{error, fmt, time::Duration};
 
 use reqwest::StatusCode;
+use serde_json::Value;
 
-use crate::{error::ApiError, response::ErrorCode};
+use crate::{
+    error::ApiError,
+    redact::Redactor,
+    response::{ErrorCode, Response, challenge},
+};
 
 /// An error response of an authorization or token endpoint, in any form: RFC 6749 JSON, FastAPI's
-/// list of problems, or an HTML page.
-#[derive(Clone, Debug)]
+/// list of validation errors, or an HTML page.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::oauth::OAuthError;
+///
+/// fn needs_consent(error: &OAuthError) -> bool {
+///     let code = error.refusal().and_then(|refusal| refusal.code());
+///     code.is_some_and(|code| *code == "consent_required")
+/// }
+/// ```
+#[derive(Clone)]
 pub struct TokenError {
+    /// `None` for an error in a callback, and for one that passed through the `oauth2` crate.
+    host: Option<String>,
     code: Option<ErrorCode>,
     description: Option<String>,
     status: Option<StatusCode>,
     retry_after: Option<Duration>,
+    rejects_client: bool,
 }
 
 impl TokenError {
     pub(super) fn new(code: Option<ErrorCode>, description: Option<String>) -> Self {
-        Self { code, description, status: None, retry_after: None }
+        let rejects_client = code == Some(ErrorCode::INVALID_CLIENT);
+        Self { host: None, code, description, status: None, retry_after: None, rejects_client }
     }
 
-    pub(super) fn from_api_error(error: &ApiError) -> Self {
+    /// Reads the error response of this host.
+    pub(super) fn read(host: &str, response: &Response, redactor: &Redactor<'_>) -> Self {
+        let error = ApiError::new(response, redactor);
         Self {
+            host: Some(host.to_owned()),
+            rejects_client: rejects_client(response, error.code().as_ref()),
             code: error.code(),
             description: error.description().map(str::to_owned),
             status: Some(error.status()),
@@ -35,6 +59,17 @@ impl TokenError {
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
         self.code.as_ref()
+    }
+
+    /// Returns whether the server no longer accepts the client: it responded with the code
+    /// `invalid_client`, or with 401 and either JSON that has `error` or `detail`, or a `Basic`
+    /// challenge without a page.
+    ///
+    /// A 401 with another OAuth code, such as `invalid_grant`, does not count, and neither does the
+    /// 401 of a proxy, which has no body or a page. A 429 and a 5xx say nothing about the client.
+    #[must_use]
+    pub fn is_invalid_client(&self) -> bool {
+        self.rejects_client
     }
 
     /// Returns the server's description on one line. Text that looks like a credential is masked.
@@ -59,7 +94,8 @@ impl TokenError {
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server refused")?;
+        f.write_str(self.host.as_deref().unwrap_or("the server"))?;
+        f.write_str(" rejected the request")?;
         if let Some(status) = self.status {
             write!(f, " with {status}")?;
         }
@@ -70,10 +106,45 @@ impl fmt::Display for TokenError {
             write!(f, ": {description}")?;
         }
         match self.retry_after {
-            Some(wait) => write!(f, " (asks to wait {} s)", wait.as_secs()),
+            Some(wait) => write!(f, " (retry after {} s)", wait.as_secs()),
             None => Ok(()),
         }
     }
 }
 
+impl fmt::Debug for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl error::Error for TokenError {}
+
+/// Whether an error response says that the client is unknown or its authentication failed.
+fn rejects_client(response: &Response, code: Option<&ErrorCode>) -> bool {
+    match response.status.as_u16() {
+        429 | 500.. => false,
+        _ if code == Some(&ErrorCode::INVALID_CLIENT) => true,
+        401 => {
+            // Keycloak responds to a wrong secret with `unauthorized_client`.
+            let is_other = code.is_some_and(|code| {
+                ErrorCode::known(code.as_str()).is_some() && *code != ErrorCode::UNAUTHORIZED_CLIENT
+            });
+            !is_other && (has_error_member(response) || has_basic_challenge(response))
+        }
+        _ => false,
+    }
+}
+
+fn has_error_member(response: &Response) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    let has = |name| body.as_ref().is_some_and(|body| body.get(name).is_some_and(|v| !v.is_null()));
+    has("error") || has("detail")
+}
+
+/// Whether a response without a page has a `Basic` challenge, with which RFC 6749 section 5.2 requires
+/// a server to respond.
+fn has_basic_challenge(response: &Response) -> bool {
+    let is_page = response.body.trim_ascii_start().starts_with(b"<");
+    !is_page && challenge::has_scheme(response, "Basic")
+}

@@ -8,6 +8,16 @@ use serde_json::{Map, Value};
 /// [`ClientInformation`](crate::ClientInformation), with their raw values.
 ///
 /// A value may be a credential, such as a `registration_access_token`, so `Debug` prints only the names.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::ClientInformation;
+///
+/// let client = ClientInformation::from_json(r#"{"client_id": "7", "tenant": "acme"}"#)?;
+/// assert_eq!(client.additional.get("tenant"), Some(&"acme".into()));
+/// # Ok::<(), poggio::Error>(())
+/// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct AdditionalMembers(pub(crate) Map<String, Value>);
 

@@ -18,6 +18,15 @@ pub(crate) fn params(response: &Response) -> Vec<(String, String)> {
     params.map(|(name, value)| (name.to_owned(), value.to_unescaped())).collect()
 }
 
+/// Returns whether a challenge has this scheme.
+#[cfg(feature = "oauth2")]
+pub(crate) fn has_scheme(response: &Response, scheme: &str) -> bool {
+    let values = response.headers.get_all(WWW_AUTHENTICATE).iter();
+    let mut challenges =
+        values.filter_map(|value| value.to_str().ok()).flat_map(ChallengeParser::new).flatten();
+    challenges.any(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
+}
+
 /// The error code and the description from a `WWW-Authenticate` header, redacted.
 #[derive(Default)]
 pub(super) struct Challenge {

@@ -19,6 +19,21 @@ pub enum ChangeKind {
 /// A field of the metadata whose granted values differ from the requested ones.
 ///
 /// `Display` prints the difference on one line, with control characters escaped.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ChangeKind, ClientInformation, ClientMetadata};
+///
+/// let client = ClientInformation::from_json(
+///     r#"{"client_id": "7", "grant_types": ["authorization_code"], "response_types": ["code"],
+///         "token_endpoint_auth_method": "client_secret_post", "scope": "read"}"#,
+/// )?;
+/// let changes = client.changes_from(&ClientMetadata::new().with_scope("read write"));
+/// assert_eq!(changes[0].kind(), ChangeKind::Dropped);
+/// assert_eq!(changes[0].dropped().collect::<Vec<_>>(), ["write"]);
+/// # Ok::<(), poggio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     field: MetadataField,
@@ -69,8 +84,8 @@ impl Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: asked for {}, ", self.field, quoted(&self.requested))?;
-        write!(f, "was given {}", quoted(&self.granted))
+        write!(f, "{}: requested {}, ", self.field, quoted(&self.requested))?;
+        write!(f, "granted {}", quoted(&self.granted))
     }
 }
 
@@ -96,7 +111,7 @@ impl ClientInformation {
     ///
     /// let changes: Vec<_> = client.changes_from(&metadata).iter().map(|c| c.to_string()).collect();
     /// assert_eq!(changes, [
-    ///     r#"token_endpoint_auth_method: asked for "client_secret_post", was given "client_secret_basic""#,
+    ///     r#"token_endpoint_auth_method: requested "client_secret_post", granted "client_secret_basic""#,
     /// ]);
     /// # Ok(())
     /// # }

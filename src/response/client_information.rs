@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::{additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta};
+use super::{
+    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
+    register_reason::RegisterReason,
+};
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
     secret::ClientSecret,
@@ -60,7 +63,11 @@ pub struct ClientInformation {
     pub additional: AdditionalMembers,
     pub(crate) warnings: Vec<FieldWarning>,
     pub(crate) auth_method_stated: bool,
+    /// The requested authentication method, which applies if the response states none. `None` if the
+    /// request is not known.
+    pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
+    pub(crate) register_reason: Option<RegisterReason>,
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -90,6 +97,13 @@ impl ClientInformation {
         self.response.as_ref()
     }
 
+    /// Returns why [`register_once`](crate::Client::register_once) registered this client, or `None`
+    /// if it comes from a store, or from another call.
+    #[must_use]
+    pub fn register_reason(&self) -> Option<RegisterReason> {
+        self.register_reason
+    }
+
     /// Creates a client of which only the id is known.
     pub(crate) fn with_id(client_id: String) -> Self {
         Self {
@@ -97,17 +111,18 @@ impl ClientInformation {
             client_secret: None,
             client_id_issued_at: None,
             client_secret_expires_at: SecretExpiry::Unspecified,
-            metadata: ClientMetadata::default(),
+            metadata: ClientMetadata {
+                grant_types: Vec::new(),
+                response_types: Vec::new(),
+                ..ClientMetadata::default()
+            },
             additional: AdditionalMembers::default(),
             warnings: Vec::new(),
             auth_method_stated: false,
+            requested_auth_method: None,
             response: None,
+            register_reason: None,
         }
-    }
-
-    /// Returns whether the response contains metadata, and not only credentials.
-    pub(crate) fn has_metadata(&self) -> bool {
-        !self.metadata.redirect_uris.is_empty() || !self.metadata.grant_types.is_empty()
     }
 
     /// Returns the authentication method, or `None` if the response does not contain one and the field
@@ -118,7 +133,7 @@ impl ClientInformation {
         (self.auth_method_stated || !is_default).then_some(method)
     }
 
-    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it only where no
+    /// Returns the client as RFC 7591 JSON, **with its secret in plain text**. Save it so that no
     /// other user can read it.
     ///
     /// To read it back, call [`from_json`](Self::from_json).

@@ -156,10 +156,12 @@ impl Members {
             },
             client_secret,
             auth_method_stated,
+            requested_auth_method: None,
             metadata,
             additional: AdditionalMembers(mem::take(&mut self.additional)),
             warnings: mem::take(&mut self.warnings),
             response: None,
+            register_reason: None,
         })
     }
 
@@ -224,7 +226,7 @@ impl Members {
         };
         let time = DateTime::from_timestamp(seconds, 0);
         if time.is_none() {
-            self.warnings.push(FieldWarning::new(name, "a time that no calendar holds"));
+            self.warnings.push(FieldWarning::new(name, "timestamp out of range"));
             self.additional.insert(name.to_owned(), member.into());
         }
         time
@@ -241,7 +243,7 @@ impl Members {
             Member::Absent => Vec::new(),
             Member::Text(text) if text.is_empty() => Vec::new(),
             Member::Other(Value::Array(entries)) => self.strings(name, entries),
-            other => self.reject(name, "a list", other.into()).unwrap_or_default(),
+            other => self.reject(name, "an array", other.into()).unwrap_or_default(),
         }
     }
 
@@ -255,7 +257,8 @@ impl Members {
         self.field(MetadataField::Scope)
     }
 
-    /// The strings of a list that has other entries. `null` entries are dropped without a warning.
+    /// Returns the strings of an array that has other elements. `null` elements are dropped without a
+    /// warning.
     fn strings(&mut self, name: &str, entries: Vec<Value>) -> Vec<String> {
         let is_invalid = |entry: &Value| !entry.is_string() && !entry.is_null();
         for (i, entry) in entries.iter().enumerate().filter(|(_, entry)| is_invalid(entry)) {
@@ -285,7 +288,10 @@ impl Members {
         self.additional.retain(|name, value| {
             let is_shallow = is_within_depth(value, MAX_DEPTH);
             if !is_shallow {
-                self.warnings.push(FieldWarning::new(name, "nested too deeply to be kept"));
+                self.warnings.push(FieldWarning::new(
+                    name,
+                    "dropped, because it is nested more than 64 levels deep",
+                ));
             }
             is_shallow
         });
@@ -305,13 +311,14 @@ fn json_type(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a string that is not one",
-        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
 }
 
-/// `serde_json` reads at most 128 levels, and a store nests a member deeper than a response does.
+/// `serde_json` reads at most 128 levels. In the document of a store, a member is nested deeper than in
+/// a response.
 const MAX_DEPTH: usize = 64;
 
 fn is_within_depth(value: &Value, depth: usize) -> bool {

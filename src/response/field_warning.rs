@@ -6,6 +6,17 @@ use std::{borrow::Cow, fmt};
 ///
 /// The raw value of a member is in
 /// [`ClientInformation::additional`](crate::ClientInformation::additional).
+///
+/// # Examples
+///
+/// ```
+/// use poggio::ClientInformation;
+///
+/// let client = ClientInformation::from_json(r#"{"client_id": "7", "client_name": 7}"#)?;
+/// let warning = &client.warnings()[0];
+/// assert_eq!(warning.to_string(), "client_name: expected a string, found a number");
+/// # Ok::<(), poggio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldWarning {
     path: String,

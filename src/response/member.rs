@@ -1,5 +1,5 @@
-//! One member of a JSON object, decoded into the form that is expected most without a detour. What the
-//! member means is in `decode`.
+//! One member of a JSON object, decoded directly into its usual form. What the member means is in
+//! `decode`.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ pub(super) enum Member {
     Absent,
     Text(String),
     Integer(i64),
-    /// A list of strings only.
+    /// An array of strings only.
     Strings(Vec<String>),
-    /// Any other value, a list with other entries included.
+    /// Any other value, including an array with other elements.
     Other(Value),
 }
 

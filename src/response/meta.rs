@@ -10,6 +10,24 @@ use reqwest::{
 use crate::redact::Redactor;
 
 /// The status and the request id of a response, and the number of attempts that led to it.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, testing::{Reply, Server}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// server.script([Reply::registered().with_header("x-request-id", "req-7")]);
+///
+/// let client = server.client().register(&metadata).await?;
+/// let response = client.response().unwrap();
+/// assert_eq!((response.request_id(), response.attempts()), (Some("req-7"), 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ResponseMeta {
     pub(super) status: StatusCode,

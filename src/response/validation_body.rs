@@ -21,7 +21,7 @@ impl<'de> Deserialize<'de> for ValidationErrorBody {
         let mut body = Value::deserialize(deserializer)?;
         match body.get_mut("detail").map(Value::take) {
             Some(Value::Array(entries)) if !entries.is_empty() => Ok(Self(entries)),
-            _ => Err(de::Error::custom("no list of problems")),
+            _ => Err(de::Error::custom("no array of validation errors")),
         }
     }
 }
@@ -49,7 +49,7 @@ fn field_error(entry: &Value, sent: &Value, redactor: &Redactor<'_>) -> FieldErr
             .map_or("unspecified".into(), Into::into),
         message: message
             .filter(is_not_empty)
-            .map_or("the server did not say what is wrong with it".into(), Into::into),
+            .map_or("the server gave no reason".into(), Into::into),
         value: in_metadata.and_then(|steps| lookup(steps, sent)).cloned(),
     }
 }

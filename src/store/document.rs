@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use super::{
+    intent::Intents,
     record::Record,
     registration_store::Versioned,
-    retired::{RetiredReason, RetiredRecord},
+    retired::{RetiredLine, RetiredReason, RetiredRecord},
 };
 use crate::error::StoreError;
 
@@ -26,13 +27,18 @@ pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
     format: u64,
+    /// The number of the last registration. Registrations are counted from 1.
+    last_number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
+    /// The requests that are being sent, or whose outcome is unknown.
+    #[serde(default, skip_serializing_if = "Intents::is_empty")]
+    pub(super) intents: Intents,
     /// The clients in use, oldest first. Only these have secrets.
     pub(super) registrations: Vec<Record>,
     /// The newest clients that are no longer used, in the order in which they were retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) retired: Vec<RetiredRecord>,
+    retired: Vec<RetiredLine>,
 }
 
 /// A caller's exclusive right to register, in a store without a lock.
@@ -79,7 +85,14 @@ struct FormatVersion {
 
 impl Default for Document {
     fn default() -> Self {
-        Self { format: FORMAT, claim: None, registrations: Vec::new(), retired: Vec::new() }
+        Self {
+            format: FORMAT,
+            last_number: 0,
+            claim: None,
+            intents: Intents::default(),
+            registrations: Vec::new(),
+            retired: Vec::new(),
+        }
     }
 }
 
@@ -92,16 +105,23 @@ impl Document {
             let (line, column) = (error.line(), error.column());
             let how = match error.classify() {
                 Category::Eof => "it ends too early",
-                Category::Syntax | Category::Io => "it is no JSON",
-                Category::Data => "a member is not as it was written",
+                Category::Syntax | Category::Io => "it is not JSON",
+                Category::Data => "a member is invalid",
             };
             StoreError::damaged(store_name, format!("{how}, at line {line}, column {column}"))
         };
-        let FormatVersion { format } = serde_json::from_str(stored.expose()).map_err(damaged)?;
-        if format != FORMAT {
+        let parsed = serde_json::from_str::<Self>(stored.expose());
+        let format = match &parsed {
+            Ok(document) => Ok(document.format),
+            // Another format may have other members.
+            Err(_) => serde_json::from_str(stored.expose()).map(|FormatVersion { format }| format),
+        };
+        if let Ok(format) = format
+            && format != FORMAT
+        {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
-        let document: Self = serde_json::from_str(stored.expose()).map_err(damaged)?;
+        let document = parsed.map_err(damaged)?;
         let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
         if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
@@ -109,11 +129,16 @@ impl Document {
         Ok(document)
     }
 
-    /// Returns the number of the next registration: one more than the largest number so far.
-    pub(super) fn next_number(&self) -> u64 {
-        let active = self.registrations.iter().map(|record| record.number);
-        let numbers = active.chain(self.retired.iter().map(|retired| retired.number));
-        numbers.max().map_or(1, |number| number.saturating_add(1))
+    /// Returns the number of the last registration. Later ones have larger numbers.
+    pub(super) fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// Adds a client in use.
+    pub(super) fn add(&mut self, mut record: Record) {
+        self.last_number = self.last_number.saturating_add(1);
+        record.number = self.last_number;
+        self.registrations.push(record);
     }
 
     /// Retires the clients in use for which `predicate` returns true, which erases their secrets.
@@ -126,13 +151,23 @@ impl Document {
         let retired: Vec<_> =
             self.registrations.extract_if(.., |record| predicate(record)).collect();
         let has_any = !retired.is_empty();
-        retired.into_iter().for_each(|record| self.add_retired(record.into_retired(reason)));
+        retired.into_iter().for_each(|record| self.add_retired(&record.into_retired(reason)));
         has_any
     }
 
-    /// Adds a client to the history, and drops the oldest ones above [`MAX_RETIRED`].
-    pub(super) fn add_retired(&mut self, retired: RetiredRecord) {
-        self.retired.push(retired);
+    /// Returns the newest clients that are no longer used, in the order in which they were retired.
+    pub(super) fn retired(&self) -> impl DoubleEndedIterator<Item = RetiredRecord> {
+        self.retired.iter().filter_map(RetiredLine::parse)
+    }
+
+    /// Returns the imported credentials among the [`retired`](Self::retired) clients.
+    pub(super) fn retired_imports(&self) -> impl DoubleEndedIterator<Item = RetiredRecord> {
+        self.retired.iter().filter(|line| line.is_import()).filter_map(RetiredLine::parse)
+    }
+
+    /// Adds a client to the history, and drops the oldest one if there are too many.
+    pub(super) fn add_retired(&mut self, retired: &RetiredRecord) {
+        self.retired.push(retired.to_line());
         while self.retired.len() > MAX_RETIRED {
             let Some(index) = (0..self.retired.len()).find(|index| self.can_drop(*index)) else {
                 return;
@@ -141,20 +176,38 @@ impl Document {
         }
     }
 
+    /// Applies `change` to each retired client, and returns whether it changed any.
+    pub(super) fn change_retired(
+        &mut self,
+        mut change: impl FnMut(&mut RetiredRecord) -> bool,
+    ) -> bool {
+        let mut has_changed = false;
+        for line in &mut self.retired {
+            if let Some(mut retired) = line.parse()
+                && change(&mut retired)
+            {
+                *line = retired.to_line();
+                has_changed = true;
+            }
+        }
+        has_changed
+    }
+
     /// Returns whether no lookup needs this retired client. Imported credentials that the server
     /// rejected are needed until others follow, because no registration may replace them.
     fn can_drop(&self, index: usize) -> bool {
-        let Some((retired, later)) = self.retired[index..].split_first() else { return true };
-        let is_later_import = |other: &RetiredRecord| {
-            other.fingerprint.is_none() && other.endpoint == retired.endpoint
+        let Some((line, later)) = self.retired[index..].split_first() else { return true };
+        let Some(retired) = line.parse().filter(RetiredRecord::is_rejected_import) else {
+            return true;
         };
-        !(retired.is_rejected_import() && !later.iter().any(is_later_import))
+        let mut later = later.iter().filter(|line| line.is_import()).filter_map(RetiredLine::parse);
+        later.any(|later| later.endpoint == retired.endpoint)
     }
 
-    /// Returns the document as JSON, with its secrets in the clear.
+    /// Returns the document as JSON, with its secrets in plain text.
     pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
         let mut text = serde_json::to_string_pretty(self).map_err(|_| {
-            StoreError::new("its registrations cannot be written as JSON").at(store_name)
+            StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
         })?;
         text.push('\n');
         Ok(Versioned::new(text, ""))

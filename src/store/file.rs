@@ -77,7 +77,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path has no file name.
+    /// Returns [`Error::Config`] if the path has no file name.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_path(path.as_ref())
             .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
@@ -92,13 +92,13 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the name contains other characters, or if the user has no configuration
-    /// folder.
+    /// Returns [`Error::Config`] if the name contains other characters, or if the user has no
+    /// configuration folder.
     pub fn for_app(name: &str) -> Result<Self, Error> {
         const SETTING: &str = "FileStore::for_app";
         if !is_valid_name(name) {
-            let problem = "the name has to be letters, digits, - _ and dots, not a dot first; name \
-                 the application as in acme-sync";
+            let problem = "the name may contain only ASCII letters, digits, -, _ and dots, and no \
+                 dot at the start; use a name such as acme-sync";
             return Err(ConfigError::new(SETTING, problem).into());
         }
         let Some(folder) = dirs::config_dir() else {
@@ -113,7 +113,7 @@ impl FileStore {
     fn from_path(path: &Path) -> Result<Self, String> {
         let is_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
         let Some(name) = path.file_name().filter(|_| !is_folder) else {
-            return Err(format!("{:?} names no file; add a file's name to it", path.display()));
+            return Err(format!("{:?} has no file name; add one", path.display()));
         };
         let file = std::path::absolute(path).map_err(|error| error.to_string())?;
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
@@ -154,10 +154,8 @@ impl FileStore {
         let paths = Arc::clone(&self.paths);
         match tokio::task::spawn_blocking(move || work(&paths)).await {
             Ok(result) => result.map_err(|error| error.into_store_error(&self.name())),
-            Err(_) => {
-                Err(StoreError::new("was interrupted: the runtime is shutting down")
-                    .at(&self.name()))
-            }
+            Err(_) => Err(StoreError::new("was interrupted, because the runtime is shutting down")
+                .at(&self.name())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Decides whether two sets of metadata request the same client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -35,6 +35,19 @@ impl Fingerprint {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         format!("{hash:016x}")
+    }
+
+    /// Returns the names of the members that differ.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let fields = MetadataField::ALL.iter().zip(self.fields.iter().zip(&other.fields));
+        let fields = fields.filter(|(_, (own, other))| own != other);
+        let mut names: Vec<_> = fields.map(|(field, _)| field.as_str().to_owned()).collect();
+        let additional: BTreeSet<_> =
+            self.additional.keys().chain(other.additional.keys()).collect();
+        let is_different =
+            |name: &&&String| self.additional.get(**name) != other.additional.get(**name);
+        names.extend(additional.iter().filter(is_different).map(|name| (*name).clone()));
+        names
     }
 }
 

@@ -11,19 +11,20 @@ use super::{
 use crate::{response::ClientInformation, secret::ClientSecret};
 
 impl Query {
-    /// Adds a client that was registered earlier, as history if another one is usable. Returns
-    /// whether the document changed.
+    /// Adds a client that was registered earlier, as history if another one is usable, and removes
+    /// the intent of its request. Returns whether the document changed.
     pub(super) fn save(
         &self,
         document: &mut Document,
         client: &ClientInformation,
         now: DateTime<Utc>,
     ) -> bool {
+        let has_intent = document.intents.remove(&self.key());
         if self.has_in_use(document, client) {
-            return false;
+            return has_intent;
         }
         match self.find(document, now, u64::MAX) {
-            Lookup::Usable(_) if self.has_lost_race(document, client) => return false,
+            Lookup::Usable(_) if self.has_lost_race(document, client) => return has_intent,
             Lookup::Usable(_) => self.insert_lost_race(document, client.clone()),
             Lookup::Register(_) | Lookup::Unusable(_) => self.insert(document, client.clone()),
         }
@@ -32,25 +33,23 @@ impl Query {
 
     /// Adds a new client, and retires those that it replaces.
     pub(super) fn insert(&self, document: &mut Document, client: ClientInformation) {
-        // Before the others are retired, which may drop the largest number.
-        let record = self.record(document, client);
+        let record = self.record(client);
         let matches = self.matcher();
         document.retire(RetiredReason::Expired, |record| matches(record));
         // The server gave the same client a new secret.
         document.retire(RetiredReason::Replaced, |replaced| {
             self.has_endpoint(replaced) && replaced.client.client_id == record.client.client_id
         });
-        document.registrations.push(record);
+        document.add(record);
     }
 
     /// Adds a client to the history, because another one is used in its place.
     pub(super) fn insert_lost_race(&self, document: &mut Document, client: ClientInformation) {
-        let record = self.record(document, client);
-        document.add_retired(record.into_retired(RetiredReason::LostRace));
+        document.add_retired(&self.record(client).into_retired(RetiredReason::LostRace));
     }
 
-    fn record(&self, document: &Document, client: ClientInformation) -> Record {
-        Record::new(document.next_number(), &self.endpoint, Some(&self.metadata), client)
+    fn record(&self, client: ClientInformation) -> Record {
+        Record::new(&self.endpoint, Some(&self.metadata), client)
     }
 
     /// Returns whether this client is in use with this secret.
@@ -65,7 +64,7 @@ impl Query {
     /// Returns whether this client lost a race. A client that was retired for another reason does
     /// not count, because the server may have issued the same id again.
     pub(super) fn has_lost_race(&self, document: &Document, client: &ClientInformation) -> bool {
-        document.retired.iter().any(|retired| {
+        document.retired().any(|retired| {
             retired.reason == RetiredReason::LostRace
                 && retired.endpoint == self.endpoint
                 && retired.client_id == client.client_id

@@ -5,8 +5,7 @@
 //! registrations is in an entry as a whole. A file and a keyring cannot be changed in one atomic step, so entries never
 //! change: a new client gets an entry with a unique name, which is written before the file that
 //! refers to it. After a crash or a failed write, the file is unchanged and all its entries exist.
-//! At worst, the keyring has one entry that no file refers to; its name says which client it was
-//! for.
+//! At worst, an entry remains that no file refers to. Its name identifies the client.
 
 mod entries;
 mod parts;
@@ -43,9 +42,9 @@ use crate::error::StoreError;
 /// The reverse is not possible, because a [`FileStore`] refuses a file whose secrets are in a
 /// keyring; use [`export`](crate::RegistrationStoreExt::export).
 ///
-/// Before a registration, the store writes and deletes a test entry, to be sure that the keyring
-/// can be written. If a person has to unlock it, the call waits for its timeout, but at most a
-/// minute. A machine without a keyring, such as a server without a D-Bus session, is an error.
+/// Before a registration, the store writes and deletes a test entry to check that the keyring can
+/// be written. If a user has to unlock it, the call waits for its timeout, but at most a minute.
+/// Without a keyring, as on a server without a D-Bus session, the call fails.
 ///
 /// If the keyring no longer has the entry of a client in use, calls fail with
 /// [`SecretLost`](crate::StoreErrorKind::SecretLost). To register a new client,
@@ -202,7 +201,7 @@ impl RegistrationStore for KeyringStore {
         };
         Box::pin(async {
             let result = tokio::spawn(work).await.unwrap_or_else(|_| {
-                Err(StoreError::new("was interrupted: the runtime is shutting down"))
+                Err(StoreError::new("was interrupted, because the runtime is shutting down"))
             });
             result.map_err(|error| error.at(&self.name()))
         })

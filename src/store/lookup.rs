@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use super::{
     document::Document,
     fingerprint::Fingerprint,
+    intent,
     record::Record,
     retired::{RetiredReason, RetiredRecord},
     unusable::Unusable,
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, SecretExpiry},
+    response::{ClientInformation, RegisterReason, SecretExpiry},
     url,
 };
 
@@ -41,35 +42,13 @@ pub(crate) enum Lookup {
     Unusable(Unusable),
 }
 
-/// Why a client has to be registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegisterReason {
-    NoRecord,
-    Expired,
-    /// The clients of this endpoint have other metadata.
-    Changed,
-    Rejected,
-}
-
-impl RegisterReason {
-    /// Returns the name of the reason in spans.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NoRecord => "no_record",
-            Self::Expired => "expired",
-            Self::Changed => "changed",
-            Self::Rejected => "rejected",
-        }
-    }
-}
-
 impl Query {
     /// Finds the client in `document` as of `now`.
     ///
-    /// Registrations with the number `first_new` or a larger one were made while this caller waited.
-    /// They are used until they expire, without the renewal margin, because a registration by this
-    /// caller would give no newer client.
-    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, first_new: u64) -> Lookup {
+    /// Registrations with a larger number than `last_known` were made while this caller waited. They
+    /// are used until they expire, without the renewal margin, because a registration by this caller
+    /// would give no newer client.
+    pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
             Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
@@ -82,16 +61,17 @@ impl Query {
         if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
         }
-        let margin = if record.number < first_new { self.renewal_margin } else { Duration::ZERO };
-        if expires_within(&record.client, margin, now)
-            && !(was_expired_when_saved(record, now) && self.has_replaced_expired(document, now))
-        {
+        let margin = if record.number <= last_known { self.renewal_margin } else { Duration::ZERO };
+        if expires_within(record, margin, now) && !self.has_to_wait(record, document, now) {
             return Lookup::Register(RegisterReason::Expired);
         }
         let mut client = record.client.clone();
-        // If the server returned no metadata, assume that it registered what was requested.
-        if let Some(requested) = record.requested.as_ref().filter(|_| !client.has_metadata()) {
-            client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
+        // What the response does not state counts as requested.
+        if let Some(requested) = &record.requested {
+            if client.metadata.redirect_uris.is_empty() {
+                client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
+            }
+            client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
         }
         Lookup::Usable(Box::new(client))
     }
@@ -105,10 +85,10 @@ impl Query {
             };
         }
         let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
-        let is_retired = |retired: &RetiredRecord| {
+        let is_retired = |retired: RetiredRecord| {
             retired.endpoint == self.endpoint && retired.fingerprint.is_some()
         };
-        if document.registrations.iter().any(is_other) || document.retired.iter().any(is_retired) {
+        if document.registrations.iter().any(is_other) || document.retired().any(is_retired) {
             RegisterReason::Changed
         } else {
             RegisterReason::NoRecord
@@ -116,23 +96,31 @@ impl Query {
     }
 
     /// Returns the retired clients of this endpoint with this metadata, newest first.
-    fn retired<'a>(&self, document: &'a Document) -> impl Iterator<Item = &'a RetiredRecord> {
+    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
-        let of_endpoint = |retired: &&RetiredRecord| retired.endpoint == self.endpoint;
-        let retired = document.retired.iter().rev().filter(of_endpoint);
-        retired.filter(move |retired| retired.fingerprint.as_ref() == Some(&digest))
+        document.retired().rev().filter(move |retired| {
+            retired.endpoint == self.endpoint && retired.fingerprint.as_ref() == Some(&digest)
+        })
     }
 
-    /// Returns whether the secret of the previous client had expired when it was saved, too.
+    /// Returns whether an expired client is used as it is for now, because its secret and those of
+    /// the clients before it had expired when they were saved.
     ///
-    /// The clock of this machine is then ahead. The newest client is used as it is, because
-    /// otherwise every call would register another one.
-    fn has_replaced_expired(&self, document: &Document, now: DateTime<Utc>) -> bool {
-        self.retired(document).next().is_some_and(|previous| {
-            let expired =
-                previous.secret_expires_at.is_some_and(|expiry| expiry <= previous.saved_at);
-            previous.saved_at <= now && expired
-        })
+    /// The clock of this machine is then ahead, or the server is wrong. Every call would register
+    /// another client, so the waits between them grow like those after an unknown outcome. A client
+    /// that was saved in the future does not count: the clock has been corrected since.
+    fn has_to_wait(&self, record: &Record, document: &Document, now: DateTime<Utc>) -> bool {
+        if record.saved_at > now || !expires_within(record, Duration::ZERO, record.saved_at) {
+            return false;
+        }
+        let replaced = self
+            .retired(document)
+            .filter(|retired| retired.reason == RetiredReason::Expired && retired.saved_at <= now);
+        let expired = replaced.take_while(|retired| {
+            retired.secret_expires_at.is_some_and(|expiry| expiry <= retired.saved_at)
+        });
+        let wait = intent::wait_after(expired.count());
+        now.signed_duration_since(record.saved_at) < wait
     }
 
     /// Returns whether another client than `client_id` was rejected for this query in the last
@@ -158,6 +146,23 @@ impl Query {
         move |record| matches(record) || (self.has_endpoint(record) && record.is_imported())
     }
 
+    /// Returns a text of bounded size that identifies the endpoint and the metadata.
+    pub(super) fn key(&self) -> String {
+        format!("{:.300} {}", self.endpoint, Fingerprint::of(&self.metadata).digest())
+    }
+
+    /// Returns the names of the members in which the metadata differ from those of the newest
+    /// client of this endpoint.
+    pub(super) fn differences(&self, document: &Document) -> Vec<String> {
+        let newest_first = document.registrations.iter().rev();
+        let other = newest_first
+            .filter(|record| self.has_endpoint(record))
+            .find_map(|record| record.requested.as_ref());
+        other.map_or_else(Vec::new, |other| {
+            Fingerprint::of(&self.metadata).differences(&Fingerprint::of(other))
+        })
+    }
+
     pub(super) fn has_endpoint(&self, record: &Record) -> bool {
         record.endpoint == self.endpoint
     }
@@ -181,10 +186,8 @@ impl Query {
     ) -> Option<Result<&'a ClientInformation, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
         let Some(newest) = document.registrations.iter().rfind(is_imported) else {
-            let is_imported = |retired: &&RetiredRecord| {
-                retired.endpoint == self.endpoint && retired.fingerprint.is_none()
-            };
-            let newest = document.retired.iter().rfind(is_imported)?;
+            let of_endpoint = |retired: &RetiredRecord| retired.endpoint == self.endpoint;
+            let newest = document.retired_imports().rfind(of_endpoint)?;
             let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
             return newest.is_rejected_import().then(rejected);
         };
@@ -192,7 +195,7 @@ impl Query {
         if let Some(lost) = Unusable::secret_lost(newest) {
             return Some(Err(lost));
         }
-        if expires_within(client, self.renewal_margin, now) {
+        if expires_within(newest, self.renewal_margin, now) {
             return Some(Err(Unusable::Expired(client.client_id.clone())));
         }
         if let Some(uri) = self.missing_redirect_uri(client) {
@@ -213,14 +216,12 @@ impl Query {
     }
 }
 
-/// Returns whether the secret had expired when the client was saved. A client that was saved in the
-/// future does not count: the clock has been corrected since.
-fn was_expired_when_saved(record: &Record, now: DateTime<Utc>) -> bool {
-    record.saved_at <= now && expires_within(&record.client, Duration::ZERO, record.saved_at)
-}
-
-fn expires_within(client: &ClientInformation, margin: Duration, now: DateTime<Utc>) -> bool {
-    let SecretExpiry::At(expiry) = client.client_secret_expires_at else { return false };
-    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX);
-    client.client_secret.is_some() && expiry.timestamp().saturating_sub(margin) <= now.timestamp()
+/// Returns whether a secret expires within `margin`. The margin is at most half the lifetime that the
+/// secret had when it was saved: otherwise every call would replace a secret of a short life.
+fn expires_within(record: &Record, margin: Duration, now: DateTime<Utc>) -> bool {
+    let SecretExpiry::At(expiry) = record.client.client_secret_expires_at else { return false };
+    let expiry = expiry.timestamp();
+    let lifetime = expiry.saturating_sub(record.saved_at.timestamp()).max(0);
+    let margin = i64::try_from(margin.as_secs()).unwrap_or(i64::MAX).min(lifetime / 2);
+    record.client.client_secret.is_some() && expiry.saturating_sub(margin) <= now.timestamp()
 }

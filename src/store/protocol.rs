@@ -6,30 +6,36 @@
 //! read. A caller is in one of three states:
 //!
 //! ```text
-//!              usable ──────────────────────────────────────────► Releasing
+//!              usable, or an intent waits ──────────────────────► Releasing
 //! LookingUp ─ claimed by another ─► wait, read                        ▲
-//!              free ─► write claim ─► read again ─► one request ──────┤ not registered
+//!              free ─► write claim and intent ─► read ─► request ─────┤ no client to save
 //!                                                       └─► Saving ───┘ registered
 //! ```
 //!
-//! * **`LookingUp`.** If the document has a usable client, return it. If another caller has claimed
+//! * **`LookingUp`.** If the document has a usable client, return it. Otherwise acquire the lock, if
+//!   the store has one, and read again. If another caller has claimed
 //!   the store, wait and read again. A claim that stays unchanged for its whole term, by the clock
-//!   of the waiting caller, counts as expired: its owner has died or is very slow. Otherwise write
-//!   a claim. If the next read finds the claim, the store can be written, so send the one request.
-//! * **`Saving`.** Add the new client, remove this caller's claim, and write. If another caller was
-//!   faster (the claim expired, and its next owner has saved a client), add the new client to the
-//!   history and return the client of the other: the first to save wins, and no secret is lost.
+//!   of the waiting caller, counts as expired: its owner has died or is very slow. If the intent of
+//!   an earlier request is left, its outcome is unknown: until its wait ends, return that. Otherwise
+//!   write a claim and an intent, in one write. If the next read finds both, the store can be
+//!   written, so send the one request.
+//! * **`Saving`.** Add the new client, remove this caller's claim and the intent, and write. If
+//!   another caller was faster (the claim expired, and its next owner has saved a client), add the
+//!   new client to the history and return the client of the other: the first to save wins, and no
+//!   secret is lost.
 //! * **`Releasing`.** Remove this caller's claim if it is in the document, so that others need not
-//!   wait for it to expire.
+//!   wait for it to expire. If it is certain that no client was registered, remove the intent too.
 //!
 //! After a conflict, the caller reads again. A write that took effect although its response was
 //! lost leads to a conflict or an error too: the next read then finds the caller's claim or client.
 //!
 //! With a lock that is released when its holder dies, no claim is needed, and a claim in the
-//! document counts as expired.
+//! document counts as expired. The intent is written all the same.
 //!
-//! The tests in `model` check this for every interleaving of three hosts, with crashes, slow hosts
-//! whose claims expire, and lost responses.
+//! So a request is sent only if the document has its intent, and the intent of a request that may
+//! have registered a client is removed only with the write that saves the client. The tests in
+//! `model` check this for every interleaving of three hosts, with crashes, slow hosts whose claims
+//! expire, requests of unknown outcome, and lost responses.
 
 #[cfg(test)]
 mod model;
@@ -38,11 +44,12 @@ use chrono::{DateTime, Utc};
 
 use super::{
     document::{Claim, Document},
-    lookup::{Lookup, Query, RegisterReason},
+    intent::{Intent, Wait},
+    lookup::{Lookup, Query},
     record::Record,
     unusable::Unusable,
 };
-use crate::response::ClientInformation;
+use crate::response::{ClientInformation, RegisterReason};
 
 /// The state of one caller.
 #[derive(Clone, Debug)]
@@ -51,18 +58,28 @@ pub(super) struct Protocol {
     claim: Claim,
     /// A claim that has expired.
     expired_claim: Option<Claim>,
-    has_lock: bool,
+    /// Whether this caller holds the lock of the store, once it has tried to acquire it.
+    has_lock: Option<bool>,
+    /// Identifies the endpoint and the metadata in an intent.
+    key: String,
+    /// The owner of this caller's intent, also after its claim was renewed.
+    owner: String,
+    /// The intent that this caller's intent replaced.
+    previous: Option<Intent>,
     /// The document as last read.
     document: Document,
-    /// The number that the next registration had at the first read. Registrations with this number
-    /// or a larger one were made during this call.
-    first_new: Option<u64>,
+    /// The number of the last registration at the first read. Registrations with a larger number
+    /// were made during this call.
+    last_known: Option<u64>,
     state: State,
 }
 
 #[derive(Clone, Debug)]
 enum State {
-    LookingUp,
+    LookingUp {
+        /// Whether a claim or an intent of this caller may be in the document.
+        has_written: bool,
+    },
     Saving {
         registered: Box<ClientInformation>,
         /// The client to return if the write succeeds. `None` before the first write.
@@ -77,14 +94,20 @@ pub(super) enum CallResult {
     Client(Box<ClientInformation>),
     /// The store has a client that cannot be used and is not replaced.
     Unusable(Unusable),
-    /// The request failed.
+    /// An earlier request has an unknown outcome, and its wait has not ended.
+    Waiting(Wait),
+    /// The request failed, and it is certain that no client was registered.
     NotRegistered,
+    /// The request failed, and a client may have been registered, or was and cannot be saved.
+    Unknown,
 }
 
-/// What the caller has to do next.
+/// The next step of the caller.
 #[derive(Debug)]
 pub(super) enum Step {
     Read,
+    /// Acquire the lock, if the store has one.
+    Lock,
     Write(Document),
     /// Wait for the owner of this claim, then read.
     Wait(Claim),
@@ -95,19 +118,23 @@ pub(super) enum Step {
 impl Protocol {
     pub(super) fn new(query: Query, claim: Claim) -> Self {
         Self {
+            key: query.key(),
+            owner: claim.owner.clone(),
             query,
             claim,
             expired_claim: None,
-            has_lock: false,
+            has_lock: None,
+            previous: None,
             document: Document::default(),
-            first_new: None,
-            state: State::LookingUp,
+            last_known: None,
+            state: State::LookingUp { has_written: false },
         }
     }
 
-    /// Call this once the caller holds the lock of the store.
-    pub(super) fn on_lock(&mut self) {
-        self.has_lock = true;
+    /// `has_lock` is false if the store has no lock.
+    pub(super) fn on_lock(&mut self, has_lock: bool) -> Step {
+        self.has_lock = Some(has_lock);
+        Step::Read
     }
 
     pub(super) fn on_claim_expired(&mut self, claim: Claim) {
@@ -123,15 +150,15 @@ impl Protocol {
     pub(super) fn unsaved(&self) -> Option<&ClientInformation> {
         match &self.state {
             State::Saving { registered, .. } => Some(registered),
-            State::LookingUp | State::Releasing(_) => None,
+            State::LookingUp { .. } | State::Releasing(_) => None,
         }
     }
 
-    /// Returns the result if only the claim is left to be removed.
+    /// Returns the result if only the claim or the intent is left to be removed.
     pub(super) fn result(&self) -> Option<&CallResult> {
         match &self.state {
             State::Releasing(result) => Some(result),
-            State::LookingUp | State::Saving { .. } => None,
+            State::LookingUp { .. } | State::Saving { .. } => None,
         }
     }
 
@@ -142,20 +169,30 @@ impl Protocol {
         move |record| matches(record) || unsaved.as_ref() == Some(&record.client.client_id)
     }
 
+    /// Call this if the store failed. Returns true if a claim or an intent may be left although no
+    /// request was sent: then read once more, to remove it.
+    pub(super) fn on_store_error(&mut self) -> bool {
+        let is_left = matches!(self.state, State::LookingUp { has_written: true });
+        if is_left {
+            self.state = State::Releasing(CallResult::NotRegistered);
+        }
+        is_left
+    }
+
     pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
-        self.first_new.get_or_insert(document.next_number());
+        self.last_known.get_or_insert(document.last_number());
         self.document = document;
-        match std::mem::replace(&mut self.state, State::LookingUp) {
-            State::LookingUp => self.look_up(now),
+        match self.state.clone() {
+            State::LookingUp { .. } => self.look_up(now),
             State::Saving { registered, result } => self.save(registered, result.is_some(), now),
-            State::Releasing(result) => self.release(result),
+            State::Releasing(result) => self.release(result, now),
         }
     }
 
     pub(super) fn on_written(&mut self) -> Step {
         match &self.state {
-            // The claim was written.
-            State::LookingUp | State::Saving { result: None, .. } => Step::Read,
+            // The claim and the intent were written.
+            State::LookingUp { .. } | State::Saving { result: None, .. } => Step::Read,
             State::Saving { result: Some(client), .. } => {
                 Step::Return(CallResult::Client(client.clone()))
             }
@@ -168,26 +205,56 @@ impl Protocol {
         self.save(Box::new(client), false, now)
     }
 
-    pub(super) fn on_not_registered(&mut self) -> Step {
-        self.release(CallResult::NotRegistered)
+    /// Call this if the request failed, and it is certain that no client was registered, or if no
+    /// request was sent.
+    pub(super) fn on_not_registered(&mut self, now: DateTime<Utc>) -> Step {
+        self.release(CallResult::NotRegistered, now)
+    }
+
+    /// Call this if the request failed, and there may be a client that is not saved.
+    pub(super) fn on_unknown(&mut self, now: DateTime<Utc>) -> Step {
+        self.release(CallResult::Unknown, now)
     }
 
     fn look_up(&mut self, now: DateTime<Utc>) -> Step {
         let reason = match self.find(now) {
-            Lookup::Usable(client) => return self.release(CallResult::Client(client)),
-            Lookup::Unusable(unusable) => return self.release(CallResult::Unusable(unusable)),
+            Lookup::Usable(client) => return self.release(CallResult::Client(client), now),
+            Lookup::Unusable(unusable) => return self.release(CallResult::Unusable(unusable), now),
             Lookup::Register(reason) => reason,
         };
+        // A claim or an intent that was read without the lock may be that of its holder.
+        let Some(has_lock) = self.has_lock else { return Step::Lock };
+        let has_intent = self.document.intents.contains(&self.owner);
         match &self.document.claim {
-            _ if self.has_lock => Step::Register(reason),
-            Some(claim) if *claim == self.claim => Step::Register(reason),
-            Some(claim) if self.expired_claim.as_ref() != Some(claim) => Step::Wait(claim.clone()),
-            _ => {
-                let mut document = self.document.clone();
-                document.claim = Some(self.claim.clone());
-                Step::Write(document)
+            _ if has_lock => {}
+            Some(claim) if *claim == self.claim => {}
+            Some(claim) if self.expired_claim.as_ref() != Some(claim) => {
+                return Step::Wait(claim.clone());
             }
+            _ => return self.begin(has_intent, now),
         }
+        if has_intent { Step::Register(reason) } else { self.begin(false, now) }
+    }
+
+    /// Writes the claim and the intent, unless the intent of an earlier request has to wait.
+    fn begin(&mut self, has_intent: bool, now: DateTime<Utc>) -> Step {
+        if let Some(wait) = self.document.intents.wait(&self.key, now).filter(|_| !has_intent) {
+            // A client that would be renewed is still usable until its secret expires.
+            let result = match self.query.find(&self.document, now, 0) {
+                Lookup::Usable(client) => CallResult::Client(client),
+                Lookup::Register(_) | Lookup::Unusable(_) => CallResult::Waiting(wait),
+            };
+            return self.release(result, now);
+        }
+        let mut document = self.document.clone();
+        if !has_intent {
+            self.previous = document.intents.begin(&self.key, &self.owner, now);
+        }
+        if !self.is_locked() {
+            document.claim = Some(self.claim.clone());
+        }
+        self.state = State::LookingUp { has_written: true };
+        Step::Write(document)
     }
 
     fn save(
@@ -204,7 +271,7 @@ impl Protocol {
         let is_saved = self.query.has_in_use(&self.document, &registered)
             || (existing.is_some() && self.query.has_lost_race(&self.document, &registered));
         if has_tried_to_write && is_saved {
-            return self.release(CallResult::Client(existing.unwrap_or(registered)));
+            return self.release(CallResult::Client(existing.unwrap_or(registered)), now);
         }
         let mut document = self.document.clone();
         let result = if let Some(client) = existing {
@@ -215,26 +282,48 @@ impl Protocol {
             registered.clone()
         };
         self.remove_claim(&mut document);
+        document.intents.remove(&self.key);
         self.state = State::Saving { registered, result: Some(result) };
         Step::Write(document)
     }
 
-    fn release(&mut self, result: CallResult) -> Step {
+    fn release(&mut self, result: CallResult, now: DateTime<Utc>) -> Step {
         let mut document = self.document.clone();
+        let has_changed = match &result {
+            CallResult::Waiting(_) => document.intents.start_wait(&self.key, now),
+            CallResult::Unknown => false,
+            // Nothing was sent, or it is certain that nothing was registered.
+            CallResult::Client(_) | CallResult::Unusable(_) | CallResult::NotRegistered => {
+                document.intents.undo(&self.owner, self.previous.as_ref())
+            }
+        };
         // With a lock, a leftover claim delays no caller, so it is not worth a write.
-        if self.has_lock || !self.remove_claim(&mut document) {
+        let is_claimed = !self.is_locked() && self.remove_claim(&mut document);
+        if !has_changed && !is_claimed {
             return Step::Return(result);
         }
         self.state = State::Releasing(result);
         Step::Write(document)
     }
 
+    /// Returns the members of the metadata that explain `Changed`.
+    pub(super) fn differences(&self, reason: RegisterReason) -> Vec<String> {
+        match reason {
+            RegisterReason::Changed => self.query.differences(&self.document),
+            _ => Vec::new(),
+        }
+    }
+
+    fn is_locked(&self) -> bool {
+        self.has_lock == Some(true)
+    }
+
     fn find(&self, now: DateTime<Utc>) -> Lookup {
-        self.query.find(&self.document, now, self.first_new.unwrap_or(u64::MAX))
+        self.query.find(&self.document, now, self.last_known.unwrap_or(u64::MAX))
     }
 
     /// Removes this caller's claim, or any claim if this caller holds the lock.
     fn remove_claim(&self, document: &mut Document) -> bool {
-        document.claim.take_if(|claim| *claim == self.claim || self.has_lock).is_some()
+        document.claim.take_if(|claim| *claim == self.claim || self.is_locked()).is_some()
     }
 }

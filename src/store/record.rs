@@ -1,4 +1,4 @@
-//! A client in use in a document, with its secrets in the clear. Retired clients are in `retired`.
+//! A client in use in a document, with its secrets in plain text. Retired clients are in `retired`.
 //! Callers see both as a `StoredRegistration`.
 
 use std::time::SystemTime;
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Record {
-    /// Counts the registrations of the document. A later registration has a larger number.
+    /// The number of the registration, set by `Document::add`.
     pub(super) number: u64,
     pub(super) endpoint: String,
     /// `None` for imported credentials.
@@ -56,13 +56,12 @@ impl SecretLocation {
 impl Record {
     /// Creates the record of a client that is in use from now on.
     pub(super) fn new(
-        number: u64,
         endpoint: &str,
         requested: Option<&ClientMetadata>,
         client: ClientInformation,
     ) -> Self {
         Self {
-            number,
+            number: 0,
             endpoint: endpoint.to_owned(),
             requested: requested.cloned(),
             saved_at: now(),
@@ -117,7 +116,6 @@ impl Record {
     pub(super) fn into_retired(self, reason: RetiredReason) -> RetiredRecord {
         let has_secret = self.client.client_secret.is_some() || self.secrets.is_some();
         RetiredRecord {
-            number: self.number,
             client_id: self.client.client_id,
             endpoint: self.endpoint,
             fingerprint: self.requested.map(|requested| Fingerprint::of(&requested).digest()),

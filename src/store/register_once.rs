@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::Error,
+    error::{Error, Outcome},
     metadata::ClientMetadata,
     response::{ClientInformation, FieldWarning},
 };
@@ -30,8 +30,8 @@ impl Client {
     /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
     /// none, registers one, and saves it durably before returning it.
     ///
-    /// Any number of callers of one store send one request between them, and all get the same
-    /// client: tasks, threads and processes, and hosts if they share the store.
+    /// All callers that share a store send one request in total and get the same client: tasks,
+    /// threads, processes, and hosts.
     ///
     /// # When a new client is registered
     ///
@@ -54,9 +54,9 @@ impl Client {
     /// [`response`](ClientInformation::response) is `None` for a client from the store. For a
     /// client that this call registered, it describes the server's response.
     ///
-    /// If the response cannot be read, but its client id and secret can, the client is saved and
-    /// returned. Its [`warnings`](ClientInformation::warnings) say so, and the members that could
-    /// not be read count as requested.
+    /// If a response cannot be decoded but contains a complete client id and secret, the client is
+    /// saved and returned with a [warning](ClientInformation::warnings). Its other members are
+    /// assumed to be as requested.
     ///
     /// # How long it takes
     ///
@@ -75,10 +75,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be used. No client was registered, unless the error
-    /// holds the [client](crate::StoreError::client) that could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)). All other errors are those of
-    /// [`register`](Self::register).
+    /// Returns [`Error::Store`] if the store failed. If the error contains a
+    /// [client](crate::StoreError::client), the client was registered but could not be saved
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise no client was registered.
+    /// All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -110,8 +110,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if `register_once` would fail because the
-    /// client in the store cannot be used.
+    /// Returns [`Error::Store`] if the store cannot be read, or if `register_once` would fail because
+    /// the client in the store cannot be used. No client was registered.
     pub async fn find_registration(
         &self,
         metadata: &ClientMetadata,
@@ -135,7 +135,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written. The error holds the client again.
+    /// Returns [`Error::Store`] if the store cannot be read or written. The error contains the client
+    /// again, so its outcome is [`Registered`](crate::Outcome::Registered).
     ///
     /// # Examples
     ///
@@ -217,20 +218,37 @@ impl Client {
             step = match step {
                 Step::Return(result) => return call.result(result, failure),
                 Step::Register(reason) => match store.preflight(timeout).await {
-                    Ok(()) if call.may_claim_expire() => call.renew_claim()?,
+                    Ok(()) if call.may_claim_expire() => match call.renew_claim() {
+                        Ok(step) => step,
+                        Err(error) => {
+                            failure = Some(error);
+                            call.protocol.on_not_registered(now())
+                        }
+                    },
                     preflight => {
-                        tracing::debug!(reason = reason.as_str(), "registering");
+                        let differences = call.protocol.differences(reason);
+                        tracing::info!(%reason, ?differences, "registering a client");
                         let result = match preflight {
                             Ok(()) => self.register(metadata).await,
                             Err(error) => Err(error.at(&store.name()).into()),
                         };
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
-                        match result.or_else(|error| recovered_client(&error).ok_or(error)) {
-                            Ok(client) => call.protocol.on_registered(client, now()),
+                        match result
+                            .or_else(|error| recovered_client(&error, metadata).ok_or(error))
+                        {
+                            Ok(mut client) => {
+                                client.register_reason = Some(reason);
+                                call.protocol.on_registered(client, now())
+                            }
                             Err(error) => {
+                                let is_certain = error.outcome() == Outcome::NotRegistered;
                                 failure = Some(error);
-                                call.protocol.on_not_registered()
+                                if is_certain {
+                                    call.protocol.on_not_registered(now())
+                                } else {
+                                    call.protocol.on_unknown(now())
+                                }
                             }
                         }
                     }
@@ -239,6 +257,10 @@ impl Client {
                     Ok(step) => step,
                     // The failed write may have taken effect, so read again.
                     Err(_) if call.wait_before_retry().await => Step::Read,
+                    Err(error) if call.protocol.on_store_error() => {
+                        failure = Some(error.at(&store.name()).into());
+                        Step::Read
+                    }
                     Err(error) => return call.result_after_store_error(error, failure),
                 },
             };
@@ -247,13 +269,14 @@ impl Client {
 }
 
 /// Returns the client of an unreadable response, if its client id and secret could be read.
-fn recovered_client(error: &Error) -> Option<ClientInformation> {
+fn recovered_client(error: &Error, requested: &ClientMetadata) -> Option<ClientInformation> {
     let Error::Unreadable(response) = error else { return None };
     let (id, secret) = (response.client_id()?, response.client_secret()?);
     let mut client = ClientInformation::with_id(id.to_owned());
     client.client_secret = Some(secret.clone());
+    client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
     client.response = response.response().cloned();
-    let message = format!("{response}; its client_id and client_secret are whole, and are used");
+    let message = format!("{response}, but its client_id and client_secret were recovered");
     client.warnings.push(FieldWarning::new("body", message));
     Some(client)
 }

@@ -43,7 +43,7 @@ impl Versioned {
         self.secrets.as_deref()
     }
 
-    /// Returns the text, **with its secrets in the clear**.
+    /// Returns the text, **with its secrets in plain text**.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose_secret()
@@ -91,13 +91,59 @@ pub enum WriteResult {
 ///
 /// Test an implementation with `poggio::testing::check_store` (feature `testing`). See
 /// `examples/own_store` for an implementation with `SQLite`.
+///
+/// # Examples
+///
+/// A store in memory:
+///
+/// ```
+/// use std::sync::Mutex;
+/// use poggio::{RegistrationStore, store::{StoreFuture, Versioned, WriteResult}};
+///
+/// #[derive(Default)]
+/// struct MemoryStore(Mutex<Option<String>>);
+///
+/// impl RegistrationStore for MemoryStore {
+///     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
+///         let text = self.0.lock().unwrap().clone();
+///         // Without a version, the text itself is compared.
+///         Box::pin(async move { Ok(text.map(|text| Versioned::new(text, ""))) })
+///     }
+///
+///     fn write<'a>(
+///         &'a self,
+///         text: &'a str,
+///         expected: Option<&'a Versioned>,
+///     ) -> StoreFuture<'a, WriteResult> {
+///         Box::pin(async move {
+///             let mut current = self.0.lock().unwrap();
+///             if current.as_deref() != expected.map(Versioned::expose) {
+///                 return Ok(WriteResult::Conflict);
+///             }
+///             *current = Some(text.to_owned());
+///             Ok(WriteResult::Written)
+///         })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # use poggio::{ClientMetadata, testing::Server};
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = MemoryStore::default();
+/// let client = server.client().register_once(&metadata, &store).await?;
+/// assert!(store.0.lock().unwrap().as_ref().unwrap().contains(&client.client_id));
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStore: Send + Sync {
     /// Returns the current document, or `None` if nothing has been written yet.
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] if the document cannot be read, or if it is not protected as its secrets
-    /// require, such as a file that other users can read.
+    /// Returns a [`StoreError`] if the document cannot be read, or if it is not protected as its
+    /// secrets require, such as a file that other users can read.
     fn read(&self) -> StoreFuture<'_, Option<Versioned>>;
 
     /// Replaces the document with `text` if the store still holds `expected`. `None` expects a
@@ -109,8 +155,8 @@ pub trait RegistrationStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] if the write failed, or may have failed. A store that holds another version
-    /// is not an error, but [`WriteResult::Conflict`].
+    /// Returns a [`StoreError`] if the write failed, or may have failed. If the store holds another
+    /// version, that is not an error: return [`WriteResult::Conflict`].
     fn write<'a>(
         &'a self,
         text: &'a str,
@@ -124,8 +170,8 @@ pub trait RegistrationStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] of kind [`Busy`](crate::StoreErrorKind::Busy) if others held the lock for
-    /// the whole of `wait`.
+    /// Returns a [`StoreError`] of kind [`Busy`](crate::StoreErrorKind::Busy) if others held the
+    /// lock until `wait` ended.
     fn lock(&self, wait: Duration) -> StoreFuture<'_, Option<StoreLock>> {
         let _ = wait;
         Box::pin(std::future::ready(Ok(None)))
@@ -139,8 +185,8 @@ pub trait RegistrationStore: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A [`StoreError`] if nothing could be saved now, for example because the disk is full. The
-    /// client is then not registered.
+    /// Returns a [`StoreError`] if nothing could be saved now, for example because the disk is full.
+    /// No client is registered then.
     fn preflight(&self, wait: Duration) -> StoreFuture<'_, ()> {
         let _ = wait;
         Box::pin(std::future::ready(Ok(())))

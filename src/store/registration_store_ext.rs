@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::{
-    document::Document,
     record::Record,
     registration_store::{RegistrationStore, StoreFuture},
     retired::RetiredReason,
@@ -17,23 +16,43 @@ use crate::{
     url,
 };
 
-/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations.
+/// Methods for callers of a [`RegistrationStore`]: list, import, export and retire registrations,
+/// and allow the next request after an unknown outcome.
 ///
 /// Every store implements this trait. Bring it into scope to call its methods.
+///
+/// # Examples
+///
+/// ```
+/// use poggio::{ClientMetadata, FileStore, RegistrationStoreExt, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), poggio::Error> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let server = Server::start().await;
+/// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+/// let store = FileStore::new(folder.path().join("client.json"))?;
+/// let client = server.client().register_once(&metadata, &store).await?;
+///
+/// for stored in store.list().await? {
+///     assert_eq!(stored.client().client_id, client.client_id);
+///     assert!(stored.retired().is_none());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub trait RegistrationStoreExt: RegistrationStore {
-    /// Returns all registrations, oldest first, including the history: the newest 50 clients that
-    /// are no longer used.
+    /// Returns the history, which is the newest 50 clients that are no longer used, and after it
+    /// the clients in use. Each part begins with the oldest.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read.
+    /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let Document { registrations, retired, .. } =
-                read_with_secrets(self, |_| true).await?.0;
-            let mut all: Vec<StoredRegistration> = retired.into_iter().map(Into::into).collect();
-            all.extend(registrations.into_iter().map(StoredRegistration::from));
-            all.sort_by_key(|registration| registration.number);
+            let document = read_with_secrets(self, |_| true).await?.0;
+            let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
+            all.extend(document.registrations.into_iter().map(StoredRegistration::from));
             Ok(all)
         })
     }
@@ -49,7 +68,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -87,9 +106,55 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Store`] if the store cannot be read or written.
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
+    }
+
+    /// Allows the next [`register_once`](crate::Client::register_once) to send its request now,
+    /// although the outcome of an earlier request is unknown.
+    ///
+    /// Call it if a person decides so, for example because Poggio has said that there is no client.
+    /// If the earlier request did register a client, the next one creates a duplicate. This applies
+    /// to all endpoints and metadata of the store.
+    ///
+    /// Returns whether there was a request of unknown outcome.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be read or written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{
+    ///     ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
+    ///     testing::{Reply, Server},
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), poggio::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("client.json");
+    /// # let server = Server::start().await;
+    /// # let poggio = server.client();
+    /// # let metadata = ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback");
+    /// let store = FileStore::new(path)?;
+    /// server.script([Reply::disconnect()]);
+    /// for _ in 0..5 {
+    ///     let error = poggio.register_once(&metadata, &store).await.unwrap_err();
+    ///     assert_eq!(error.outcome(), Outcome::Unknown);
+    /// }
+    /// assert_eq!(server.requests().len(), 1);
+    ///
+    /// assert!(store.clear_unknown().await?);
+    /// poggio.register_once(&metadata, &store).await?;
+    /// assert_eq!(server.requests().len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn clear_unknown(&self) -> StoreFuture<'_, bool, Error> {
+        Box::pin(async move { Ok(update(self, |document| document.intents.clear()).await?) })
     }
 
     /// Imports credentials that a person entered, for a registration endpoint
@@ -100,7 +165,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
     /// [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
@@ -134,16 +199,15 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ) -> StoreFuture<'a, (), Error> {
         Box::pin(async move {
             let endpoint = url::parse_endpoint(endpoint).map_err(|problem| {
-                let problem = format!("the endpoint is no registration endpoint: {problem}");
-                ConfigError::new("RegistrationStore::import", problem)
+                let problem = format!("the registration endpoint is invalid: {problem}");
+                ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
             update(self, |document| {
-                let record = Record::new(document.next_number(), endpoint, None, client.clone());
                 document.retire(RetiredReason::Replaced, |record| {
                     record.is_imported() && record.endpoint == endpoint
                 });
-                document.registrations.push(record);
+                document.add(Record::new(endpoint, None, client.clone()));
                 true
             })
             .await?;
@@ -151,13 +215,13 @@ pub trait RegistrationStoreExt: RegistrationStore {
         })
     }
 
-    /// Returns a client as RFC 7591 JSON, **with its secret in the clear**, or `None` if the store
+    /// Returns a client as RFC 7591 JSON, **with its secret in plain text**, or `None` if the store
     /// has no such client in use.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the store cannot be read, or if the system keyring no longer has the
-    /// client's secret.
+    /// Returns [`Error::Store`] if the store cannot be read, or if the system keyring no longer has
+    /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
             let is_client = |record: &Record| record.client.client_id == client_id;

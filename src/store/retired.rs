@@ -1,9 +1,6 @@
 //! Retired clients: why and when, and what a document keeps of them.
 
-use chrono::{
-    DateTime, Utc,
-    serde::{ts_seconds, ts_seconds_option},
-};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Why and when a registration became history.
@@ -17,33 +14,76 @@ pub struct Retired {
 }
 
 /// What a document keeps of a client that is no longer used. There are no secrets in it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub(super) struct RetiredRecord {
-    pub(super) number: u64,
-    pub(super) client_id: String,
-    pub(super) endpoint: String,
     /// Identifies the metadata requested. `None` for imported credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) fingerprint: Option<String>,
-    #[serde(with = "ts_seconds")]
-    pub(super) saved_at: DateTime<Utc>,
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "ts_seconds_option")]
-    pub(super) secret_expires_at: Option<DateTime<Utc>>,
     pub(super) reason: RetiredReason,
-    #[serde(with = "ts_seconds")]
     pub(super) at: DateTime<Utc>,
+    pub(super) saved_at: DateTime<Utc>,
+    pub(super) secret_expires_at: Option<DateTime<Utc>>,
+    pub(super) endpoint: String,
+    pub(super) client_id: String,
+}
+
+/// A [`RetiredRecord`] in a document: its fields in their order, separated by spaces, and `-` for
+/// `None`.
+///
+/// This is one text, which is parsed only if the history matters, so that finding a client in use
+/// takes the same time with a history as without.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RetiredLine(String);
+
+impl RetiredLine {
+    pub(super) fn is_import(&self) -> bool {
+        self.0.strip_prefix(NONE).is_some_and(|rest| rest.starts_with(' '))
+    }
+
+    /// Returns the record, or `None` if the line was damaged.
+    pub(super) fn parse(&self) -> Option<RetiredRecord> {
+        let mut fields = self.0.splitn(7, ' ');
+        let mut next = || fields.next();
+        Some(RetiredRecord {
+            fingerprint: Some(next()?).filter(|text| *text != NONE).map(str::to_owned),
+            reason: RetiredReason::from_name(next()?)?,
+            at: parse_time(next()?)?,
+            saved_at: parse_time(next()?)?,
+            secret_expires_at: parse_time(next()?),
+            endpoint: next()?.to_owned(),
+            // The last field, because it may contain spaces.
+            client_id: next()?.to_owned(),
+        })
+    }
+}
+
+const NONE: &str = "-";
+
+fn parse_time(seconds: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds.parse().ok()?, 0)
 }
 
 impl RetiredRecord {
+    pub(super) fn to_line(&self) -> RetiredLine {
+        let expiry = self.secret_expires_at.map(|at| at.timestamp().to_string());
+        RetiredLine(format!(
+            "{} {} {} {} {} {} {}",
+            self.fingerprint.as_deref().unwrap_or(NONE),
+            self.reason.name(),
+            self.at.timestamp(),
+            self.saved_at.timestamp(),
+            expiry.as_deref().unwrap_or(NONE),
+            self.endpoint,
+            self.client_id
+        ))
+    }
+
     pub(super) fn is_rejected_import(&self) -> bool {
         self.fingerprint.is_none() && self.reason == RetiredReason::Rejected
     }
 }
 
 /// Why a registration is no longer used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetiredReason {
     /// Its secret had expired or was about to expire, and a new client replaced it.
@@ -58,4 +98,24 @@ pub enum RetiredReason {
     Replaced,
     /// Another host registered at the same time, and its client is used.
     LostRace,
+}
+
+impl RetiredReason {
+    const NAMES: [(Self, &str); 5] = [
+        (Self::Expired, "expired"),
+        (Self::Rejected, "rejected"),
+        (Self::Removed, "removed"),
+        (Self::Replaced, "replaced"),
+        (Self::LostRace, "lost_race"),
+    ];
+
+    /// Returns the name of the reason in a document.
+    fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(reason, _)| *reason == self);
+        found.map_or("", |(_, name)| name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, other)| *other == name).map(|(reason, _)| *reason)
+    }
 }

@@ -125,7 +125,7 @@ impl SharedStore {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
+    /// Returns [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
     pub fn new(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self, Error> {
         match Path::parse(path) {
             Ok(path) if !path.as_ref().is_empty() => {
@@ -133,8 +133,8 @@ impl SharedStore {
             }
             _ => {
                 let problem = format!(
-                    "{path:?} names no object; name one as in \"poggio/acme-sync.json\", without \
-                     empty parts, . or .."
+                    "{path:?} is not the path of an object; use one such as \
+                     \"poggio/acme-sync.json\", without empty, . or .. segments"
                 );
                 Err(ConfigError::new("SharedStore::new", problem).into())
             }
@@ -164,7 +164,7 @@ impl SharedStore {
 
     /// A larger object could not be read again.
     fn too_large(&self) -> StoreError {
-        let problem = "has reached the 64 MiB that are read of it; remove clients, or name another";
+        let problem = "has reached the limit of 64 MiB; remove clients, or use another object";
         StoreError::new(problem).at(&self.object.name)
     }
 }
@@ -185,7 +185,7 @@ impl RegistrationStore for SharedStore {
         let task = tokio::spawn(async move { store.put(&text, expected.as_ref()).await });
         Box::pin(async {
             let interrupted =
-                |_| Err(StoreError::new("was interrupted: the runtime is shutting down"));
+                |_| Err(StoreError::new("was interrupted, because the runtime is shutting down"));
             task.await.unwrap_or_else(interrupted)
         })
     }

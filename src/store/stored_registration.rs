@@ -11,13 +11,13 @@ use crate::{
     response::{ClientInformation, SecretExpiry},
 };
 
-/// A client in a store, in use or history.
+/// A client in a store, in use or history, as
+/// [`RegistrationStoreExt::list`](crate::RegistrationStoreExt::list) returns it.
 ///
-/// `Debug` prints no secret. There is no `Serialize`, which would; see
+/// `Debug` prints no secret. To get the client with its secret as JSON, call
 /// [`export`](crate::RegistrationStoreExt::export).
 #[derive(Clone, Debug)]
 pub struct StoredRegistration {
-    pub(super) number: u64,
     endpoint: String,
     client: ClientInformation,
     requested: Option<ClientMetadata>,
@@ -48,8 +48,8 @@ impl StoredRegistration {
         self.requested.as_ref()
     }
 
-    /// Returns whether a person entered the credentials, with
-    /// [`import`](crate::RegistrationStoreExt::import).
+    /// Returns whether the credentials were
+    /// [imported](crate::RegistrationStoreExt::import).
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.is_imported
@@ -80,7 +80,6 @@ impl StoredRegistration {
 impl From<Record> for StoredRegistration {
     fn from(record: Record) -> Self {
         Self {
-            number: record.number,
             lost_secrets: record.lost_secrets().map(str::to_owned),
             is_imported: record.is_imported(),
             endpoint: record.endpoint,
@@ -99,7 +98,6 @@ impl From<RetiredRecord> for StoredRegistration {
             client.client_secret_expires_at = SecretExpiry::At(at);
         }
         Self {
-            number: record.number,
             lost_secrets: None,
             is_imported: record.fingerprint.is_none(),
             endpoint: record.endpoint,

@@ -42,22 +42,20 @@ impl Unusable {
 
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entered =
-            |id| format!("the client {id:?} was entered by a person and is not replaced by itself");
         match self {
             Self::Expired(id) => {
-                write!(f, "{}: its secret has expired, or is about to", entered(id))
+                write!(f, "the secret of the imported client {id:?} has expired or is about to")
             }
             Self::Rejected(id) => {
-                write!(f, "{}: the server does not accept it any more", entered(id))
+                write!(f, "the server no longer accepts the imported client {id:?}")
             }
             Self::Redirect { client_id, uri } => {
-                write!(f, "{}: it has no redirect URI {uri:?}", entered(client_id))
+                write!(f, "the imported client {client_id:?} has no redirect URI {uri:?}")
             }
             Self::SecretLost { client_id, entry } => write!(
                 f,
-                "the secret of the client {client_id:?} is not in the system keyring any more, \
-                 where it was the entry {entry:?} of the service \"poggio\""
+                "the system keyring no longer has the secret of the client {client_id:?} (entry \
+                 {entry:?} of the service \"poggio\")"
             ),
         }
     }

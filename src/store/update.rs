@@ -72,21 +72,22 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
 ) -> Result<bool, Error> {
     let has_changed = update(store, |document| {
         let is_endpoint = |other: &str| endpoint.is_none_or(|endpoint| other == endpoint);
-        let mut has_changed = document.retire(reason, |record| {
+        let has_changed = document.retire(reason, |record| {
             record.client.client_id == client_id && is_endpoint(&record.endpoint)
         });
         if reason != RetiredReason::Removed {
             return has_changed;
         }
         // A removal also overrides an earlier reason, so that a rejected import no longer fails.
-        for retired in &mut document.retired {
+        let has_changed_retired = document.change_retired(|retired| {
             let is_client = retired.client_id == client_id && is_endpoint(&retired.endpoint);
-            if is_client && retired.reason != RetiredReason::Removed {
+            let changes = is_client && retired.reason != RetiredReason::Removed;
+            if changes {
                 (retired.reason, retired.at) = (reason, now());
-                has_changed = true;
             }
-        }
-        has_changed
+            changes
+        });
+        has_changed || has_changed_retired
     });
     Ok(has_changed.await?)
 }
@@ -120,5 +121,5 @@ pub(super) async fn update_with_secrets<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.name(), "others keep changing it", UPDATE_TIMEOUT))
+    Err(StoreError::busy(&store.name(), "other callers keep changing it", UPDATE_TIMEOUT))
 }

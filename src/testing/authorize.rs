@@ -20,7 +20,7 @@ pub(super) fn respond(request: &Request, state: &mut State) -> Reply {
     let decision = Params::parse(&request.body).take("decision");
     let client = params.get("client_id").and_then(|id| state.clients.get(id));
     let Some(client) = client else {
-        return Reply::text(400, "The client (client_id) is not registered here.");
+        return Reply::text(400, "The client_id is not registered at this server.");
     };
     let Some(redirect_uri) = redirect_uri(&params, client) else {
         return Reply::text(400, "The redirect_uri is not registered for this client.");
@@ -95,10 +95,10 @@ fn page(client: &ClientInformation, grant: &Grant) -> Reply {
 <html lang="en">
 <meta charset="utf-8">
 <title>Allow {name}?</title>
-<h1>Allow “<bdi>{name}</bdi>” to act for you?</h1>
+<h1>Allow “<bdi>{name}</bdi>” to access your account?</h1>
 <p>Scope: {scope}</p>
 <p>Redirect URI: {redirect_uri}</p>
-<p>This is a test server. It gives access to nothing.</p>
+<p>This is a test server. It has no real accounts.</p>
 <form method="post">
 <button name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button>

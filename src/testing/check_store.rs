@@ -18,8 +18,8 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 const GRACE: Duration = Duration::from_secs(5);
 
-const EMPTY: &str = "A read of an empty store returns None. `open` must lead to an empty place, and \
-    the read must return neither an error nor an empty text.";
+const EMPTY: &str = "A read of an empty store returns None. `open` must open an empty store, and the \
+    read must return neither an error nor an empty text.";
 const EXACT: &str = "Every handle reads a text exactly as it was written. Store it as bytes, or as \
     text without a size limit and without changes to line ends or characters.";
 const STALE: &str = "A write replaces only the text that was read before it, and otherwise changes \
@@ -28,14 +28,14 @@ const STALE: &str = "A write replaces only the text that was read before it, and
 const RACE: &str = "If several handles write at the same time, exactly one succeeds. Compare and \
     write in one step, and create in one step, as INSERT or a file opened with create_new does.";
 const LOCKED: &str = "While a handle holds the lock, other handles fail with StoreErrorKind::Busy \
-    after `wait`. Lock the place, not the handle. If the place has no locks, do not implement `lock`.";
+    after `wait`. Lock the store, not the handle. If the storage has no locks, do not implement `lock`.";
 const FREED: &str = "A dropped lock is free, and a waiting handle gets it. Release it when the value \
     that `lock` returned is dropped.";
 /// Checks that a store does what [`register_once`](crate::Client::register_once) relies on: exact
 /// texts, atomic writes, and an exclusive lock, if it has one.
 ///
-/// Each call of `open` returns a new handle to the same place, as another process would have it. The
-/// place must be empty, and has arbitrary contents afterwards. The check takes about a second and a
+/// Each call of `open` returns a new handle to the same store, as another process would have it. The
+/// store must be empty, and has arbitrary contents afterwards. The check takes about a second and a
 /// few hundred accesses.
 ///
 /// # Panics
@@ -169,7 +169,10 @@ async fn holds<S: RegistrationStore>(rule: &str, store: &S, text: &str) {
     if found != text {
         let at = found.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
         let (found, text) = (found.len(), text.len());
-        fail(rule, format!("of {text} bytes, {found} were read; they differ from byte {at} on"));
+        fail(
+            rule,
+            format!("{text} bytes were written and {found} read; they differ from byte {at} on"),
+        );
     }
 }
 

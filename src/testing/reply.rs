@@ -40,7 +40,10 @@ enum Kind {
 impl Reply {
     fn new(kind: Kind, status: u16, body: Vec<u8>) -> Self {
         // Fails in the test that sets the status, not in the server.
-        assert!((200..=599).contains(&status), "a reply's status is from 200 to 599, not {status}");
+        assert!(
+            (200..=599).contains(&status),
+            "the status of a reply must be from 200 to 599, not {status}"
+        );
         Self { kind, status, body, headers: Vec::new(), delay: Duration::ZERO }
     }
 
@@ -55,8 +58,11 @@ impl Reply {
         Self::registered()
     }
 
-    /// Responds with a status and an empty body. Panics, like the other functions with a status, if
-    /// it is not in 200..=599.
+    /// Responds with a status and an empty body.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the status is not in 200..=599, as do the other functions with a status.
     pub fn status(status: u16) -> Self {
         Self::bytes(status, [])
     }
@@ -125,7 +131,7 @@ impl Reply {
             .with_header("retry-after", retry_after.as_secs().to_string())
     }
 
-    /// Responds 422 as FastAPI does, with one problem in a metadata member or in an entry of its
+    /// Responds 422 as FastAPI does, with one error in a metadata member or in an element of its
     /// array.
     pub fn refused(
         field: impl AsRef<str>,

@@ -16,7 +16,7 @@ use crate::{
     url::is_loopback,
 };
 
-/// A server on 127.0.0.1 with a port of its own. It stops when it is dropped.
+/// A loopback server on 127.0.0.1. Each has another port. It stops when it is dropped.
 ///
 /// # Examples
 ///
@@ -94,7 +94,9 @@ impl Server {
     #[must_use]
     pub fn client(&self) -> Client {
         let client = self.client_builder().build();
-        client.unwrap_or_else(|error| panic!("no client for the loopback server: {error}"))
+        client.unwrap_or_else(|error| {
+            panic!("could not build a client for the loopback server: {error}")
+        })
     }
 
     /// Returns a builder with this server's base URL, for a client with other settings.
@@ -178,7 +180,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// As [`allow`](Self::allow).
+    /// Panics in the same cases as [`allow`](Self::allow).
     pub async fn deny(&self, authorization_url: &str) -> String {
         self.decide(authorization_url, "deny").await
     }
@@ -192,7 +194,9 @@ impl Server {
         let response = response.unwrap_or_else(|error| panic!("the request failed: {error}"));
         match response.headers().get("location").and_then(|url| url.to_str().ok()) {
             Some(url) => url.to_owned(),
-            None => panic!("no redirect: {}", response.text().await.unwrap_or_default()),
+            None => {
+                panic!("the server did not redirect: {}", response.text().await.unwrap_or_default())
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the server remembers: clients, codes and tokens. Their IDs and secrets are counted or random.
+//! The state of the server: clients, codes and tokens. Their IDs and secrets are counted or random.
 
 use std::{
     collections::HashMap,
@@ -42,7 +42,7 @@ pub(super) const ACCESS_TOKEN: Kind = Kind("access-token", TOKEN_LIFETIME);
 pub(super) const REFRESH_TOKEN: Kind =
     Kind("refresh-token", TOKEN_LIFETIME.saturating_mul(24 * 365));
 
-/// What a code or token permits.
+/// The permissions of a code or token.
 #[derive(Clone, Default)]
 pub(super) struct Grant {
     pub(super) client_id: String,

@@ -61,7 +61,13 @@ fn authenticate<'a>(
     state: &'a State,
 ) -> Result<&'a ClientInformation, &'static str> {
     let basic = match request.headers.get("authorization") {
-        Some(header) => Some(header.to_str().ok().and_then(basic).ok_or("Not HTTP Basic")?),
+        Some(header) => Some(
+            header
+                .to_str()
+                .ok()
+                .and_then(basic)
+                .ok_or("The Authorization header is not HTTP Basic")?,
+        ),
         None => None,
     };
     let credentials = basic.as_ref().unwrap_or(params);
@@ -103,7 +109,7 @@ fn exchange(
     let grant = state.redeem(CODE, code, &client.client_id);
     let mut grant = grant.ok_or_else(|| refusal("invalid_grant", "The code is not valid"))?;
     let is_same = params.get("redirect_uri").is_none_or(|uri| uri == grant.redirect_uri);
-    require(is_same, "invalid_grant", "redirect_uri is not that of the authorization request")?;
+    require(is_same, "invalid_grant", "redirect_uri differs from the authorization request")?;
     let digest = Sha256::digest(params.get("code_verifier").unwrap_or_default());
     let is_verified = URL_SAFE_NO_PAD.encode(digest) == grant.code_challenge;
     require(is_verified, "invalid_grant", "code_verifier does not match code_challenge")?;

@@ -65,7 +65,7 @@ impl Transport {
                 attempts,
                 wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                 status = result.as_ref().ok().map(|(response, _)| response.status.as_u16()),
-                "sending again: the server did not act on the request"
+                "retrying, because the server did not act on the request"
             );
             sleep(wait).await;
         }

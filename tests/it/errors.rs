@@ -1,3 +1,5 @@
-//! The errors of rejected registrations.
+//! The errors of rejected registrations, and the messages of all errors side by side.
 
 mod display;
+#[cfg(unix)]
+mod messages;

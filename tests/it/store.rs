@@ -6,6 +6,7 @@ mod errors;
 #[cfg_attr(not(unix), allow(dead_code, reason = "most of its users need Unix"))]
 mod example;
 mod file_store;
+mod flat_size;
 mod register_once;
 mod shared_store;
 mod sibling;

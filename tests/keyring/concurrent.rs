@@ -142,7 +142,7 @@ fn keyring_store_waits_for_a_user_for_the_timeout_and_does_not_delay_the_end_of_
     // The keyring is still locked.
     let (message, request_count) = has_finished.recv_timeout(PATIENCE).unwrap();
     drop(unlock);
-    let expected = "the system keyring has not answered within 200ms; unlock it";
+    let expected = "the system keyring did not respond within 200ms; unlock it";
     assert!(message.contains(expected), "{message}");
     assert_eq!(request_count, 0);
 }

@@ -26,8 +26,8 @@ async fn keyring_store_sends_nothing_if_the_keyring_is_locked() {
         assert_eq!(error.outcome(), Outcome::NotRegistered);
         assert!(store_error(&error).client().is_none());
         let message = error.to_string();
-        let expected = "cannot be used: the system keyring is locked, or refuses: the collection is \
-             locked; unlock it";
+        let expected = "cannot be used: the system keyring is locked or denied access: the \
+             collection is locked; unlock it";
         assert!(message.contains(expected), "{message}");
         assert!(message.contains(fixture.path().to_str().unwrap()), "{message}");
         assert_eq!(fixture.request_count(), 0, "{call:?}");
@@ -41,8 +41,8 @@ async fn keyring_store_sends_nothing_if_the_keyring_is_locked() {
 async fn keyring_store_sends_nothing_if_the_keyring_does_not_keep_what_is_written() {
     let fixture = Fixture::new().await;
     for (content, expected) in [
-        (None, "the system keyring failed: what was put there is gone"),
-        (Some("something else"), "the system keyring does not keep what is put there"),
+        (None, "the system keyring failed: an entry is missing"),
+        (Some("something else"), "the system keyring does not return what was written to it"),
     ] {
         let keyring = Arc::clone(&fixture.keyring);
         fixture.keyring.after(move |call| {

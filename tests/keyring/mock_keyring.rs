@@ -122,7 +122,7 @@ impl CredentialStoreApi for MockKeyring {
     ) -> Result<Entry, Error> {
         Ok(Entry::new_with_credential(Arc::new(HookedEntry {
             entry: self.entries.build(service, user, modifiers)?,
-            is_probe: user.starts_with("can this be written"),
+            is_probe: user.starts_with("write test"),
             hook: Arc::clone(&self.hook),
             limit: self.limit,
         })))

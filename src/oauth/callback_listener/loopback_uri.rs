@@ -170,13 +170,13 @@ fn is_denied(error: &io::Error) -> bool {
 pub(super) fn bind_error(uri: &LoopbackUri, error: &io::Error) -> OAuthError {
     let uri = uri.as_str();
     listener_error(if is_in_use(error) {
-        format!("{uri}: the port is in use; end the other program or use port 0")
+        format!("{uri}: the port is in use; stop the other program or use port 0")
     } else if is_denied(error) {
         format!("{uri}: permission to use the port was denied; use a port above 1023 or port 0")
     } else if error.kind() == ErrorKind::AddrNotAvailable {
         format!("{uri}: this machine does not have the address; use 127.0.0.1")
     } else {
-        format!("{uri}: cannot listen for the callback ({error}); use another address or port")
+        format!("{uri}: the address cannot be bound ({error}); use another address or port")
     })
 }
 

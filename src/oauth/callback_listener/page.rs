@@ -52,13 +52,13 @@ impl Page {
     }
 
     pub(super) fn not_the_callback() -> Self {
-        let text = "This is not the response that the application waits for. The application is \
-            still waiting: continue on the page that it opened.";
+        let text = "This is not the response to the current login, and the application ignored it. \
+            Continue on the page that the application opened.";
         Self::refusal(StatusCode::BAD_REQUEST, text)
     }
 
     pub(super) fn refusal(status: StatusCode, text: &'static str) -> Self {
-        Self { status, title: "Request not accepted", text }
+        Self { status, title: "Request rejected", text }
     }
 
     pub(super) fn is_for_callback(&self) -> bool {

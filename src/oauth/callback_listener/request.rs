@@ -21,7 +21,7 @@ pub(super) fn query<'a>(request: &'a Request, uri: &LoopbackUri) -> Result<&'a s
     if !target_matches || !host_header_matches(request.headers(), uri.port()) {
         return Err(Page::refusal(
             StatusCode::MISDIRECTED_REQUEST,
-            "This address does not belong to that host.",
+            "The request is for another host.",
         ));
     }
     if target.path() != uri.path() {
@@ -37,7 +37,7 @@ pub(super) fn query<'a>(request: &'a Request, uri: &LoopbackUri) -> Result<&'a s
     if request.headers().get("sec-fetch-dest").is_some_and(|dest| dest != "document") {
         return Err(Page::refusal(
             StatusCode::FORBIDDEN,
-            "This page cannot be part of another page.",
+            "This page cannot be embedded in another page.",
         ));
     }
     Ok(target.query().unwrap_or_default())

@@ -25,7 +25,7 @@ pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(FileError::io("open", path)(error)),
     };
-    let metadata = file.metadata().map_err(FileError::io("look at", path))?;
+    let metadata = file.metadata().map_err(FileError::io("inspect", path))?;
     check_permissions(path, &metadata)?;
     let mut text = String::new();
     match file.take(MAX_SIZE).read_to_string(&mut text) {
@@ -44,13 +44,13 @@ pub(super) fn is_regular_file(path: &Path) -> Result<bool, FileError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(FileError::io("look at", path)(error)),
+        Err(error) => return Err(FileError::io("inspect", path)(error)),
     };
     let what = match metadata.file_type() {
         kind if kind.is_file() => return Ok(true),
-        kind if kind.is_symlink() => "is a symbolic link; name the file that it points to",
-        kind if kind.is_dir() => "is a folder; name a file",
-        _ => "is not a file; name another",
+        kind if kind.is_symlink() => "is a symbolic link; use the path of its target",
+        kind if kind.is_dir() => "is a folder; use the path of a file",
+        _ => "is not a regular file; use another path",
     };
     let problem = format!("cannot be used: {} {what}", path.display());
     Err(FileError::Refused(StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions)))
@@ -63,7 +63,7 @@ pub(super) fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), 
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
         if mode & 0o077 != 0 {
             let problem = format!(
-                "holds secrets, and others can use it (mode {mode:04o}); run: chmod 600 {}",
+                "contains secrets, but other users can access it (mode {mode:04o}); run: chmod 600 {}",
                 shell_quoted(path)
             );
             let error = StoreError::new(problem).with_kind(StoreErrorKind::InsecurePermissions);

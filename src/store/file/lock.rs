@@ -25,7 +25,7 @@ pub(in crate::store) struct LockGuard {
 pub(super) fn try_lock(paths: &Paths) -> Result<Option<LockGuard>, FileError> {
     let path = &paths.lock;
     access::create_folder(&paths.folder)
-        .map_err(FileError::io("make the folder", &paths.folder))?;
+        .map_err(FileError::io("create the folder", &paths.folder))?;
     access::is_regular_file(path)?;
     let file = access::open(path, access::private_options().create(true))
         .map_err(FileError::io("open", path))?;

@@ -33,7 +33,7 @@ impl FileError {
             // Part of the message, not a source: it is short, and says what to do.
             Self::Io { operation, path, error } => {
                 let problem =
-                    format!("cannot be used: to {operation} {} failed: {error}", path.display());
+                    format!("could not be used: failed to {operation} {}: {error}", path.display());
                 StoreError::new(problem).at(store_name)
             }
         }

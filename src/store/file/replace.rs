@@ -75,15 +75,15 @@ pub(super) fn replace(
 
 /// A larger file could not be read again.
 fn too_large() -> FileError {
-    let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
+    let problem = "has reached the limit of 64 MiB; move it away to start a new one";
     FileError::Refused(StoreError::new(problem))
 }
 
 fn write_and_rename(paths: &Paths, mut file: File, text: &str) -> Result<(), FileError> {
     write(&mut file, text).map_err(FileError::io("write", &paths.temp))?;
     fs::rename(&paths.temp, &paths.file).map_err(FileError::io("rename to", &paths.file))?;
-    if !access::is_file_at(&file, &paths.file).map_err(FileError::io("look at", &paths.file))? {
-        let problem = "was written by another at the same time: was its lock file removed?";
+    if !access::is_file_at(&file, &paths.file).map_err(FileError::io("inspect", &paths.file))? {
+        let problem = "was replaced by another process; check whether its lock file was removed";
         return Err(FileError::Refused(StoreError::new(problem)));
     }
     sync_folder(&paths.folder).map_err(FileError::io("flush", &paths.folder))
@@ -99,8 +99,8 @@ fn write(file: &mut File, text: &str) -> io::Result<()> {
 
 /// Creates the temporary file for its owner only. Fails on mounts without file permissions.
 fn create_temp_file(paths: &Paths) -> Result<File, FileError> {
-    let file = create_new(&paths.temp).map_err(FileError::io("make", &paths.temp))?;
-    let metadata = file.metadata().map_err(FileError::io("look at", &paths.temp))?;
+    let file = create_new(&paths.temp).map_err(FileError::io("create", &paths.temp))?;
+    let metadata = file.metadata().map_err(FileError::io("inspect", &paths.temp))?;
     access::check_permissions(&paths.temp, &metadata)
         .inspect_err(|_| remove_temp_file(&paths.temp))?;
     Ok(file)

@@ -37,7 +37,7 @@ impl Keyring {
     /// Checks that the keyring can be written, by a test entry.
     pub(super) async fn check_writable(&self, wait: Duration) -> Result<(), StoreError> {
         let check = self.call_within(wait.min(UNLOCK_TIMEOUT), |keyring| {
-            let name = format!("can this be written ({})", unique_id());
+            let name = format!("write test ({})", unique_id());
             let content = name.as_bytes();
             keyring.build(SERVICE, &name, None)?.set_secret(content)?;
             let entry = keyring.build(SERVICE, &name, None)?;
@@ -48,7 +48,7 @@ impl Keyring {
             deleted?;
             Ok(is_stored)
         });
-        if check.await? { Ok(()) } else { Err(unusable("does not keep what is put there")) }
+        if check.await? { Ok(()) } else { Err(unusable("does not return what was written to it")) }
     }
 
     /// Returns the members of these entries by name. Omits entries that do not exist, or whose
@@ -128,11 +128,11 @@ impl Keyring {
                 keyring.and_then(|keyring| work(&*keyring).map_err(|error| store_error(&error)));
             let _ = sender.send(result);
         });
-        spawned.map_err(|error| unusable(format!("cannot be asked: {error}")))?;
+        spawned.map_err(|error| unusable(format!("could not be called: {error}")))?;
         match timeout(wait, receiver).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(unusable("cannot be asked: its library failed")),
-            Err(_) => Err(unusable(format!("has not answered within {wait:?}; unlock it"))),
+            Ok(Err(_)) => Err(unusable("could not be called: its library failed")),
+            Err(_) => Err(unusable(format!("did not respond within {wait:?}; unlock it"))),
         }
     }
 }
@@ -145,13 +145,13 @@ fn system_keyring() -> Result<Arc<CredentialStore>, StoreError> {
     let problem = match keyring::Entry::store_status() {
         Ok(()) => match keyring_core::get_default_store() {
             Some(keyring) => return Ok(keyring),
-            None => "the program has unset it".to_owned(),
+            None => "the program has removed it".to_owned(),
         },
         Err(error) => safe_message(error),
     };
     Err(unusable(format!(
-        "is not there: {problem}; run this in a session that has one (on Linux, D-Bus with GNOME \
-         Keyring or KWallet), or use FileStore alone"
+        "is not available: {problem}; run this in a session with a keyring (on Linux, D-Bus with \
+         GNOME Keyring or KWallet), or use FileStore"
     )))
 }
 
@@ -163,7 +163,7 @@ fn store_error(error: &Error) -> StoreError {
     let message = safe_message(error);
     match error {
         Error::NoStorageAccess(_) => {
-            unusable(format!("is locked, or refuses: {message}; unlock it"))
+            unusable(format!("is locked or denied access: {message}; unlock it"))
         }
         _ => unusable(format!("failed: {message}")),
     }
@@ -176,13 +176,13 @@ fn safe_message(error: &Error) -> String {
         Error::NoStorageAccess(cause) | Error::PlatformFailure(cause) => {
             sanitize(&cause.to_string())
         }
-        Error::NoEntry => "what was put there is gone".to_owned(),
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "an entry cannot be read".to_owned(),
+        Error::NoEntry => "an entry is missing".to_owned(),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "an entry is invalid".to_owned(),
         Error::BadStoreFormat(problem) | Error::NotSupportedByStore(problem) => sanitize(problem),
-        Error::TooLong(what, length) => format!("its limit is {length} for {}", sanitize(what)),
-        Error::Invalid(what, _) => format!("it takes no such {}", sanitize(what)),
-        Error::Ambiguous(entries) => format!("it has {} entries of one name", entries.len()),
+        Error::TooLong(what, length) => format!("{} exceeds its limit of {length}", sanitize(what)),
+        Error::Invalid(what, _) => format!("{} is invalid", sanitize(what)),
+        Error::Ambiguous(entries) => format!("it has {} entries with the same name", entries.len()),
         Error::NoDefaultStore => "no keyring is set".to_owned(),
-        _ => "for a reason that is not known here".to_owned(),
+        _ => "the reason is unknown".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     response::ClientInformation,
     store::{
         document::{Claim, Document},
+        intent::Wait,
         lookup::Query,
         protocol::{CallResult, Protocol, Step},
         record::now,
@@ -31,7 +32,6 @@ pub(super) struct RegisterOnce<'a> {
     last_read: Option<Versioned>,
     /// Held from before the first write until the end of the call, if the store has a lock.
     lock: Option<StoreLock>,
-    has_tried_lock: bool,
     /// When the current series of conflicts began.
     conflicts_since: Option<Instant>,
     /// When the last write began. Before a request, that is the write of the claim.
@@ -48,7 +48,6 @@ impl<'a> RegisterOnce<'a> {
             store,
             last_read: None,
             lock: None,
-            has_tried_lock: false,
             conflicts_since: None,
             last_write_at: None,
             slow_claims: 0,
@@ -67,7 +66,7 @@ impl<'a> RegisterOnce<'a> {
     pub(super) fn renew_claim(&mut self) -> Result<Step, Error> {
         self.slow_claims += 1;
         if self.slow_claims >= MAX_CLAIMS {
-            let problem = "answers too slowly for a registration under its claim";
+            let problem = "is too slow: its claim could expire before the registration ends";
             return Err(StoreError::new(problem).at(&self.store.name()).into());
         }
         self.protocol.renew_claim(Claim::new(self.claim_watch.timeout));
@@ -77,17 +76,12 @@ impl<'a> RegisterOnce<'a> {
 
     /// Performs a step that accesses the store or waits for another caller.
     pub(super) async fn run(&mut self, step: Step) -> Result<Step, StoreError> {
-        // A stored client is returned without the lock. Everything else needs the lock, and a read
-        // under it.
-        if !matches!(step, Step::Read) && !self.has_tried_lock {
-            self.lock = self.store.lock(self.claim_watch.timeout).await?;
-            if self.lock.is_some() {
-                self.protocol.on_lock();
-            }
-            self.has_tried_lock = true;
-            return Ok(Step::Read);
-        }
         match step {
+            // A stored client is returned without the lock. Everything else needs the lock.
+            Step::Lock => {
+                self.lock = self.store.lock(self.claim_watch.timeout).await?;
+                Ok(self.protocol.on_lock(self.lock.is_some()))
+            }
             Step::Write(document) => self.write(&document).await,
             Step::Wait(claim) => {
                 // The claim of another caller ends the series of conflicts.
@@ -118,7 +112,7 @@ impl<'a> RegisterOnce<'a> {
                 let timeout = self.claim_watch.timeout;
                 if since.elapsed() >= timeout {
                     let name = self.store.name();
-                    return Err(StoreError::busy(&name, "others keep changing it", timeout));
+                    return Err(StoreError::busy(&name, "other callers keep changing it", timeout));
                 }
                 tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
                 Ok(Step::Read)
@@ -151,14 +145,20 @@ impl<'a> RegisterOnce<'a> {
             (CallResult::Unusable(unusable), _) => {
                 Err(unusable.into_error(&self.store.name()).into())
             }
-            (CallResult::NotRegistered, Some(error)) => Err(error),
-            // Not reached: `NotRegistered` always has a failure.
-            (CallResult::NotRegistered, None) => Err(StoreError::new("was left").into()),
+            (CallResult::Waiting(wait), _) => {
+                let Wait { since, until } = wait;
+                Err(StoreError::waiting(&self.store.name(), since, until, until - now()).into())
+            }
+            (CallResult::NotRegistered | CallResult::Unknown, Some(error)) => Err(error),
+            // Not reached: both always have a failure.
+            (CallResult::NotRegistered | CallResult::Unknown, None) => {
+                Err(StoreError::new("returned no result").into())
+            }
         }
     }
 
     /// Returns the result after a failure of the store. The failure does not matter if only the
-    /// claim was left to be removed, because it expires. Otherwise the error holds the client that
+    /// claim or the intent was left to be removed, because both expire. Otherwise the error holds the client that
     /// could not be saved, if there is one.
     pub(super) fn result_after_store_error(
         &self,

@@ -66,7 +66,7 @@ impl Object {
         let version =
             Version { e_tag: response.meta.e_tag.clone(), version: response.meta.version.clone() };
         if version.e_tag.is_none() && version.version.is_none() {
-            return Err(self.not_conditional("gives neither an ETag nor a version to compare"));
+            return Err(self.not_conditional("returns neither an ETag nor a version"));
         }
         let bytes = response.bytes().await.map_err(|error| self.error("read", &error))?;
         let Ok(text) = String::from_utf8(Vec::from(bytes)) else {
@@ -97,7 +97,8 @@ impl Object {
         expected: &Versioned,
     ) -> Result<WriteResult, StoreError> {
         let Ok(version) = serde_json::from_str::<Version>(expected.version()) else {
-            let problem = "was not what was read: write what `read` of this store returned";
+            let problem =
+                "got a version of another store; pass the value that `read` of this store returned";
             return Err(StoreError::new(problem).at(&self.name));
         };
         let Version { e_tag, version } = version;
@@ -127,8 +128,8 @@ impl Object {
 
     pub(super) fn not_conditional(&self, what: &str) -> StoreError {
         let problem = format!(
-            "cannot be used: its service {what}, and two hosts could overwrite each other; use one \
-             with conditional writes, and leave them on"
+            "cannot be used: its service {what}, so two hosts could overwrite each other; use a \
+             service with conditional writes, and leave them on"
         );
         StoreError::new(problem).at(&self.name)
     }
@@ -136,17 +137,17 @@ impl Object {
     fn error(&self, operation: &str, error: &ObjectError) -> StoreError {
         let hint = match error {
             ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
-                return self.not_conditional("does not write on a condition");
+                return self.not_conditional("does not support conditional writes");
             }
-            ObjectError::NotFound { .. } => " (is there such a bucket?)",
-            ObjectError::PermissionDenied { .. } => " (these credentials are not allowed to)",
-            ObjectError::Unauthenticated { .. } => " (these credentials are not accepted)",
+            ObjectError::NotFound { .. } => " (check that the bucket exists)",
+            ObjectError::PermissionDenied { .. } => " (the credentials lack permission)",
+            ObjectError::Unauthenticated { .. } => " (the credentials were rejected)",
             _ => "",
         };
-        let probe =
-            if self.is_probe { format!(" a test object, {},", self.path) } else { " it".into() };
+        let what =
+            if self.is_probe { format!("the test object {}", self.path) } else { "it".to_owned() };
         let cause = safe_cause(error);
-        let problem = format!("cannot be used: to {operation}{probe} failed: {cause}{hint}");
+        let problem = format!("could not be used: failed to {operation} {what}: {cause}{hint}");
         StoreError::new(problem).at(&self.name)
     }
 }

@@ -112,31 +112,36 @@ fn base_url_is_normalized() {
 #[test]
 fn base_url_is_rejected_with_a_reason() {
     for (url, problem) in [
-        ("", "not a URL (relative URL without a base); write it whole, like https://api.poggio.io"),
+        ("", "not a URL (relative URL without a base); use the form https://api.poggio.io"),
         (
             "api.poggio.io",
-            "not a URL (relative URL without a base); write it whole, like https://api.poggio.io",
+            "not a URL (relative URL without a base); use the form https://api.poggio.io",
         ),
-        ("localhost:9100", "has no scheme; write it whole, like https://api.poggio.io"),
-        ("https://", "not a URL (empty host); write it whole, like https://api.poggio.io"),
-        ("ftp://api.poggio.io", "the scheme ftp is not one this crate speaks; use https"),
+        ("localhost:9100", "has no scheme; use the form https://api.poggio.io"),
+        ("https://", "not a URL (empty host); use the form https://api.poggio.io"),
+        ("ftp://api.poggio.io", "the scheme ftp is not supported; use https"),
         (
             "https://user:pass@api.poggio.io",
-            "holds a user name or password; pass a token with auth_token",
+            "contains a user name or password; remove it, and set a token with auth_token",
         ),
-        ("https://api.poggio.io/?a=b", "has a ? or #; leave out what follows the path"),
-        ("https://api.poggio.io/#a", "has a ? or #; leave out what follows the path"),
+        (
+            "https://api.poggio.io/?a=b",
+            "has a query or a fragment; remove everything after the path",
+        ),
+        ("https://api.poggio.io/#a", "has a query or a fragment; remove everything after the path"),
         (
             "https://api.poggio.io/v1/oauth/register/",
-            "ends with /v1/oauth/register; leave that out, it is added",
+            "ends with /v1/oauth/register; remove this path, which is added",
         ),
         (
             "http://api.poggio.io",
-            "http to api.poggio.io, which is not this machine, would show credentials to the network; use https",
+            "http to api.poggio.io would expose credentials, because it is not a loopback host; \
+             use https",
         ),
         (
             "http://192.168.1.1",
-            "http to 192.168.1.1, which is not this machine, would show credentials to the network; use https",
+            "http to 192.168.1.1 would expose credentials, because it is not a loopback host; \
+             use https",
         ),
     ] {
         let expected = ("base_url".to_owned(), problem.to_owned());
@@ -169,13 +174,13 @@ async fn auth_token_is_sent_in_its_header_only_and_not_shown() {
 #[test]
 fn auth_token_is_rejected_with_a_reason_that_does_not_quote_it() {
     for (token, beginning) in [
-        ("", "is empty"),
+        ("", "empty; leave it unset"),
         ("Bearer p0ggio", "starts with \"Bearer\""),
         ("bearer p0ggio", "starts with \"Bearer\""),
-        ("p0ggio\n", "contains a blank, a line break"),
-        ("p0ggio\r\nx: y", "contains a blank, a line break"),
-        ("p0 ggio", "contains a blank, a line break"),
-        ("p0ggi\u{f6}", "contains a blank, a line break"),
+        ("p0ggio\n", "contains a space, a line break"),
+        ("p0ggio\r\nx: y", "contains a space, a line break"),
+        ("p0 ggio", "contains a space, a line break"),
+        ("p0ggi\u{f6}", "contains a space, a line break"),
     ] {
         let (setting, problem) = rejected(Client::builder().auth_token(token));
         assert_eq!(setting, "auth_token");
@@ -247,7 +252,10 @@ async fn http_client_of_the_caller_is_used() {
 fn https_without_a_tls_feature_is_rejected() {
     let (setting, problem) = rejected(Client::builder());
     assert_eq!(setting, "base_url");
-    assert!(problem.starts_with("https needs the feature `rustls` or `native-tls`"), "{problem}");
+    assert!(
+        problem.starts_with("https requires the crate feature `rustls` or `native-tls`"),
+        "{problem}"
+    );
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

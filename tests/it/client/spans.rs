@@ -101,7 +101,7 @@ async fn register_records_status_and_outcome_of_a_failure() {
 async fn register_records_each_retry_as_an_event() {
     let limited = Reply::status(429).with_header("retry-after", "0");
     let text = recorded([limited.clone(), limited]).await;
-    let events: Vec<_> = text.lines().filter(|line| line.contains("sending again")).collect();
+    let events: Vec<_> = text.lines().filter(|line| line.contains("retrying, because")).collect();
     assert_eq!(events.len(), 2, "{text}");
     assert!(events[0].contains("attempts=1") && events[0].contains("status=429"), "{text}");
     assert!(last(&text).contains("attempts=3"), "{text}");

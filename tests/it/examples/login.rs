@@ -85,14 +85,18 @@ async fn login_prints_what_the_token_response_omits() {
         .without_member("refresh_token")
         .without_member("expires_in")]);
     let printed = f.log_in_and_allow(&[]).await;
-    assert!(printed.contains("\n  lifetime   not stated\n  scope      not stated\n"), "{printed}");
-    assert!(printed.contains("\n  refresh    no refresh token came with it\n"), "{printed}");
+    assert!(printed.contains("\n  lifetime   unknown\n  scope      unknown\n"), "{printed}");
+    assert!(printed.contains("\n  refresh    no refresh token\n"), "{printed}");
     assert!(!printed.contains("refreshed"), "{printed}");
     assert_eq!(f.server.token_requests().len(), 1);
 
     f.server.script_token([Reply::issued().without_member("scope")]);
     let printed = f.log_in_and_allow(&["--scope", "read"]).await;
-    assert!(printed.contains("\n  scope      read (as asked)\n"), "{printed}");
+    assert!(printed.contains("\n  scope      read (as requested)\n"), "{printed}");
+
+    f.server.script_token([Reply::issued().with_member("scope", "")]);
+    let printed = f.log_in_and_allow(&["--scope", "read"]).await;
+    assert!(printed.contains("\n  scope      none was granted\n"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,8 +154,8 @@ async fn login_takes_another_port_if_the_registered_one_is_in_use() {
     let printed = f.log_in_and_allow(&[]).await;
     assert_ne!(callback_port(&printed), registered);
     let note = format!(
-        "\nnote      the client was registered with port {registered}, which is in use; that \
-         another is as good is RFC 8252 section 7.3\n"
+        "\nnote      the client was registered with port {registered}, which is in use; the \
+         server accepts any port (RFC 8252 section 7.3)\n"
     );
     assert!(printed.contains(&note), "{printed}");
 
@@ -239,8 +243,34 @@ async fn login_opens_the_browser_and_does_not_print_the_url() {
     follow(&f.server.allow(url.as_str()).await).await;
     let printed = login.end(0);
     assert!(!printed.contains("code_challenge"), "{printed}");
-    assert!(printed.contains("\nyour browser opens a page: allow or deny there "), "{printed}");
+    assert!(printed.contains("\nallow or deny access in your browser "), "{printed}");
     assert!(printed.contains("\nrefreshed\n"), "{printed}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn login_starts_the_browser_without_the_auth_token() {
+    let f = Fixture::new(NAME).await;
+    let (opened, environment) = (f.path("opened"), f.path("environment"));
+    let script = format!(
+        "export -p > {}\necho \"$1\" > {1}.part; /bin/mv {1}.part {1}",
+        environment.display(),
+        opened.display()
+    );
+    let path = xdg_open(&f, &script);
+    let mut command = f.command(&["--base-url", &f.server.base_url()]);
+    command.env("PATH", path).env("POGGIO_AUTH_TOKEN", "of-no-value").env("OWN_VARIABLE", "7");
+    let mut login = Login::start(&mut command);
+    eventually(|| opened.exists()).await;
+    let url = fs::read_to_string(&opened).unwrap().trim().parse().unwrap();
+    login.expect_state_hidden(&url);
+    follow(&f.server.allow(url.as_str()).await).await;
+    login.end(0);
+    assert_eq!(f.server.registrations()[0].header("authorization"), Some("Bearer of-no-value"));
+    let environment = fs::read_to_string(&environment).unwrap();
+    assert!(environment.contains("OWN_VARIABLE"), "{environment}");
+    assert!(!environment.contains("POGGIO_AUTH_TOKEN"), "{environment}");
+    assert!(!environment.contains("of-no-value"), "{environment}");
 }
 
 #[cfg(target_os = "linux")]
@@ -255,8 +285,8 @@ async fn login_prints_the_url_if_no_browser_can_be_opened() {
         let mut login = log_in_with_path(&f, path);
         follow(&f.server.allow(login.url().as_str()).await).await;
         let printed = login.end(0);
-        let expected = "\nno browser could be opened\n\nopen this address in a browser, and allow \
-                        or deny there:\n\n  URL\n";
+        let expected = "\nthe browser could not be opened\n\nopen this URL in a browser, and \
+             allow or deny access:\n\n  URL\n";
         assert!(printed.contains(expected), "{printed}");
     }
 }

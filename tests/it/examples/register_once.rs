@@ -40,7 +40,7 @@ fn register_once_registers_once_if_run_twice() {
         let mut command = command(NAME, &["--port", &port.to_string()]);
         set_home(&mut command, home.path());
         let result = RunResult::of(&mut command);
-        if result.stderr.contains("the embedded server cannot listen there") {
+        if result.stderr.contains("the embedded server cannot listen on this address") {
             return None;
         }
         result.assert_code(0);
@@ -74,7 +74,7 @@ fn register_once_reports_a_port_in_use() {
     result.assert_code(1);
     let printed = result.stderr;
     assert!(printed.contains(&format!("  --> 127.0.0.1:{port}\n")), "{printed}");
-    assert!(printed.contains("= help: name a free port with --port"), "{printed}");
+    assert!(printed.contains("= help: set a free port with --port"), "{printed}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -256,7 +256,7 @@ async fn register_once_writes_recovered_credentials_to_a_file() {
         serde_json::from_str(&fs::read_to_string(rescued(&result)).unwrap()).unwrap();
     assert_eq!(recovered, json!({"client_id": "loopback-cut", "client_secret": null}));
     let printed = result.stderr;
-    assert!(printed.contains("the rest did not arrive: ask Poggio for it"), "{printed}");
+    assert!(printed.contains("the rest did not arrive; ask Poggio for it"), "{printed}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ async fn field_errors_are_decoded_from_entries_of_any_form() {
     ]);
     let errors = rejected(400, detail).await;
     let read: Vec<_> = errors.iter().map(|e| (e.path(), e.message(), e.kind())).collect();
-    let silent = "the server did not say what is wrong with it";
+    let silent = "the server gave no reason";
     assert_eq!(
         read,
         [

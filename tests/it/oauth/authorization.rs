@@ -97,18 +97,26 @@ fn authorization_refuses_other_callbacks() {
     for (server, callback, problem) in [
         (&plain, "code=c", "it has no state"),
         (&plain, "", "it has no state"),
-        (&plain, "code=c&state=other", "its state is not the one that was sent"),
-        (&plain, "error=access_denied&state=other", "its state is not the one that was sent"),
-        (&plain, "code=c&state=", "its state is not the one that was sent"),
+        (&plain, "code=c&state=other", "its state differs from the one that was sent"),
+        (&plain, "error=access_denied&state=other", "its state differs from the one that was sent"),
+        (&plain, "code=c&state=", "its state differs from the one that was sent"),
         (&plain, "code=c&state=S&state=S", "it has state more than once"),
         (&plain, "code=c&code=d&state=S", "it has code more than once"),
         (&plain, "state=S", "it has no code"),
         (&plain, "code=&state=S", "it has no code"),
         (&plain, "http://127.0.0.1:8910/callback#?code=c&state=S", "it has no state"),
-        (&named, "code=c&state=S&iss=https://evil.example", "its iss is not the server"),
-        (&named, "code=c&state=S&iss=https://poggio.io/", "its iss is not the server"),
-        (&named, "error=access_denied&state=S&iss=", "its iss is not the server"),
-        (&strict, "code=c&state=S", "it has no iss, which this server states"),
+        (
+            &named,
+            "code=c&state=S&iss=https://evil.example",
+            "its iss is not the issuer of this server",
+        ),
+        (
+            &named,
+            "code=c&state=S&iss=https://poggio.io/",
+            "its iss is not the issuer of this server",
+        ),
+        (&named, "error=access_denied&state=S&iss=", "its iss is not the issuer of this server"),
+        (&strict, "code=c&state=S", "it has no iss, which this server always sends"),
     ] {
         let (state, error) = read_callback(server, callback);
         let error = error.unwrap();
@@ -153,7 +161,8 @@ fn authorization_reports_a_refusal_in_the_servers_words() {
     let error = error.unwrap();
     assert_eq!(
         error.to_string(),
-        "the server refused (access_denied): The user [31msaid no; ask again when the user wants to"
+        "the server rejected the request (access_denied): The user [31msaid no; log in again if \
+         the user wants to grant access"
     );
     assert_eq!(error.refusal().unwrap().code(), Some(&ErrorCode::ACCESS_DENIED));
     assert!(!format!("{error:?}").contains(&state));

@@ -36,7 +36,10 @@ async fn login_succeeds_after_a_click_on_allow() {
 
         browser.goto(url.as_str()).await?;
         assert_eq!(browser.title().await?, "Allow Poggio login example?");
-        assert_eq!(text(browser, "h1").await?, "Allow “Poggio login example” to act for you?");
+        assert_eq!(
+            text(browser, "h1").await?,
+            "Allow “Poggio login example” to access your account?"
+        );
         let page = text(browser, "body").await?;
         let facts = format!("\nScope: accounts:read search\nRedirect URI: {callback}\n");
         assert!(page.contains(&facts), "{page}");
@@ -77,7 +80,7 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
         // A callback with the wrong state is not a response, so the program keeps waiting.
         let callback = format!("http://127.0.0.1:{}/callback", login.port());
         browser.goto(&format!("{callback}?code=guessed&state=guessed")).await?;
-        assert_eq!(browser.title().await?, "Request not accepted");
+        assert_eq!(browser.title().await?, "Request rejected");
         assert!(text(browser, "p").await?.starts_with("This is not the response"));
 
         browser.goto(url.as_str()).await?;
@@ -95,7 +98,7 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
         );
 
         let printed = login.end(5);
-        assert!(printed.contains("\nerror: denied; nobody is logged in\n"), "{printed}");
+        assert!(printed.contains("\nerror: the user denied access\n"), "{printed}");
         assert_eq!(f.server.token_requests().len(), 0);
         Ok(())
     })

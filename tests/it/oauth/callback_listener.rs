@@ -255,8 +255,8 @@ async fn callback_listener_refuses_to_wait_for_another_redirect_uri() {
     let uri = listener.redirect_uri().to_owned();
     let error = listener.wait(&other).await.unwrap_err().to_string();
     let expected = format!(
-        "{uri}: the authorization sends the browser to http://localhost:1/callback instead; pass \
-         this listener's redirect_uri() to oauth2_client"
+        "{uri}: the authorization redirects to http://localhost:1/callback; pass this listener's \
+         redirect_uri() to oauth2_client"
     );
     assert!(error.contains(&expected), "{error}");
     assert!(!error.contains(&param(other.url(), "state")), "{error}");

@@ -1,10 +1,18 @@
 //! `OAuthError`: its kinds side by side.
 
+use std::{
+    env,
+    error::Error as StdError,
+    process::Command,
+    sync::{Arc, Mutex},
+};
+
 use poggio::{
     Client,
     oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError, OAuthErrorKind},
 };
 use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
 use wiremock::MockServer;
 
 use super::tokens::{exchange, token_from};
@@ -51,12 +59,12 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Callback,
             authorization.exchange_code("code=c&state=other").err().unwrap(),
-            "what came back is no answer to this authorization: ",
+            "the callback does not match this authorization: ",
         ),
         (
             OAuthErrorKind::Refused,
             token_from("400 Bad Request", r#"{"error": "invalid_grant"}"#).await.unwrap_err(),
-            "the server refused (invalid_grant); ",
+            "the server rejected the request (invalid_grant); ",
         ),
         (
             OAuthErrorKind::Transport,
@@ -66,12 +74,12 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Unreadable,
             token_from("200 OK", "{}").await.unwrap_err(),
-            "the token cannot be read: ",
+            "the token response could not be decoded: ",
         ),
         (
             OAuthErrorKind::Discovery,
             client.discover(&without_metadata.uri()).await.unwrap_err(),
-            "the endpoints were not found: ",
+            "no authorization server was found for http://127.0.0.1:",
         ),
         (OAuthErrorKind::Registration, registration.into(), "the connection to http://127.0.0.1:"),
     ];
@@ -83,4 +91,105 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         assert_eq!(error.refusal().is_some(), kind == OAuthErrorKind::Refused);
         assert_eq!(error.registration().is_some(), kind == OAuthErrorKind::Registration);
     }
+}
+
+/// A token request without a response, in a function that returns any error.
+async fn token_of_closing() -> Result<(), Box<dyn StdError>> {
+    let (client, server) = closing().await;
+    let oauth = oauth2_client(&server);
+    let request = oauth.exchange_client_credentials();
+    request.request_async(&client).await.map_err(OAuthError::from)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn oauth_error_is_whole_in_a_boxed_error() {
+    let error = token_of_closing().await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("the connection to http://127.0.0.1:"), "{text}");
+    assert!(text.contains("; "), "{text}");
+    // `main` prints `Debug`.
+    assert_eq!(format!("{error:?}"), format!("Transport: {text}"));
+    // Programs such as those with `anyhow` print the sources after it.
+    let mut source = error.source();
+    assert!(source.is_some());
+    while let Some(cause) = source {
+        assert!(!text.contains(&cause.to_string()), "{cause} is repeated in {text}");
+        source = cause.source();
+    }
+}
+
+#[tokio::test]
+async fn oauth_error_is_whole_in_the_error_of_the_oauth2_crate() {
+    let (client, server) = closing().await;
+    let request = oauth2_client(&server).exchange_client_credentials().request_async(&client).await;
+    let error = request.unwrap_err();
+    assert_eq!(error.to_string(), "Request failed");
+    let source = StdError::source(&error).unwrap().to_string();
+    assert!(source.starts_with("the connection to http://127.0.0.1:"), "{source}");
+}
+
+/// Fails only in the process that the next test starts, where it stands for a `main` that returns a
+/// `Result`.
+#[tokio::test]
+async fn main_that_returns_an_error() -> Result<(), OAuthError> {
+    if env::var_os("POGGIO_TEST_MAIN").is_some() {
+        let poggio = Client::builder().base_url("http://127.0.0.1:9").build()?;
+        poggio.discover("http://as.example").await?;
+    }
+    Ok(())
+}
+
+#[test]
+fn oauth_error_is_readable_if_main_returns_it() {
+    let test = "oauth::errors::main_that_returns_an_error";
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env("POGGIO_TEST_MAIN", "1");
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let line = "Error: Endpoint: an endpoint cannot be used: issuer: http to as.example";
+    assert!(printed.contains(line), "{printed}");
+    assert!(!printed.contains("Inner") && !printed.contains("Cause"), "{printed}");
+}
+
+/// Collects what a subscriber writes.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Written {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn oauth_error_is_readable_in_an_event() {
+    let poggio = Client::builder().base_url("http://127.0.0.1:9").build().unwrap();
+    let error = poggio.discover("http://as.example").await.unwrap_err();
+    let written = Written::default();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::error!(%error, "shown");
+        tracing::error!(?error, "debugged");
+        let error: &dyn StdError = &error;
+        tracing::error!(error, "as a value");
+    });
+    let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = "an endpoint cannot be used: issuer: http to as.example";
+    assert_eq!(written.matches(text).count(), 3, "{written}");
 }

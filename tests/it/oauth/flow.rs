@@ -179,7 +179,10 @@ async fn with_registered_does_not_replace_an_imported_client() {
     let error = f.token_of_registered().await.unwrap_err();
     let Some(Error::Store(store)) = error.registration() else { panic!("{error}") };
     assert_eq!(store.kind(), StoreErrorKind::ImportedUnusable);
-    assert!(error.to_string().contains("the server does not accept it any more"), "{error}");
+    assert!(
+        error.to_string().contains("the server no longer accepts the imported client"),
+        "{error}"
+    );
     assert!(f.server.registrations().is_empty());
 }
 

@@ -84,7 +84,7 @@ async fn token_response_is_read_if_it_has_an_access_token() {
             None,
             &[],
         ),
-        ("200 OK", json!({"expires_in": -5, "scope": ""}), None, None, &[]),
+        ("200 OK", json!({"expires_in": -5}), None, None, &[]),
         ("200 OK", json!({"expires_in": 1e300}), None, None, &[]),
     ] {
         let mut body = members;
@@ -100,18 +100,41 @@ async fn token_response_is_read_if_it_has_an_access_token() {
 }
 
 #[tokio::test]
+async fn token_response_with_an_empty_scope_grants_nothing() {
+    for (scope, granted) in [
+        // The crate `oauth2` has no empty list: it reads one scope without characters.
+        (Some(json!("")), Some(vec![""])),
+        (Some(json!(" ")), Some(vec![""])),
+        (Some(json!([])), Some(vec![""])),
+        (Some(json!("a  b")), Some(vec!["a", "b"])),
+        // Not stated: as requested.
+        (Some(json!(null)), None),
+        (Some(json!(5)), None),
+        (None, None),
+    ] {
+        let mut body = json!({"access_token": "at", "token_type": "bearer"});
+        if let Some(scope) = &scope {
+            body["scope"] = scope.clone();
+        }
+        let token = token_from("200 OK", &body.to_string()).await.unwrap();
+        let scopes = token.scopes().map(|scopes| scopes.iter().map(|s| s.as_str()).collect());
+        assert_eq!(scopes, granted, "{scope:?}");
+    }
+}
+
+#[tokio::test]
 async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
     let whole = |body: &str| sized("200 OK", "", body);
     let large = json!({"access_token": "x".repeat(300_000)}).to_string();
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\": \"s3cr3t\"";
     for (response, problem) in [
-        (whole(""), "it is no JSON object"),
-        (whole("[\"s3cr3t\"]"), "it is no JSON object"),
-        (whole("<html>s3cr3t"), "it is no JSON object"),
+        (whole(""), "it is not a JSON object"),
+        (whole("[\"s3cr3t\"]"), "it is not a JSON object"),
+        (whole("<html>s3cr3t"), "it is not a JSON object"),
         (whole(r#"{"refresh_token": "s3cr3t"}"#), "it has no access_token"),
         (whole(r#"{"access_token": ""}"#), "it has no access_token"),
         (whole(r#"{"access_token": 5, "x": "s3cr3t"}"#), "it has no access_token"),
-        (cut.to_vec(), "the connection broke in the middle of it"),
+        (cut.to_vec(), "the connection broke before the body ended"),
         (whole(&large), "larger than max_response_bytes (262144)"),
     ] {
         let server = Wire::answering(response).await;
@@ -119,9 +142,9 @@ async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
         let error = exchange(&poggio, &oauth).await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Unreadable);
         let text = error.to_string();
-        assert!(text.starts_with("the token cannot be read: "), "{text}");
+        assert!(text.starts_with("the token response could not be decoded: "), "{text}");
         assert!(text.contains(problem), "{text}");
-        assert!(text.ends_with("; begin anew: what was issued is lost"), "{text}");
+        assert!(text.ends_with("; log in again, because the token is lost"), "{text}");
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
     }
 }
@@ -163,8 +186,8 @@ async fn token_request_ends_at_the_timeout() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no answer from {}/token within 200ms, after the request was sent; the request may \
-             have been acted on: begin anew if the next attempt is refused",
+            "no response from {}/token within 200ms, after the request was sent; try again, and \
+             log in again if the server then rejects the code or token",
             server.uri()
         )
     );
@@ -177,7 +200,7 @@ async fn token_request_is_not_sent_over_http_by_a_client_for_https() {
     let (_, oauth) = client_of(&server.uri());
     let error = exchange(&Client::new().unwrap(), &oauth).await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::Endpoint, "{error}");
-    assert!(error.to_string().contains("only where this client"), "{error}");
+    assert!(error.to_string().contains("only if the base URL of the client"), "{error}");
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 

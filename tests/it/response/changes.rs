@@ -69,19 +69,19 @@ fn changes_from_reports_dropped_replaced_and_added_values_per_field() {
         (
             RedirectUris,
             Replaced,
-            r#"redirect_uris: asked for "https://a.example/cb", "https://b.example/cb", was given "https://a.example/cb", "https://b.example/cb/""#,
+            r#"redirect_uris: requested "https://a.example/cb", "https://b.example/cb", granted "https://a.example/cb", "https://b.example/cb/""#,
         ),
         (
             GrantTypes,
             Dropped,
-            r#"grant_types: asked for "authorization_code", "refresh_token", was given "authorization_code""#,
+            r#"grant_types: requested "authorization_code", "refresh_token", granted "authorization_code""#,
         ),
-        (ClientName, Dropped, r#"client_name: asked for "Acme", was given nothing"#),
-        (Scope, Added, r#"scope: asked for "read", "write", was given "read", "write", "profile""#),
+        (ClientName, Dropped, r#"client_name: requested "Acme", granted nothing"#),
+        (Scope, Added, r#"scope: requested "read", "write", granted "read", "write", "profile""#),
         (
             PolicyUri,
             Added,
-            r#"policy_uri: asked for nothing, was given "https://poggio.example/\u{1b}[2J""#,
+            r#"policy_uri: requested nothing, granted "https://poggio.example/\u{1b}[2J""#,
         ),
     ];
     assert_eq!(actual, expected.map(|(field, kind, line)| (field, kind, line.to_owned())));

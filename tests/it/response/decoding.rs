@@ -126,7 +126,7 @@ async fn decoding_warns_of_a_time_out_of_range() {
     for value in [json!(i64::MAX), json!(i64::MIN), json!(u64::MAX), json!(1e300), json!("1e300")] {
         let client = decode(json!({"client_id": "id", "client_id_issued_at": value})).await;
         assert_eq!(client.client_id_issued_at, None, "{value}");
-        assert_eq!(warnings(&client), ["client_id_issued_at: a time that no calendar holds"]);
+        assert_eq!(warnings(&client), ["client_id_issued_at: timestamp out of range"]);
         assert_eq!(client.additional.get("client_id_issued_at"), Some(&value), "kept raw");
     }
 }
@@ -158,13 +158,13 @@ async fn decoding_warns_of_wrong_types_and_keeps_the_raw_values() {
         warnings(&client),
         [
             "client_secret: expected a string, found an object",
-            "client_id_issued_at: expected a number of seconds, found a string that is not one",
+            "client_id_issued_at: expected a number of seconds, found a string",
             "client_secret_expires_at: expected a number of seconds, found a boolean",
             "redirect_uris[1]: expected a string, found a number",
-            "grant_types: expected a list, found a string that is not one",
+            "grant_types: expected an array, found a string",
             "client_name: expected a string, found a number",
             "scope: expected a string, found a number",
-            "contacts: expected a list, found an object",
+            "contacts: expected an array, found an object",
         ]
     );
     assert_eq!(client.additional.get("client_secret"), Some(&json!({"value": "s3cr3t"})));
@@ -213,7 +213,7 @@ async fn decoding_warns_of_a_broken_connection_after_whole_json() {
     assert_eq!(client.client_id, "id");
     assert_eq!(
         warnings(&client),
-        ["body: the connection ended before the answer's declared end; its JSON is whole"]
+        ["body: the connection closed before the end of the body, but its JSON is complete"]
     );
 }
 
@@ -240,5 +240,8 @@ fn from_json_decodes_what_expose_json_returns() {
 
     let error = ClientInformation::from_json("{\"client_id\": \"id\"").unwrap_err();
     assert_eq!((error.status(), error.attempts()), (None, 0));
-    assert!(error.to_string().starts_with("the text cannot be read: it is not JSON"), "{error}");
+    assert!(
+        error.to_string().starts_with("the saved text could not be decoded: it is not JSON"),
+        "{error}"
+    );
 }

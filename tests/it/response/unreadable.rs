@@ -24,14 +24,14 @@ fn secret(error: &UnreadableResponse) -> Option<&str> {
 
 #[tokio::test]
 async fn response_without_a_client_id_is_unreadable_and_keeps_what_arrived() {
-    let no_id = "it has no client_id that is a non-empty string";
+    let no_id = "its client_id is missing, empty or not a string";
     let utf8 = b"{\"client_name\": \"\xff\", \"client_id\": \"id\", \"client_secret\": \"s\"}";
     for (reply, id, expected_secret, reason) in [
         (Reply::status(201), None, None, "it is empty"),
         (Reply::status(204), None, None, "it is empty"),
         (Reply::text(200, "  \n"), None, None, "it is empty"),
         (Reply::html(200, "<html>welcome</html>"), None, None, "it is not JSON (line 1, column 1)"),
-        (Reply::json(200, json!(["id"])), None, None, "it is JSON, but not an object"),
+        (Reply::json(200, json!(["id"])), None, None, "it is not a JSON object"),
         (Reply::json(200, json!({"client_secret": "s3cr3t"})), None, Some("s3cr3t"), no_id),
         (
             Reply::json(200, json!({"client_id": "", "client_secret": "s3cr3t"})),
@@ -74,7 +74,7 @@ async fn response_without_a_client_id_is_unreadable_and_keeps_what_arrived() {
         let error = unreadable(register_with(reply).await.unwrap_err());
         assert_eq!(error.client_id(), id, "{error}");
         assert_eq!(secret(&error), expected_secret, "{error}");
-        assert!(error.to_string().ends_with(&format!("cannot be read: {reason}")), "{error}");
+        assert!(error.to_string().ends_with(&format!("could not be decoded: {reason}")), "{error}");
     }
 }
 
@@ -109,7 +109,8 @@ async fn response_over_the_cap_is_unreadable_even_if_whole_json_is_before_the_ca
         assert_eq!(error.expose_body(), &body.as_bytes()[..256 * 1024]);
         assert_eq!(
             error.to_string(),
-            "the answer (201 Created) cannot be read: it is larger than max_response_bytes (262144)"
+            "the response (201 Created) could not be decoded: it is larger than \
+             max_response_bytes (262144)"
         );
 
         let server = Server::start().await;
@@ -127,7 +128,7 @@ async fn response_that_does_not_end_is_truncated_at_the_timeout() {
     let poggio = wire.client_builder().timeout(Duration::from_millis(500)).build().unwrap();
     let error = unreadable(poggio.register(&metadata()).await.unwrap_err());
     assert_eq!(error.client_id(), Some("id"));
-    assert!(error.to_string().ends_with("time ran out in the middle of it"), "{error}");
+    assert!(error.to_string().ends_with("the call timed out before the body ended"), "{error}");
 }
 
 #[tokio::test]
@@ -138,9 +139,10 @@ async fn response_of_a_broken_connection_keeps_the_credentials_and_the_cause() {
     assert!(std::error::Error::source(&error).is_some(), "{error}");
     assert_eq!(
         error.to_string(),
-        "the answer (201 Created) cannot be read: the connection broke in the middle of it; a \
-         client was registered: do not register again; keep the client_id and client_secret that \
-         this error holds"
+        "the response (201 Created) could not be decoded: the connection broke before the body \
+         ended; a \
+         client was registered: do not register again; save the client_id and client_secret in this \
+         error"
     );
     let error = unreadable(error);
     assert_eq!((error.client_id(), secret(&error)), (Some("id"), Some("s3cr3t")));

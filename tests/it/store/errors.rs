@@ -29,8 +29,8 @@ async fn errors_of_every_call_name_the_store() {
     ] {
         assert_eq!(
             error.to_string(),
-            "vault secret/acme cannot be reached; no client was registered: put the store right, \
-             then call again"
+            "vault secret/acme cannot be reached; no client was registered: fix the store, then \
+             call again"
         );
     }
     assert_eq!(server.requests().len(), 0);
@@ -41,8 +41,8 @@ fn client_information_from_json_claims_no_registration_in_its_error() {
     let error = ClientInformation::from_json("").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the text cannot be read: it is empty; restore the text as it was kept; what could be read \
-         of it is in this error"
+        "the saved text could not be decoded: it is empty; restore the text from a backup, or use \
+         the credentials in this error"
     );
 }
 

@@ -1,5 +1,6 @@
 //! `Client::register_once`, and what belongs to it: looking up, importing and saving a registration.
 
+mod bounds;
 mod claims;
 #[cfg(unix)]
 mod disk;

@@ -31,7 +31,7 @@ async fn authorization_page_escapes_text_of_the_client() {
     let escaped = "&lt;/title&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;txet";
     for (expected, count) in [
         (format!("<title>Allow {escaped}?</title>"), 1),
-        (format!("<h1>Allow “<bdi>{escaped}</bdi>” to act for you?</h1>"), 1),
+        (format!("<h1>Allow “<bdi>{escaped}</bdi>” to access your account?</h1>"), 1),
         ("<p>Scope: &lt;b&gt;x&lt;/b&gt;</p>".to_owned(), 1),
         (format!("<p>Redirect URI: {uri}</p>"), 1),
         ("<script".to_owned(), 0),
@@ -136,7 +136,9 @@ async fn server_allow_and_deny_return_the_redirect() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "no redirect: The client (client_id) is not registered here.")]
+#[should_panic(
+    expected = "the server did not redirect: The client_id is not registered at this server."
+)]
 async fn server_allow_panics_without_a_redirect() {
     let server = Server::start().await;
     server.allow(&authorization_url(&server, &authorization("made-up"))).await;

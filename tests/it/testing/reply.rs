@@ -39,7 +39,7 @@ async fn reply_sets_status_headers_and_body() {
 }
 
 #[test]
-#[should_panic(expected = "a reply's status is from 200 to 599, not 199")]
+#[should_panic(expected = "the status of a reply must be from 200 to 599, not 199")]
 fn reply_panics_on_an_impossible_status() {
     let _ = Reply::status(199);
 }

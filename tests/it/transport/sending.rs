@@ -103,9 +103,9 @@ async fn register_does_not_retry_after_a_disconnect_on_a_new_or_a_pooled_connect
         assert_eq!(
             error.to_string(),
             format!(
-                "the connection to {}/v1/oauth/register broke after the request was sent; a client \
-                 may have been registered: registering again may make a second client; ask Poggio \
-                 before you do",
+                "the connection to {}/v1/oauth/register broke after the request was sent; a \
+                 client may have been registered: ask Poggio before you register again, which \
+                 may create a second client",
                 server.base_url()
             )
         );
@@ -206,7 +206,7 @@ async fn register_reports_unknown_at_the_timeout() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no answer from {}/v1/oauth/register within 30s, after the request was sent",
+            "no response from {}/v1/oauth/register within 30s, after the request was sent",
             wire.base_url
         )
     );
@@ -231,7 +231,7 @@ async fn register_fails_if_the_http_client_of_the_caller_followed_a_redirect() {
         server.script([Reply::json(200, serde_json::json!({"client_id": "not a registration"}))]);
         let error = transport_error(&poggio).await;
         assert!(
-            error.to_string().ends_with("redirects, and the HTTP client in use followed"),
+            error.to_string().ends_with("redirected, and the HTTP client followed the redirect"),
             "{error}"
         );
         assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);

@@ -2,13 +2,15 @@
 
 use std::{collections::HashSet, fmt::Write as _, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::super::{CallResult, Protocol, State, Step};
 use crate::{
     ClientInformation, ClientMetadata,
     store::{
         document::{Claim, Document},
+        intent::Intent,
         lookup::Query,
-        record::now,
         retired::{RetiredReason, RetiredRecord},
     },
 };
@@ -21,8 +23,14 @@ pub(super) struct Faults {
     pub(super) store: usize,
     /// Requests that the server refuses.
     pub(super) refusals: usize,
+    /// Requests whose outcome is unknown to their sender.
+    pub(super) unknowns: usize,
+    /// How often so much time may pass that the wait after an unknown outcome ends.
+    pub(super) waits: usize,
     /// Whether a claim may expire while its owner is alive.
     pub(super) expiring_claims: bool,
+    /// Whether the store has a lock that is released when its holder dies.
+    pub(super) has_lock: bool,
 }
 
 #[derive(Clone)]
@@ -30,6 +38,7 @@ pub(super) struct World {
     pub(super) document: Document,
     pub(super) hosts: Vec<Host>,
     pub(super) faults: Faults,
+    now: DateTime<Utc>,
 }
 
 #[derive(Clone)]
@@ -39,20 +48,33 @@ pub(super) struct Host {
     pub(super) next: Next,
     /// Whether the document is still the version that this host read.
     pub(super) is_up_to_date: bool,
-    pub(super) has_sent_request: bool,
+    pub(super) request: Request,
+    holds_lock: bool,
+}
+
+/// What became of a host's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    NotSent,
+    Registered,
+    Refused,
+    Unknown,
 }
 
 #[derive(Clone)]
 pub(super) enum Next {
     Read,
     Write(Document),
+    Lock,
     Wait(Claim),
     Register,
     Done(String),
     /// The call failed. The error may hold a client.
     Failed(Option<String>),
-    /// The request was refused, and the claim removed.
-    Refused,
+    /// The request was refused or not sent, and the claim and the intent were removed.
+    NotRegistered,
+    /// The outcome of this host's request, or of an earlier one, is unknown.
+    Unknown,
     Crashed,
 }
 
@@ -60,7 +82,8 @@ impl Next {
     fn of(result: &CallResult) -> Self {
         match result {
             CallResult::Client(client) => Self::Done(client.client_id.clone()),
-            CallResult::NotRegistered => Self::Refused,
+            CallResult::NotRegistered => Self::NotRegistered,
+            CallResult::Unknown | CallResult::Waiting(_) => Self::Unknown,
             CallResult::Unusable(unusable) => panic!("{unusable}"),
         }
     }
@@ -80,17 +103,27 @@ impl Host {
             protocol,
             next: Next::Read,
             is_up_to_date: false,
-            has_sent_request: false,
+            request: Request::NotSent,
+            holds_lock: false,
         }
     }
 
     fn is_final(&self) -> bool {
-        matches!(self.next, Next::Done(_) | Next::Failed(_) | Next::Refused | Next::Crashed)
+        !matches!(
+            self.next,
+            Next::Read | Next::Lock | Next::Write(_) | Next::Wait(_) | Next::Register
+        )
     }
 
-    fn set_next(&mut self, step: Step) {
+    fn set_next(&mut self, step: Step, has_lock: bool) {
         self.next = match step {
             Step::Read => Next::Read,
+            // Without a lock, nothing happens in between.
+            Step::Lock if !has_lock => {
+                let step = self.protocol.on_lock(false);
+                return self.set_next(step, has_lock);
+            }
+            Step::Lock => Next::Lock,
             Step::Write(document) => Next::Write(document),
             Step::Wait(claim) => Next::Wait(claim),
             Step::Register(_) => Next::Register,
@@ -99,6 +132,10 @@ impl Host {
     }
 
     fn fail(&mut self) {
+        if self.protocol.on_store_error() {
+            self.next = Next::Read;
+            return;
+        }
         if let Some(result) = self.protocol.result() {
             self.next = Next::of(result);
             return;
@@ -110,12 +147,19 @@ impl Host {
 impl World {
     pub(super) fn new(faults: Faults) -> Self {
         let hosts = ["A", "B", "C"].map(Host::new).into();
-        Self { document: Document::default(), hosts, faults }
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Self { document: Document::default(), hosts, faults, now }
     }
 
     /// Returns every world that can follow.
     pub(super) fn successors(&self) -> Vec<Self> {
         let mut all = Vec::new();
+        if self.faults.waits > 0 && !self.is_final() {
+            let mut later = self.clone();
+            later.faults.waits -= 1;
+            later.now += TimeDelta::days(2);
+            all.push(later);
+        }
         for i in 0..self.hosts.len() {
             if self.hosts[i].is_final() {
                 continue;
@@ -132,20 +176,34 @@ impl World {
                     all.extend(self.store_fault(|world| world.hosts[i].fail()));
                 }
                 Next::Write(document) => self.write(i, &document, &mut all),
+                Next::Lock => all.extend(self.lock(i)),
                 Next::Wait(claim) => self.wait(i, claim, &mut all),
                 Next::Register => self.register(i, &mut all),
-                Next::Done(_) | Next::Failed(_) | Next::Refused | Next::Crashed => {}
+                _ => {}
             }
         }
         all
+    }
+
+    /// Gives the lock to a host, unless another one holds it.
+    fn lock(&self, i: usize) -> Option<Self> {
+        if self.hosts.iter().any(|host| host.holds_lock && !host.is_final()) {
+            return None;
+        }
+        let mut world = self.clone();
+        let host = &mut world.hosts[i];
+        host.holds_lock = true;
+        let step = host.protocol.on_lock(true);
+        host.set_next(step, self.faults.has_lock);
+        Some(world)
     }
 
     fn read(&self, i: usize) -> Self {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         host.is_up_to_date = true;
-        let step = host.protocol.on_read(world.document.clone(), now());
-        host.set_next(step);
+        let step = host.protocol.on_read(world.document.clone(), world.now);
+        host.set_next(step, self.faults.has_lock);
         world
     }
 
@@ -166,7 +224,7 @@ impl World {
             applied.hosts.iter_mut().for_each(|host| host.is_up_to_date = false);
             let mut written = applied.clone();
             let step = written.hosts[i].protocol.on_written();
-            written.hosts[i].set_next(step);
+            written.hosts[i].set_next(step, self.faults.has_lock);
             all.push(written);
             // The write took effect, but its response was lost, and an automatic retry of the write
             // was a conflict.
@@ -193,19 +251,34 @@ impl World {
     }
 
     fn register(&self, i: usize, all: &mut Vec<Self>) {
+        let has_intent = !self.document.intents.is_empty();
+        // The next owner of an expired claim may have saved a client.
+        assert!(has_intent || self.faults.expiring_claims, "no intent: {}", self.key());
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         let name = &host.name;
         let json = format!(r#"{{"client_id": "{name}", "client_secret": "secret of {name}"}}"#);
-        let step = host.protocol.on_registered(ClientInformation::from_json(&json).unwrap(), now());
-        host.has_sent_request = true;
-        host.set_next(step);
+        let client = ClientInformation::from_json(&json).unwrap();
+        let step = host.protocol.on_registered(client, world.now);
+        host.request = Request::Registered;
+        host.set_next(step, self.faults.has_lock);
         all.push(world);
         if self.faults.refusals > 0 {
             let mut world = self.clone();
             world.faults.refusals -= 1;
-            let step = world.hosts[i].protocol.on_not_registered();
-            world.hosts[i].set_next(step);
+            let host = &mut world.hosts[i];
+            host.request = Request::Refused;
+            let step = host.protocol.on_not_registered(world.now);
+            host.set_next(step, self.faults.has_lock);
+            all.push(world);
+        }
+        if self.faults.unknowns > 0 {
+            let mut world = self.clone();
+            world.faults.unknowns -= 1;
+            let host = &mut world.hosts[i];
+            host.request = Request::Unknown;
+            let step = host.protocol.on_unknown(world.now);
+            host.set_next(step, self.faults.has_lock);
             all.push(world);
         }
     }
@@ -223,31 +296,38 @@ impl World {
 
     /// Identifies the state of the world.
     pub(super) fn key(&self) -> String {
-        let mut key = format!("{} {:?}", digest(&self.document), self.faults);
+        let now = self.now.timestamp();
+        let mut key = format!("{} {:?} {now}", digest(&self.document), self.faults);
         for host in &self.hosts {
             let next = match &host.next {
                 Next::Read => "read".to_owned(),
                 Next::Write(document) => format!("write {}", digest(document)),
+                Next::Lock => "lock".to_owned(),
                 Next::Wait(claim) => format!("wait {}", claim.owner),
                 Next::Register => "register".to_owned(),
                 Next::Done(id) => format!("done {id}"),
                 Next::Failed(client) => format!("failed {client:?}"),
-                Next::Refused => "refused".to_owned(),
+                Next::NotRegistered => "not registered".to_owned(),
+                Next::Unknown => "unknown".to_owned(),
                 Next::Crashed => "crashed".to_owned(),
             };
             let expired = host.protocol.expired_claim.as_ref().map(|claim| &claim.owner);
             let unsaved = host.protocol.unsaved().map(|client| &client.client_id);
             let state = match &host.protocol.state {
-                State::LookingUp => "looking up",
+                State::LookingUp { has_written: false } => "looking up",
+                State::LookingUp { has_written: true } => "claiming",
                 State::Saving { result: None, .. } => "registered",
                 State::Saving { result: Some(_), .. } => "saving",
                 State::Releasing(_) => "releasing",
             };
-            let len = host.protocol.first_new;
-            let (is_up_to_date, has_sent) = (host.is_up_to_date, host.has_sent_request);
+            let len = host.protocol.last_known;
+            let Host { is_up_to_date, request, .. } = host;
+            let has_lock = host.protocol.has_lock;
+            let previous = host.protocol.previous.as_ref().map(Intent::digest);
             write!(
                 key,
-                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_sent}"
+                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_lock:?} \
+                 {request:?} {previous:?}"
             )
             .unwrap();
         }
@@ -256,7 +336,8 @@ impl World {
 
     /// Checks the invariants. `is_store_reliable` says that no fault of the store can happen.
     pub(super) fn check(&self, is_store_reliable: bool) {
-        let Document { registrations: active, retired, .. } = &self.document;
+        let active = &self.document.registrations;
+        let retired: Vec<_> = self.document.retired().collect();
         assert!(active.len() <= 1, "two active records: {}", self.key());
         let ids = active.iter().map(|record| &record.client.client_id);
         let ids: HashSet<_> = ids.chain(retired.iter().map(|retired| &retired.client_id)).collect();
@@ -270,8 +351,18 @@ impl World {
         }
         if let Some(claim) = self.document.claim.as_ref().filter(|_| is_store_reliable) {
             let owner = self.hosts.iter().find(|host| host.name == claim.owner).unwrap();
-            let has_ended = matches!(owner.next, Next::Done(_) | Next::Refused);
+            let has_ended =
+                matches!(owner.next, Next::Done(_) | Next::NotRegistered | Next::Unknown);
             assert!(!has_ended, "a claim was not removed: {}", self.key());
+        }
+        for host in &self.hosts {
+            let may_have_registered =
+                matches!(host.request, Request::Registered | Request::Unknown);
+            assert!(
+                !may_have_registered || !active.is_empty() || !self.document.intents.is_empty(),
+                "a request of unknown outcome has no intent: {}",
+                self.key()
+            );
         }
         let lost: Vec<_> = self.hosts.iter().filter(|host| self.has_lost_secret(host)).collect();
         for host in &lost {
@@ -284,7 +375,7 @@ impl World {
     /// Returns whether the host registered a client that neither it nor the document has. A client
     /// that lost a race is not lost: another one is used, and its id is in the history.
     fn has_lost_secret(&self, host: &Host) -> bool {
-        if !host.has_sent_request {
+        if host.request != Request::Registered {
             return false;
         }
         let expected = format!("secret of {}", host.name);
@@ -298,7 +389,7 @@ impl World {
         };
         let is_saved = is_saved
             || (self.document.registrations.len() == 1
-                && self.document.retired.iter().any(lost_race));
+                && self.document.retired().any(|retired| lost_race(&retired)));
         let unsaved = match &host.next {
             Next::Failed(client) => client.clone(),
             Next::Crashed => None,
@@ -310,10 +401,11 @@ impl World {
 
 fn digest(document: &Document) -> String {
     let mut digest = document.claim.as_ref().map(|claim| claim.owner.clone()).unwrap_or_default();
+    digest += &document.intents.digest();
     for record in &document.registrations {
         write!(digest, ";{}", record.client.client_id).unwrap();
     }
-    for retired in &document.retired {
+    for retired in document.retired() {
         write!(digest, ";{} {:?}", retired.client_id, retired.reason).unwrap();
     }
     digest

@@ -34,10 +34,10 @@ async fn login_reports_a_port_in_use_before_anything_is_sent() {
     ] {
         let printed = login.end(7);
         let message = format!(
-            "error: a port cannot be used; no client was registered\n  --> 127.0.0.1:{port}\n   | "
+            "error: a port cannot be bound; no client was registered\n  --> 127.0.0.1:{port}\n   | "
         );
         assert!(printed.contains(&message) && printed.contains(" in use"), "{printed}");
-        let help = format!("   = help: name a free one with {flag}\n");
+        let help = format!("   = help: set a free port with {flag}\n");
         assert!(printed.ends_with(&help), "{printed}");
     }
     assert_eq!(f.server.requests().len(), 0);
@@ -60,7 +60,7 @@ async fn login_reports_at_an_interrupt_what_was_registered_and_issued() {
     login.interrupt();
     let printed = login.end(130);
     assert!(printed.contains("\nfound: no registration was sent\n"), "{printed}");
-    assert!(printed.ends_with("a token may have been issued, and is lost\n"), "{printed}");
+    assert!(printed.ends_with("but if a token was issued, it is lost\n"), "{printed}");
 
     let f = Fixture::new(NAME).await;
     f.server.script([Reply::registered().with_delay(Duration::from_secs(30))]);
@@ -95,8 +95,8 @@ async fn login_reports_a_refusal_of_the_authorization_endpoint() {
     let query = "error=invalid_scope&error_description=Not+<b>+that";
     follow(&format!("{redirect_uri}?{query}&state={state}")).await;
     let printed = login.end(8);
-    let message = "error: the server refused (invalid_scope): Not <b> that; ask for scopes that \
-                   were registered\n";
+    let message = "error: the server rejected the request (invalid_scope): Not <b> that; request \
+         only scopes that are registered\n";
     assert!(printed.ends_with(message), "{printed}");
 }
 
@@ -105,11 +105,19 @@ async fn login_reports_a_failed_token_request() {
     let f = Fixture::new(NAME).await;
     let refused = || Reply::json(400, json!({"error": "invalid_grant"}));
     for (replies, message, is_allowed) in [
-        (vec![Reply::disconnect()], "the request may have been acted on", false),
-        (vec![Reply::json(200, json!({}))], "error: the token cannot be read", false),
-        (vec![refused()], "error: the server refused (invalid_grant)", false),
+        (vec![Reply::disconnect()], "try again, and log in again if", false),
+        (
+            vec![Reply::json(200, json!({}))],
+            "error: the token response could not be decoded",
+            false,
+        ),
+        (vec![refused()], "error: the server rejected the request (invalid_grant)", false),
         // The refresh fails, after the token was issued.
-        (vec![Reply::issued(), refused()], "error: the server refused (invalid_grant)", true),
+        (
+            vec![Reply::issued(), refused()],
+            "error: the server rejected the request (invalid_grant)",
+            true,
+        ),
     ] {
         f.server.script_token(replies);
         let mut login = f.log_in(&[]);

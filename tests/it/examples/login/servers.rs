@@ -35,8 +35,12 @@ async fn login_reports_a_server_without_metadata_or_without_registration() {
         .mount(&server)
         .await;
     for (issuer, code, message) in [
-        (server.uri(), 1, "error: the server does not say where clients register\n"),
-        (format!("{}/nowhere", server.uri()), 8, "error: the endpoints were not found: "),
+        (server.uri(), 1, "error: the server's metadata has no registration endpoint\n"),
+        (
+            format!("{}/nowhere", server.uri()),
+            8,
+            "error: no authorization server was found for http://127.0.0.1:",
+        ),
     ] {
         let printed = Login::start(&mut f.command(&["--discover", &issuer])).end(code);
         assert!(printed.starts_with(message), "{printed}");

@@ -57,7 +57,7 @@ async fn callback_listener_reports_a_port_in_use_on_any_address_of_the_host() {
     for (host, port) in cases {
         let uri = format!("http://{host}:{port}/callback");
         let error = CallbackListener::bind(&uri).await.unwrap_err().to_string();
-        let expected = format!("{uri}: the port is in use; end the other program or use port 0");
+        let expected = format!("{uri}: the port is in use; stop the other program or use port 0");
         assert!(error.contains(&expected), "{error}");
     }
 }

@@ -16,7 +16,7 @@ impl Browser {
         if request.starts_with("HEAD ") || status == 400 && !request.starts_with("GET /") {
             assert_eq!(page, "", "{request}");
         } else {
-            assert!(page.contains("<h1>Request not accepted</h1>"), "{request}\n{response}");
+            assert!(page.contains("<h1>Request rejected</h1>"), "{request}\n{response}");
             assert!(response.contains("\r\ncontent-security-policy: default-src 'none'; "));
         }
         assert_eq!(response.contains("\r\nallow: GET\r\n"), status == 405, "{response}");

@@ -17,71 +17,143 @@ async fn refusal_says_what_the_server_said_and_what_to_do() {
         (
             "400 Bad Request",
             r#"{"error": "invalid_grant", "error_description": "The code\nis used."}"#,
-            "the server refused (invalid_grant): The code is used.; begin anew: a code is good \
-             once, a token not for ever",
+            "the server rejected the request (invalid_grant): The code is used.; log in again, \
+             because the code or the refresh token is no longer valid",
         ),
         (
             "401 Unauthorized",
             r#"{"error": "invalid_client"}"#,
-            "the server refused (invalid_client); register anew: mark this client in its store as \
-             rejected",
+            "the server rejected the request (invalid_client); mark the client with \
+             RegistrationStoreExt::mark_rejected, then register again",
         ),
         // FastAPI wraps what an application raises.
         (
             "401 Unauthorized",
             r#"{"detail": {"error": "invalid_client"}}"#,
-            "the server refused with 401 Unauthorized (invalid_client); register anew: mark this \
-             client in its store as rejected",
+            "HOST rejected the request with 401 Unauthorized (invalid_client); mark the \
+             client with RegistrationStoreExt::mark_rejected, then register again",
         ),
         (
             "401 Unauthorized",
             r#"{"detail": "invalid_client"}"#,
-            "the server refused with 401 Unauthorized (invalid_client): invalid_client; register \
-             anew: mark this client in its store as rejected",
+            "HOST rejected the request with 401 Unauthorized (invalid_client): \
+             invalid_client; mark the client with RegistrationStoreExt::mark_rejected, then \
+             register again",
         ),
         // GitHub refuses with 200.
         (
             "200 OK",
             r#"{"error": "invalid_grant", "error_description": "bad code"}"#,
-            "the server refused with 200 OK (invalid_grant): bad code; begin anew: a code is good \
-             once, a token not for ever",
+            "HOST rejected the request with 200 OK (invalid_grant): bad code; log in \
+             again, because the code or the refresh token is no longer valid",
         ),
         (
             "422 Unprocessable Entity",
             &detail.to_string(),
-            "the server refused with 422 Unprocessable Entity: code: Field required; redirect_uri: \
-             Field required; correct what the server names, then try again",
+            "HOST rejected the request with 422 Unprocessable Entity: code: Field \
+             required; redirect_uri: Field required; correct the request as the server \
+             describes, then try again",
         ),
         (
             "404 Not Found",
             r#"{"detail": "Not Found"}"#,
-            "the server refused with 404 Not Found: Not Found; correct what the server names, then \
-             try again",
+            "HOST rejected the request with 404 Not Found: Not Found; correct the request \
+             as the server describes, then try again",
         ),
         (
             "502 Bad Gateway",
             "<html><title>502</title>",
-            "the server refused with 502 Bad Gateway: 502; try again later; where a code or \
-             refresh token is refused then, begin anew",
+            "HOST rejected the request with 502 Bad Gateway: 502; try again later, and log \
+             in again if the server then rejects the code or token",
         ),
         (
             "302 Found",
             "",
-            "the server refused with 302 Found; correct what the server names, then try again",
+            "HOST rejected the request with 302 Found; correct the request as the server \
+             describes, then try again",
         ),
         (
             "429 Too Many Requests\r\nretry-after: 120",
             r#"{"error": "temporarily_unavailable"}"#,
-            "the server refused with 429 Too Many Requests (temporarily_unavailable) (asks to wait \
-             120 s); wait, then try again",
+            "HOST rejected the request with 429 Too Many Requests \
+             (temporarily_unavailable) (retry after 120 s); wait, then try again",
         ),
     ] {
         let error = token_from(status, body).await.unwrap_err();
-        assert_eq!(error.to_string(), text);
+        let shown = error.to_string();
+        // The port differs from run to run.
+        let shown = match shown.strip_prefix("127.0.0.1:") {
+            Some(rest) => format!("HOST{}", rest.trim_start_matches(|c: char| c.is_ascii_digit())),
+            None => shown,
+        };
+        assert_eq!(shown, text);
         assert!(!format!("{error:?}").contains("s3cr3t"));
         assert_eq!(error.is_invalid_client(), body.contains("invalid_client"));
+        let help = "mark the client with RegistrationStoreExt::mark_rejected, then register again";
+        assert_eq!(error.help() == help, error.is_invalid_client());
         let wait = status.contains("retry-after").then_some(Duration::from_secs(120));
         assert_eq!((error.retry_after(), error.refusal().unwrap().retry_after()), (wait, wait));
+    }
+}
+
+#[tokio::test]
+async fn refusal_counts_as_a_rejected_client_by_code_status_and_challenge() {
+    const INVALID: &str = r#"{"error": "invalid_client"}"#;
+    const BASIC: &str = "401 Unauthorized\r\nwww-authenticate: Basic realm=\"x\"";
+    for (status, body, is_rejected) in [
+        ("400 Bad Request", INVALID, true),
+        ("401 Unauthorized", INVALID, true),
+        ("403 Forbidden", INVALID, true),
+        ("404 Not Found", INVALID, true),
+        ("200 OK", INVALID, true),
+        ("403 Forbidden", r#"{"detail": {"error": "invalid_client"}}"#, true),
+        ("401 Unauthorized", r#"{"detail": "Invalid client credentials"}"#, true),
+        ("401 Unauthorized", r#"{"error": "Unauthorized"}"#, true),
+        ("401 Unauthorized", r#"{"error": "the client is unknown"}"#, true),
+        ("401 Unauthorized", r#"{"error": {"code": 7}}"#, true),
+        ("401 Unauthorized", r#"{"error": "unauthorized_client"}"#, true),
+        (BASIC, "", true),
+        ("401 Unauthorized\r\nwww-authenticate: Bearer, basic realm=\"x\"", "", true),
+        (BASIC, "{}", true),
+        // A proxy.
+        ("401 Unauthorized", "", false),
+        ("401 Unauthorized", "<html>401</html>", false),
+        ("401 Unauthorized", "Unauthorized", false),
+        (BASIC, "<html>401</html>", false),
+        ("401 Unauthorized\r\nwww-authenticate: Bearer", "", false),
+        ("407 Proxy Authentication Required", "", false),
+        // Another cause.
+        ("401 Unauthorized", r#"{"error": "invalid_grant"}"#, false),
+        ("401 Unauthorized", r#"{"message": "no"}"#, false),
+        ("401 Unauthorized", r#"{"error": null, "detail": null}"#, false),
+        (BASIC, r#"{"error": "invalid_grant"}"#, false),
+        ("400 Bad Request", r#"{"detail": "Invalid client credentials"}"#, false),
+        ("400 Bad Request", r#"{"error": "unauthorized_client"}"#, false),
+        ("403 Forbidden", r#"{"detail": "Not authenticated"}"#, false),
+        ("404 Not Found", r#"{"detail": "Not Found"}"#, false),
+        ("429 Too Many Requests\r\nretry-after: 120", INVALID, false),
+        ("500 Internal Server Error", INVALID, false),
+        ("503 Service Unavailable", INVALID, false),
+    ] {
+        let error = token_from(status, body).await.unwrap_err();
+        assert_eq!(error.kind(), OAuthErrorKind::Refused, "{status} {body}");
+        assert_eq!(error.is_invalid_client(), is_rejected, "{status} {body}");
+        assert_eq!(error.help().starts_with("mark the client"), is_rejected, "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_names_the_host() {
+    for (status, body) in [
+        ("403 Forbidden", r#"{"error": "invalid_client"}"#),
+        ("401 Unauthorized", ""),
+        ("502 Bad Gateway", "<title>Oops</title>"),
+    ] {
+        let error = token_from(status, body).await.unwrap_err();
+        let text = error.to_string();
+        let rest = text.strip_prefix("127.0.0.1:").unwrap();
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        assert!(rest.starts_with(&format!(" rejected the request with {status}")), "{text}");
     }
 }
 

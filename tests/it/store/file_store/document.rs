@@ -30,6 +30,7 @@ async fn file_store_writes_json_with_a_format_number() {
         document,
         json!({
             "format": 2,
+            "last_number": 1,
             "registrations": [{
                 "number": 1,
                 "endpoint": fixture.poggio.registration_endpoint(),
@@ -79,9 +80,9 @@ async fn file_store_refuses_a_damaged_file_and_leaves_it_as_it_is() {
     };
     let damaged: [(Vec<u8>, &str); 11] = [
         (b"".to_vec(), "it ends too early, at line 1, column 0"),
-        (b"s3cr3t".to_vec(), "it is no JSON, at line 1, column 1"),
+        (b"s3cr3t".to_vec(), "it is not JSON, at line 1, column 1"),
         (b"[]".to_vec(), "line 1, column"),
-        (b"{}".to_vec(), "a member is not as it was written, at line 1, column 2"),
+        (b"{}".to_vec(), "a member is invalid, at line 1, column 2"),
         (good.as_bytes()[..good.len() / 2].to_vec(), "at line"),
         (b"\xff\xfe".to_vec(), "it is not UTF-8"),
         (with("\"format\": 2", "\"format\": \"s3cr3t\""), "at line 2"),
@@ -120,8 +121,8 @@ async fn file_store_refuses_an_unknown_format_and_leaves_the_file_as_it_is() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{} has format 7, and this program reads format 2; it was not changed; no client was \
-             registered: update this program, or name another store",
+            "{} has format 7, but this program supports format 2; it was not changed; no client \
+             was registered: update this program, or use another store",
             fixture.path().display()
         )
     );
@@ -149,9 +150,9 @@ async fn file_store_refuses_a_document_of_format_1_and_says_what_to_do() {
         assert_eq!(
             error.to_string(),
             format!(
-                "{} has format 1 of an earlier version, and this program reads format 2; it was \
+                "{} has format 1 of an earlier version, but this program supports format 2; it was \
                  not changed; no client was registered: move it away, and import the client_id and \
-                 client_secret that it holds into a new store, or register anew",
+                 client_secret that it holds into a new store, or register again",
                 fixture.path().display()
             )
         );
@@ -168,7 +169,7 @@ async fn file_store_refuses_to_grow_beyond_the_size_that_it_reads() {
     fixture.write(vec![b' '; LIMIT - 1000]);
     // `register_once` calls this before its request.
     let error = fixture.store.preflight(Duration::ZERO).await.unwrap_err();
-    let problem = "has reached the 64 MiB that are read of it; move it away to begin another";
+    let problem = "has reached the limit of 64 MiB; move it away to start a new one";
     assert!(error.to_string().contains(problem), "{error}");
     let text = fixture.store.read().await.unwrap().unwrap();
     assert_eq!(text.expose().len(), LIMIT - 1000);
@@ -184,7 +185,7 @@ async fn register_once_drops_members_that_are_nested_too_deeply_to_be_read_again
     fixture.server.script([reply.with_member("x_fine", nested(64))]);
     let client = fixture.register_once(&metadata()).await.unwrap();
     let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
-    assert_eq!(warnings, ["x_deep: nested too deeply to be kept"]);
+    assert_eq!(warnings, ["x_deep: dropped, because it is nested more than 64 levels deep"]);
     assert_eq!(client.additional.get("x_deep"), None);
     assert_eq!(client.additional.get("x_fine"), Some(&nested(64)));
     let again = fixture.register_once(&metadata()).await.unwrap();

@@ -26,8 +26,8 @@ async fn register_once_waits_for_the_lock_for_its_timeout_and_reads_without_it()
     assert_eq!(
         error.to_string(),
         format!(
-            "{path} was in use by others for 300ms: another process or task holds {path}.lock; no \
-             client was registered: wait for the others, or end them, then call again"
+            "{path} was still in use after 300ms: another process or task holds {path}.lock; no \
+             client was registered: wait for the other callers or stop them, then call again"
         )
     );
     assert_eq!(fixture.request_count(), 0);

@@ -16,7 +16,7 @@ fn for_app_uses_the_configuration_folder_and_accepts_only_plain_names() {
         let error = FileStore::for_app(name).unwrap_err();
         let Error::Config(config) = &error else { panic!("{error}") };
         assert_eq!(config.setting(), "FileStore::for_app");
-        assert!(error.to_string().contains("letters, digits, - _ and dots"), "{error}");
+        assert!(error.to_string().contains("ASCII letters, digits, -, _ and dots"), "{error}");
     }
 }
 
@@ -28,7 +28,7 @@ fn new_accepts_a_relative_path_and_requires_a_file_name() {
         let error = FileStore::new(path).unwrap_err();
         let Error::Config(config) = &error else { panic!("{error}") };
         assert_eq!(config.setting(), "FileStore::new");
-        assert_eq!(config.problem(), format!("{path:?} names no file; add a file's name to it"));
+        assert_eq!(config.problem(), format!("{path:?} has no file name; add one"));
     }
 }
 
@@ -40,6 +40,6 @@ async fn file_store_names_a_folder_that_it_cannot_create() {
     fixture.store = FileStore::new(file.join("client.json")).unwrap();
     let text = refusal(&fixture).await.to_string();
     assert!(text.contains(&*file.display().to_string()), "{text}");
-    let end = "no client was registered: put the store right, then call again";
+    let end = "no client was registered: fix the store, then call again";
     assert!(text.ends_with(end), "{text}");
 }

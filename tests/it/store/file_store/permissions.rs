@@ -81,7 +81,7 @@ async fn file_store_refuses_everything_but_plain_files() {
             set_mode(&there, 0o600);
             symlink(target, fixture.folder().join(name)).unwrap();
             let error = refusal(&fixture).await;
-            let problem = "is a symbolic link; name the file that it points to";
+            let problem = "is a symbolic link; use the path of its target";
             assert!(error.to_string().contains(problem), "{error}");
             assert_eq!(store_error(&error).kind(), StoreErrorKind::InsecurePermissions);
             assert_eq!(fs::read_to_string(&there).unwrap(), "unchanged");
@@ -90,10 +90,12 @@ async fn file_store_refuses_everything_but_plain_files() {
     }
     let fixture = Fixture::new().await;
     fs::create_dir(fixture.path()).unwrap();
-    assert!(refusal(&fixture).await.to_string().contains("is a folder; name a file"));
+    assert!(refusal(&fixture).await.to_string().contains("is a folder; use the path of a file"));
     let fixture = Fixture::new().await;
     let _socket = UnixListener::bind(fixture.path()).unwrap();
-    assert!(refusal(&fixture).await.to_string().contains("is not a file; name another"));
+    assert!(
+        refusal(&fixture).await.to_string().contains("is not a regular file; use another path")
+    );
 }
 
 #[tokio::test]

@@ -67,11 +67,11 @@ async fn register_once_on_a_full_disk_sends_nothing() {
         bash
     };
     let printed = fixture.run_through(1, &mut limited());
-    assert!(printed.contains("client.json.new failed: File too large"), "{printed}");
+    assert!(printed.contains("client.json.new: File too large"), "{printed}");
     assert!(printed.contains("no client was registered"), "{printed}");
     assert_eq!(
         (fixture.request_count(), fixture.file_names()),
-        (0, vec!["client.json.lock".to_owned()])
+        (0, vec!["client.json".to_owned(), "client.json.lock".to_owned()])
     );
 
     // With room it registers, and a lookup needs no room.
@@ -90,8 +90,8 @@ async fn register_once_in_a_read_only_folder_sends_nothing_and_finds_a_stored_cl
     let folder = fixture.folder();
     set_mode(folder, 0o555);
     let printed = run_as_nobody(&fixture, 1);
-    let failed = format!("to open {}/client.json.lock failed", folder.display());
-    assert!(printed.contains(&failed) && printed.contains("Permission denied"), "{printed}");
+    let failed = format!("failed to open {}/client.json.lock: Permission denied", folder.display());
+    assert!(printed.contains(&failed), "{printed}");
     assert_eq!(fixture.request_count(), 0);
     assert!(fixture.file_names().is_empty());
 
@@ -118,8 +118,8 @@ async fn register_once_with_an_unreadable_file_sends_nothing() {
     fixture.write("unchanged");
     set_mode(fixture.path(), 0o000);
     let printed = run_as_nobody(&fixture, 1);
-    let failed = format!("to open {} failed", fixture.path().display());
-    assert!(printed.contains(&failed) && printed.contains("Permission denied"), "{printed}");
+    let failed = format!("failed to open {}: Permission denied", fixture.path().display());
+    assert!(printed.contains(&failed), "{printed}");
     assert_eq!(fixture.request_count(), 0);
     set_mode(fixture.path(), 0o600);
     assert_eq!(fixture.text(), "unchanged");
@@ -170,7 +170,7 @@ async fn register_once_sends_nothing_if_the_file_cannot_be_replaced() {
     let Some(_mount) = Mount::new(fixture.path(), &["--bind", &path]) else { return };
     let before = fixture.text();
     let printed = fixture.run(1, &["--redirect-uri", "https://acme.example/callback"]);
-    assert!(printed.contains(&format!("to rename to {path} failed")), "{printed}");
+    assert!(printed.contains(&format!("failed to rename to {path}: ")), "{printed}");
     assert_eq!(fixture.request_count(), 1);
     assert_eq!(fixture.text(), before);
 }

@@ -26,8 +26,8 @@ async fn imported_credentials_take_precedence_and_are_never_replaced() {
     let expired = json!({"client_id": "8", "client_secret": "s", "client_secret_expires_at": 9});
     let elsewhere = json!({"client_id": "9", "redirect_uris": ["https://acme.example/cb"]});
     for (json, id, problem) in [
-        (expired, "8", "its secret has expired"),
-        (elsewhere, "9", r#"it has no redirect URI "http://127.0.0.1:8910/callback""#),
+        (expired, "8", "has expired or is about to"),
+        (elsewhere, "9", r#"has no redirect URI "http://127.0.0.1:8910/callback""#),
     ] {
         store.import(endpoint, &client_from(&json)).await.unwrap();
         assert_unusable(&fixture.register_once(&metadata()).await.unwrap_err(), id, problem);
@@ -37,7 +37,7 @@ async fn imported_credentials_take_precedence_and_are_never_replaced() {
     store.import(endpoint, &imported).await.unwrap();
     assert!(store.mark_rejected("7").await.unwrap());
     let error = fixture.register_once(&metadata()).await.unwrap_err();
-    assert_unusable(&error, "7", "the server does not accept it any more");
+    assert_unusable(&error, "7", "the server no longer accepts the imported client");
 
     // Once they are removed, the registered client is used again.
     assert!(store.remove("7").await.unwrap());
@@ -52,9 +52,14 @@ fn assert_unusable(error: &Error, id: &str, problem: &str) {
     assert_eq!(store_error(error).kind(), StoreErrorKind::ImportedUnusable);
     assert_eq!(error.outcome(), Outcome::NotRegistered);
     let text = error.to_string();
-    assert!(text.contains(&format!("the client {id:?} was entered by a person")), "{text}");
+    assert!(text.contains(&format!("the imported client {id:?}")), "{text}");
     assert!(text.contains(problem), "{text}");
-    assert!(text.ends_with("import other credentials, or take these out with remove"), "{text}");
+    assert!(
+        text.ends_with(
+            "import other credentials, or remove these with RegistrationStoreExt::remove"
+        ),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -89,17 +94,17 @@ async fn import_rejects_an_endpoint_that_no_client_can_have() {
     let fixture = Fixture::new().await;
     let imported = client_from(&json!({"client_id": "7"}));
     for (endpoint, problem) in [
-        ("", "not a URL (relative URL without a base)"),
+        ("", "not a URL (relative URL without a base); use the form https://host/path"),
         (
             "http://api.poggio.io/v1/oauth/register",
-            "http to api.poggio.io, which is not this machine, would show credentials to the \
-             network; use https",
+            "http to api.poggio.io would expose credentials, because it is not a loopback host; \
+             use https",
         ),
     ] {
         let error = fixture.store.import(endpoint, &imported).await.unwrap_err();
         let Error::Config(error) = error else { panic!("{error}") };
-        assert_eq!(error.setting(), "RegistrationStore::import");
-        let expected = format!("the endpoint is no registration endpoint: {problem}");
+        assert_eq!(error.setting(), "RegistrationStoreExt::import");
+        let expected = format!("the registration endpoint is invalid: {problem}");
         assert_eq!(error.problem(), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! Unreadable responses: a client whose credentials arrived whole is saved, so that nobody registers
 //! another.
 
-use poggio::{Error, Outcome, testing::Reply};
+use poggio::{Error, Outcome, RegistrationStoreExt, StoreErrorKind, testing::Reply};
 
 use crate::support::{
     attempts, metadata,
@@ -15,13 +15,14 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
             Reply::cut_off(),
             "loopback-cut",
             "cut-secret",
-            "the answer (201 Created) cannot be read: it is not JSON (line 1, column 71)",
+            "the response (201 Created) could not be decoded: it is not JSON (line 1, column 71)",
         ),
         (
             Reply::wrapped(),
             "loopback-wrapped",
             "wrapped-secret",
-            "the answer (201 Created) cannot be read: it has no client_id that is a non-empty string",
+            "the response (201 Created) could not be decoded: its client_id is missing, empty or \
+             not a string",
         ),
     ] {
         let fixture = Fixture::new().await;
@@ -33,7 +34,7 @@ async fn register_once_saves_credentials_recovered_from_an_unreadable_response()
         assert_eq!((response.attempts(), response.request_id()), (1, Some("r-7")));
         let warnings: Vec<_> = client.warnings().iter().map(ToString::to_string).collect();
         let expected =
-            format!("body: {problem}; its client_id and client_secret are whole, and are used");
+            format!("body: {problem}, but its client_id and client_secret were recovered");
         assert_eq!(warnings, [expected]);
         // The granted metadata is unknown.
         let changes = client.changes_from(&metadata());
@@ -70,8 +71,11 @@ async fn register_once_saves_nothing_if_the_credentials_are_not_whole() {
         assert_eq!(error.outcome(), Outcome::Registered);
         let found = fixture.poggio.find_registration(&metadata(), &fixture.store).await.unwrap();
         assert!(found.is_none());
-        // The next call registers, because nobody can use the first client.
+        // Every call would create another client that nobody can use.
+        let error = fixture.register_once(&metadata()).await.unwrap_err();
+        assert_eq!(store_error(&error).kind(), StoreErrorKind::UnknownOutcome);
+        assert_eq!(fixture.request_count(), 1);
+        assert!(fixture.store.clear_unknown().await.unwrap());
         assert_eq!(attempts(&fixture.register_once(&metadata()).await.unwrap()), 1);
-        assert_eq!(fixture.request_count(), 2);
     }
 }

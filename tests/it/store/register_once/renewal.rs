@@ -6,6 +6,7 @@ use std::{
 };
 
 use poggio::{RegistrationStoreExt, store::RetiredReason, testing::Reply};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -27,10 +28,14 @@ fn expiring_in(seconds: i64) -> Reply {
 /// Rewrites the store as if a clock that was ahead had saved it.
 fn move_saved_at(fixture: &Fixture, by_seconds: i64) {
     let mut document = fixture.json();
-    for list in ["registrations", "retired"] {
-        for registration in document[list].as_array_mut().into_iter().flatten() {
-            registration["saved_at"] = seconds_from_now(by_seconds).into();
-        }
+    let saved_at = seconds_from_now(by_seconds);
+    for registration in document["registrations"].as_array_mut().unwrap() {
+        registration["saved_at"] = saved_at.into();
+    }
+    for line in document.get_mut("retired").and_then(Value::as_array_mut).into_iter().flatten() {
+        let mut fields: Vec<_> = line.as_str().unwrap().split(' ').map(str::to_owned).collect();
+        fields[3] = saved_at.to_string();
+        *line = fields.join(" ").into();
     }
     fixture.write(document.to_string());
 }
@@ -40,6 +45,7 @@ async fn register_once_renews_a_secret_that_expires_within_the_margin() {
     let fixture = Fixture::new().await;
     fixture.server.script([expiring_in(50), expiring_in(3600), expiring_in(0)]);
     let first = fixture.register_once(&metadata()).await.unwrap();
+    move_saved_at(&fixture, -3600);
     let second = fixture.register_once(&metadata()).await.unwrap();
     assert_ne!(second.client_id, first.client_id);
     assert_eq!(fixture.register_once(&metadata()).await.unwrap().client_id, second.client_id);
@@ -48,11 +54,33 @@ async fn register_once_renews_a_secret_that_expires_within_the_margin() {
         [(first.client_id, Some(RetiredReason::Expired)), (second.client_id.clone(), None)]
     );
 
+    move_saved_at(&fixture, -3600);
     let margin = Duration::from_secs(7200);
     let poggio = fixture.server.client_builder().renewal_margin(margin).build().unwrap();
     let third = poggio.register_once(&metadata(), &fixture.store).await.unwrap();
     assert_ne!(third.client_id, second.client_id);
     assert_eq!(fixture.request_count(), 3);
+}
+
+#[tokio::test]
+async fn register_once_uses_a_secret_for_at_least_half_of_its_lifetime() {
+    for (lifetime, margin) in [(30, 60), (3600, 7200), (3, 60), (600, 601), (100, u64::MAX)] {
+        let fixture = Fixture::new().await;
+        fixture.server.script((0..3).map(|_| expiring_in(lifetime)));
+        let builder = fixture.server.client_builder().renewal_margin(Duration::from_secs(margin));
+        let poggio = builder.build().unwrap();
+        let register = async || poggio.register_once(&metadata(), &fixture.store).await.unwrap();
+        let first = register().await;
+        for _ in 0..5 {
+            assert_eq!(register().await.client_id, first.client_id, "{lifetime} {margin}");
+        }
+        // Two thirds of the lifetime have passed.
+        move_saved_at(&fixture, -lifetime * 2);
+        let second = register().await;
+        assert_ne!(second.client_id, first.client_id, "{lifetime} {margin}");
+        assert_eq!(register().await.client_id, second.client_id);
+        assert_eq!(fixture.request_count(), 2);
+    }
 }
 
 #[tokio::test]
@@ -62,7 +90,11 @@ async fn register_once_with_the_largest_limits_renews_every_secret_that_expires(
     let builder = fixture.server.client_builder();
     let poggio = builder.timeout(Duration::MAX).renewal_margin(Duration::MAX).build().unwrap();
     let register = async || poggio.register_once(&metadata(), &fixture.store).await.unwrap();
-    let (first, second) = (register().await, register().await);
+    let first = register().await;
+    // Not before half of its lifetime has passed.
+    assert_eq!(register().await.client_id, first.client_id);
+    move_saved_at(&fixture, -3610);
+    let second = register().await;
     assert_ne!(second.client_id, first.client_id);
     assert_eq!(register().await.client_id, second.client_id);
 }
@@ -93,6 +125,33 @@ async fn register_once_sends_two_requests_at_most_if_every_new_secret_has_expire
     }
     assert_eq!(fixture.request_count(), 2, "{ids:?}");
     assert_eq!(ids[1..], [&*ids[1]; 4].map(str::to_owned));
+}
+
+/// Secrets live an hour, and the clock of two calls was two hours ahead.
+#[tokio::test]
+async fn register_once_renews_again_once_a_clock_that_was_ahead_is_right() {
+    const HOUR: i64 = 3600;
+    // How long ago the two calls were, as the clock showed it then.
+    for saved_ago in [-HOUR / 2, 90, HOUR, 9 * HOUR, YEAR] {
+        let fixture = Fixture::new().await;
+        let expired = || expiring_in(-saved_ago.abs() - HOUR);
+        fixture.server.script([expired(), expired(), expiring_in(HOUR)]);
+        fixture.register_once(&metadata()).await.unwrap();
+        let dead = fixture.register_once(&metadata()).await.unwrap();
+        // The clock is still ahead.
+        for _ in 0..3 {
+            let client = fixture.register_once(&metadata()).await.unwrap();
+            assert_eq!(client.client_id, dead.client_id);
+        }
+        move_saved_at(&fixture, -saved_ago);
+        let client = fixture.register_once(&metadata()).await.unwrap();
+        assert_ne!(client.client_id, dead.client_id, "{saved_ago}");
+        for _ in 0..3 {
+            let again = fixture.register_once(&metadata()).await.unwrap();
+            assert_eq!(again.client_id, client.client_id);
+        }
+        assert_eq!(fixture.request_count(), 3);
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn save_registration_saves_an_unsaved_client_once_and_it_is_renewed_later(
     let (poggio, store) = (&fixture.poggio, &fixture.store);
     fixture.server.script([Reply::registered().with_member("client_secret_expires_at", i32::MAX)]);
     let error = poggio.register_once(&metadata(), &MemoryStore::failing_from(4)).await.unwrap_err();
-    let remedy = "with Client::save_registration when the store works";
+    let remedy = "in this error with Client::save_registration";
     assert!(error.to_string().contains(remedy), "{error}");
     let client = store_error(&error).client().unwrap();
 
@@ -27,6 +27,10 @@ async fn save_registration_saves_an_unsaved_client_once_and_it_is_renewed_later(
     let registrations = store.list().await.unwrap();
     assert_eq!((registrations.len(), registrations[0].is_imported()), (1, false));
 
+    // More than half of its lifetime ago.
+    let mut document = fixture.json();
+    document["registrations"][0]["saved_at"] = 1_000_000_000.into();
+    fixture.write(document.to_string());
     let poggio = fixture.server.client_builder().renewal_margin(Duration::MAX).build().unwrap();
     let renewed = poggio.register_once(&metadata(), store).await.unwrap();
     assert_ne!(renewed.client_id, client.client_id);
@@ -66,9 +70,9 @@ async fn save_registration_returns_the_client_in_the_error_if_the_store_fails() 
     let error = poggio.save_registration(&metadata(), &store, &client).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the client \"loopback-client-1\" could not be saved: vault secret/acme cannot be reached \
-         [request r-7]; a client was registered: save the client that this error holds, with \
-         Client::save_registration when the store works"
+        "the client \"loopback-client-1\" could not be saved: vault secret/acme cannot be \
+         reached [request r-7]; a client was registered: fix the store, then save the client in \
+         this error with Client::save_registration"
     );
     assert_eq!(error.outcome(), Outcome::Registered);
     assert_eq!((error.attempts(), error.request_id()), (1, Some("r-7")));

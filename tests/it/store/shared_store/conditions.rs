@@ -23,8 +23,8 @@ const REFUSED: [(Conditions, &str); 11] = [
     (Conditions::Ignored, "ignores If-Match"),
     (Conditions::IgnoresIfMatch, "ignores If-Match"),
     (Conditions::IgnoresIfNoneMatch, "ignores If-None-Match"),
-    (Conditions::CreateOnly, "does not write on a condition"),
-    (Conditions::NoTags, "gives neither an ETag nor a version to compare"),
+    (Conditions::CreateOnly, "does not support conditional writes"),
+    (Conditions::NoTags, "returns neither an ETag nor a version"),
     (Conditions::WeakTags, "does not accept the ETag that it gave"),
     (Conditions::LengthTags, "gives different contents the same ETag"),
     (Conditions::WritesAndRefuses, "writes although it reports a conflict"),
@@ -64,9 +64,9 @@ async fn register_once_refuses_a_service_that_does_not_evaluate_conditions() {
                 assert_eq!(
                     store_error(&error).to_string(),
                     format!(
-                        "poggio/acme.json in Bucket cannot be used: its service {problem}, and two \
-                         hosts could overwrite each other; use one with conditional writes, and \
-                         leave them on"
+                        "poggio/acme.json in Bucket cannot be used: its service {problem}, so two \
+                         hosts could overwrite each other; use a service with conditional writes, \
+                         and leave them on"
                     ),
                 );
             }

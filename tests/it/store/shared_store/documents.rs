@@ -28,7 +28,7 @@ async fn shared_store_refuses_objects_that_are_no_documents() {
         bucket.inner.put(&PATH.into(), bytes.into()).await.unwrap();
         let error = open(&bucket).list().await.unwrap_err();
         let expected = format!(
-            "poggio/acme.json in Bucket is damaged, or not a store of registrations: {problem}; it \
+            "poggio/acme.json in Bucket is damaged or is not a registration store: {problem}; it \
              was not changed"
         );
         assert_eq!(store_error(&error).to_string(), expected);
@@ -40,7 +40,7 @@ async fn shared_store_replaces_only_what_it_read() {
     let store = open(&Arc::new(Bucket::default()));
     let foreign = Versioned::new("old".to_owned(), "7");
     let error = store.write("new", Some(&foreign)).await.unwrap_err();
-    assert!(error.to_string().contains("was not what was read"), "{error}");
+    assert!(error.to_string().contains("got a version of another store"), "{error}");
 
     // An object that was removed since it was read.
     assert_eq!(store.write("old", None).await.unwrap(), WriteResult::Written);
@@ -66,7 +66,8 @@ fn new_requires_a_path_that_names_an_object() {
     let bucket = Arc::new(InMemory::new());
     for path in ["", "/", "a//b", "a/../b", "./a"] {
         let error = SharedStore::new(bucket.clone(), path).unwrap_err();
-        let start = format!("SharedStore::new: {path:?} names no object; name one as in");
+        let start =
+            format!("SharedStore::new: {path:?} is not the path of an object; use one such as");
         assert!(error.to_string().contains(&start), "{error}");
     }
     for path in ["acme.json", "/poggio/acme.json", "poggio/acme sync.json"] {

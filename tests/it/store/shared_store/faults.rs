@@ -39,13 +39,14 @@ async fn register_once_sends_nothing_if_the_service_fails_before_the_request() {
         let is_write = access == CLAIM || WRITES_OF_CHECK.contains(&access);
         let action = if is_write { "write" } else { "read" };
         let what = if CHECK.contains(&access) {
-            "a test object, poggio/acme.json@probe-"
+            "the test object poggio/acme.json@probe-"
         } else {
-            "it failed: out of order"
+            "it: out of order"
         };
-        let text = format!("poggio/acme.json in Bucket cannot be used: to {action} {what}");
+        let text =
+            format!("poggio/acme.json in Bucket could not be used: failed to {action} {what}");
         assert!(error.to_string().contains(&text), "{access}: {error}");
-        assert!(error.to_string().contains("failed: out of order"), "{access}: {error}");
+        assert!(error.to_string().contains(": out of order"), "{access}: {error}");
         assert_eq!(bucket.contents().await.len(), usize::from(access > CLAIM), "{access}");
         assert_eq!(store_error(&error).kind(), StoreErrorKind::Failed);
         assert!(store_error(&error).client().is_none());
@@ -103,13 +104,9 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         (
             "403 Forbidden",
             body,
-            "403 Forbidden, SignatureDoesNotMatch (these credentials are not allowed to)",
+            "403 Forbidden, SignatureDoesNotMatch (the credentials lack permission)",
         ),
-        (
-            "401 Unauthorized",
-            "hidden-text",
-            "401 Unauthorized (these credentials are not accepted)",
-        ),
+        ("401 Unauthorized", "hidden-text", "401 Unauthorized (the credentials were rejected)"),
         ("400 Bad Request", "<Code>hidden-text hidden</Code>", "400 Bad Request"),
         ("500 Oops", "", "500 Internal Server Error"),
     ] {
@@ -118,11 +115,11 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         let write = store.write("hidden-text", None).await.unwrap_err();
         for (action, error) in [
             ("read it", store.read().await.unwrap_err()),
-            ("write a test object, poggio/acme.json@probe-*,", write),
+            ("write the test object poggio/acme.json@probe-*", write),
         ] {
-            let start = "poggio/acme.json in AmazonS3(acme) cannot be used";
+            let start = "poggio/acme.json in AmazonS3(acme) could not be used";
             let message = without_unique_ids(&error.to_string());
-            assert_eq!(message, format!("{start}: to {action} failed: {expected}"));
+            assert_eq!(message, format!("{start}: failed to {action}: {expected}"));
             let shown = all_shown(&Error::from(error)).to_lowercase();
             assert!(!shown.contains("hidden"), "{shown}");
         }
@@ -137,10 +134,10 @@ async fn shared_store_error_names_a_missing_bucket_and_a_refused_connection() {
     let store = s3(&server.base_url);
     assert!(store.read().await.unwrap().is_none());
     let error = store.write("text", None).await.unwrap_err().to_string();
-    let end = "failed: 404 Not Found, NoSuchBucket (is there such a bucket?)";
+    let end = ": 404 Not Found, NoSuchBucket (check that the bucket exists)";
     assert!(error.ends_with(end), "{error}");
 
     let nobody = Wire::nobody();
     let error = s3(&nobody.base_url).read().await.unwrap_err().to_string();
-    assert!(error.contains("to read it failed: Connection refused"), "{error}");
+    assert!(error.contains("failed to read it: Connection refused"), "{error}");
 }

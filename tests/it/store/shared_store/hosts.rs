@@ -47,9 +47,12 @@ async fn register_once_waits_one_term_for_a_host_that_died() {
     assert!(stored.expose().contains("\"term_seconds\": 12"));
 
     let start = Instant::now();
+    let error = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown);
+    assert!((TERM..TERM + TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(open(&bucket).clear_unknown().await.unwrap());
     let client = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap();
     assert_eq!(client.client_id, "client-1");
-    assert!((TERM..TERM + TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());
     // Later calls do not wait.
     let start = Instant::now();
     let client = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap();
@@ -62,7 +65,9 @@ async fn register_once_on_a_slow_host_returns_the_client_of_the_winner_and_lists
     let bucket = Arc::new(Bucket::with_fault(SAVE, Fault::Delays(Duration::from_secs(60))));
     let (first, second, requested) = (open(&bucket), open(&bucket), metadata());
     let (slow, winner) = tokio::join!(poggio.register_once(&requested, &first), async {
+        // A person overrides the wait for the slow host.
         sleep(Duration::from_secs(1)).await;
+        assert!(second.clear_unknown().await.unwrap());
         poggio.register_once(&requested, &second).await
     });
     assert_eq!(winner.unwrap().client_id, "client-2");
@@ -73,9 +78,9 @@ async fn register_once_on_a_slow_host_returns_the_client_of_the_winner_and_lists
         .iter()
         .map(|r| (&*r.client().client_id, r.retired().map(|r| r.reason)))
         .collect();
-    assert_eq!(stored, [("client-2", None), ("client-1", Some(RetiredReason::LostRace))]);
-    assert_eq!(secret(registrations[0].client()), SECRET);
-    assert!(registrations[1].client().client_secret.is_none());
+    assert_eq!(stored, [("client-1", Some(RetiredReason::LostRace)), ("client-2", None)]);
+    assert!(registrations[0].client().client_secret.is_none());
+    assert_eq!(secret(registrations[1].client()), SECRET);
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +88,7 @@ async fn register_once_names_the_owner_of_a_claim_that_does_not_end() {
     let (wire, poggio) = wire().await;
     let bucket = Arc::new(Bucket::default());
     let document = json!({
-        "format": 2,
+        "format": 2, "last_number": 0,
         "claim": {"owner": "process 7 (cafe)", "term_seconds": 1_000_000},
         "registrations": [],
     });
@@ -93,7 +98,7 @@ async fn register_once_names_the_owner_of_a_claim_that_does_not_end() {
     let error = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap_err();
     assert!((TERM..TERM + 2 * TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert_eq!(error.outcome(), Outcome::NotRegistered);
-    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket was in use by others for 14s: process 7 (cafe) has claimed it; no client was registered: wait for the others, or end them, then call again");
+    insta::assert_snapshot!(error, @"poggio/acme.json in Bucket was still in use after 14s: process 7 (cafe) has claimed it; no client was registered: wait for the other callers or stop them, then call again");
     assert_eq!(store_error(&error).kind(), StoreErrorKind::Busy);
     assert_eq!(wire.arrived(), 0);
 }
@@ -110,8 +115,8 @@ async fn register_once_returns_the_client_in_the_error_if_no_save_succeeds_in_ti
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     assert_eq!(
         error.to_string(),
-        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket was in use by \
-         others for 2s: others keep changing it"
+        "the client \"client-1\" could not be saved: poggio/acme.json in Bucket was still in use \
+         after 2s: other callers keep changing it"
     );
     assert_eq!(secret(error.client().unwrap()), SECRET);
     assert_eq!(wire.arrived(), 1);

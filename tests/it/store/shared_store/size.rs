@@ -14,8 +14,8 @@ use crate::support::{metadata, store::store_error};
 
 const MAX_SIZE: usize = 64 * 1024 * 1024;
 
-const TOO_LARGE: &str = "poggio/acme.json in Bucket has reached the 64 MiB that are read of it; \
-    remove clients, or name another";
+const TOO_LARGE: &str = "poggio/acme.json in Bucket has reached the limit of 64 MiB; remove clients, \
+    or use another object";
 
 #[tokio::test]
 async fn shared_store_writes_nothing_that_it_could_not_read_again() {

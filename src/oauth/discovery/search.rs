@@ -1,0 +1,208 @@
+//! The requests of one discovery: their deadline, their redirects, and the report of what each URL
+//! responded.
+
+use std::time::Duration;
+
+use reqwest::{
+    Method, StatusCode, Url,
+    header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
+};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::documents::Document;
+use crate::{
+    client::Client,
+    oauth::error::{OAuthError, OAuthErrorKind},
+    redact::sanitize,
+    response::{Response, challenge},
+};
+
+/// How many redirects of one request are followed.
+const MAX_REDIRECTS: usize = 3;
+
+pub(super) struct Search<'c> {
+    client: &'c Client,
+    /// `None` means no timeout.
+    deadline: Option<Instant>,
+    /// One line for each URL that was tried.
+    lines: Vec<String>,
+    /// The last request without a response.
+    failure: Option<OAuthError>,
+    /// An origin to which no connection was established.
+    unreachable: Option<Url>,
+    has_response: bool,
+    has_document: bool,
+    is_unavailable: bool,
+}
+
+/// The response of a resource to a request without a token.
+pub(super) struct Challenge {
+    /// The URL after redirects.
+    pub(super) url: Url,
+    pub(super) status: Option<StatusCode>,
+    pub(super) metadata_urls: Vec<String>,
+    pub(super) scopes: Vec<String>,
+}
+
+impl<'c> Search<'c> {
+    pub(super) fn new(client: &'c Client) -> Self {
+        Self {
+            client,
+            deadline: Instant::now().checked_add(client.transport().timeout),
+            lines: Vec::new(),
+            failure: None,
+            unreachable: None,
+            has_response: false,
+            has_document: false,
+            is_unavailable: false,
+        }
+    }
+
+    /// Returns the JSON object at a URL. If there is none, records why.
+    pub(super) async fn document(&mut self, url: &Url) -> Option<Document> {
+        let is_unreachable = |other: &Url| other.origin() == url.origin();
+        if self.unreachable.as_ref().is_some_and(is_unreachable) {
+            return None;
+        }
+        let (_, response) = self.get(url, "application/json", true).await?;
+        let problem = match serde_json::from_slice(&response.body) {
+            _ if response.status != StatusCode::OK => response.status.to_string(),
+            _ if response.truncated.is_some() => "200 OK, but the body was truncated".to_owned(),
+            Ok(Value::Object(document)) => {
+                self.has_document = true;
+                return Some(document);
+            }
+            _ if response.body.trim_ascii_start().starts_with(b"<") => {
+                "200 OK, but the body is an HTML page".to_owned()
+            }
+            _ => "200 OK, but the body is not a JSON object".to_owned(),
+        };
+        self.record(url, &problem);
+        None
+    }
+
+    /// Requests a resource without a token.
+    pub(super) async fn challenge(&mut self, url: &Url) -> Challenge {
+        // An MCP endpoint accepts a GET request only for an event stream.
+        let response = self.get(url, "application/json, text/event-stream", false).await;
+        let Some((url, response)) = response else {
+            let url = url.clone();
+            return Challenge { url, status: None, metadata_urls: Vec::new(), scopes: Vec::new() };
+        };
+        self.record(&url, &response.status.to_string());
+        let params = challenge::params(&response);
+        let values = |name: &str| {
+            let is_named = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+            params.iter().filter(is_named).map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        let scopes = values("scope").join(" ");
+        Challenge {
+            url,
+            status: Some(response.status),
+            metadata_urls: values("resource_metadata"),
+            scopes: scopes.split_ascii_whitespace().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Sends a GET request, and follows redirects within the origin. Returns the last URL and its
+    /// response. If there is none, records why.
+    async fn get(
+        &mut self,
+        url: &Url,
+        accept: &'static str,
+        reads_body: bool,
+    ) -> Option<(Url, Response)> {
+        let mut url = url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.get_once(&url, accept, reads_body).await?;
+            match redirect(&url, &response) {
+                Some(next) => url = next,
+                None => return Some((url, response)),
+            }
+        }
+        self.record(&url, "too many redirects");
+        None
+    }
+
+    async fn get_once(
+        &mut self,
+        url: &Url,
+        accept: &'static str,
+        reads_body: bool,
+    ) -> Option<Response> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        let client = self.client;
+        let request = async {
+            if reads_body {
+                client.send(Method::GET, url.clone(), headers, &[]).await
+            } else {
+                client.head(url, headers).await
+            }
+        };
+        let result = match self.deadline {
+            None => request.await,
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // Time is left for the next URL.
+                let result = timeout_at(Instant::now() + left / 2, request).await;
+                result.unwrap_or_else(|_| Err(no_response(url, left / 2)))
+            }
+        };
+        match result {
+            Ok(response) => {
+                self.has_response = true;
+                self.is_unavailable |= response.status.is_server_error();
+                Some(response)
+            }
+            Err(error) => {
+                self.is_unavailable = true;
+                if error.is_unsent() {
+                    self.unreachable = Some(url.clone());
+                }
+                let problem = sanitize(&error.problem());
+                if error.kind() == OAuthErrorKind::Transport {
+                    // It names the URL.
+                    self.lines.push(problem);
+                } else {
+                    self.record(url, &problem);
+                }
+                self.failure = Some(error);
+                None
+            }
+        }
+    }
+
+    /// Adds a line to the report.
+    pub(super) fn record(&mut self, url: &Url, problem: &str) {
+        self.lines.push(format!("{}: {}", sanitize(url.as_str()), sanitize(problem)));
+    }
+
+    /// Whether every URL responded that it has no metadata.
+    pub(super) fn has_no_metadata(&self) -> bool {
+        !self.has_document && !self.is_unavailable
+    }
+
+    /// Returns the error of a discovery that found nothing for this URL.
+    pub(super) fn into_error(self, url: &Url) -> OAuthError {
+        let kind =
+            if self.has_response { OAuthErrorKind::Discovery } else { OAuthErrorKind::Transport };
+        OAuthError::discovery(kind, sanitize(url.as_str()), self.lines, self.failure)
+    }
+}
+
+fn no_response(url: &Url, within: Duration) -> OAuthError {
+    let problem = format!("no response from {url} within {} ms", within.as_millis());
+    OAuthError::new(OAuthErrorKind::Transport, problem)
+}
+
+/// Returns the target of a redirect within the origin of `url`.
+fn redirect(url: &Url, response: &Response) -> Option<Url> {
+    let location = response.headers.get(LOCATION).filter(|_| response.status.is_redirection())?;
+    let mut target = url.join(location.to_str().ok()?).ok()?;
+    target.set_fragment(None);
+    let is_same_origin = target.origin() == url.origin();
+    (is_same_origin && target.username().is_empty() && target.password().is_none())
+        .then_some(target)
+}
