@@ -29,10 +29,11 @@ fn main() -> ExitCode {
 }
 
 fn generate() -> Result<(), Box<dyn Error>> {
-    let text = fs::read_to_string(CONTRACT).map_err(|e| format!("cannot be read: {e}"))?;
+    let text = fs::read_to_string(CONTRACT).map_err(|e| format!("could not be read: {e}"))?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| format!("is not JSON: {e}"))?;
-    let version = json.get("openapi").and_then(|value| value.as_str()).unwrap_or("of no version");
+    let version =
+        json.get("openapi").and_then(|value| value.as_str()).unwrap_or("without a version");
     if !version.starts_with("3.0.") {
         return Err(format!("is OpenAPI {version}, but the generator reads 3.0.x only").into());
     }

@@ -336,7 +336,7 @@ fn report(error: &Error) -> u8 {
         Error::Validation(errors) => {
             match errors.origin() {
                 Origin::Local => {
-                    eprintln!("error: the client metadata is invalid and was not sent")
+                    eprintln!("error: the client metadata is invalid and was not sent");
                 }
                 Origin::Server => eprintln!("error: the server rejected the client metadata"),
             }

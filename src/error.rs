@@ -1,6 +1,7 @@
 //! [`Error`], its payload types, and [`Outcome`]. How a response becomes an error is in `client`.
 
 mod api;
+mod cause;
 mod config;
 mod outcome;
 mod store;
@@ -30,8 +31,8 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// you may register again.
 ///
 /// `Display` prints one line: what happened, the outcome, and what to do. It does not repeat the
-/// [`source`](std::error::Error::source). Neither `Display` nor `Debug` prints a secret, a token or a
-/// response body.
+/// [`source`](std::error::Error::source). `Debug` prints the kind and the same line, so an error that
+/// `main` returns can be read. Neither prints a secret, a token or a response body.
 ///
 /// # Examples
 ///
@@ -51,7 +52,6 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// }
 /// # }
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is invalid. No request was sent.
@@ -82,7 +82,7 @@ impl Error {
             Self::Config(_) | Self::Validation(_) => Outcome::NotRegistered,
             Self::Api(error) => error.outcome(),
             Self::Transport(error) => error.outcome(),
-            Self::Unreadable(_) => Outcome::Registered,
+            Self::Unreadable(error) => error.outcome(),
             Self::Store(error) => error.outcome(),
         }
     }
@@ -180,6 +180,20 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Config(_) => "Config",
+            Self::Validation(_) => "Validation",
+            Self::Api(_) => "Api",
+            Self::Transport(_) => "Transport",
+            Self::Unreadable(_) => "Unreadable",
+            Self::Store(_) => "Store",
+        };
+        write!(f, "{kind}: {self}")
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         // Skips the payload, because our own message already contains its message.
@@ -223,7 +237,7 @@ impl ClientInformation {
         decode::client(text.as_bytes()).map_err(|reason| {
             let recovered = recovery::credentials(text.as_bytes());
             let body = Bytes::copy_from_slice(text.as_bytes());
-            Error::Unreadable(UnreadableResponse::new(None, reason, recovered, body))
+            Error::Unreadable(UnreadableResponse::new(None, None, reason, recovered, body))
         })
     }
 }

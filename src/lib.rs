@@ -13,6 +13,8 @@
 mod client;
 mod error;
 mod generated;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod metadata;
 #[cfg(feature = "oauth2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]

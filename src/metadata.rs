@@ -8,6 +8,7 @@ mod field;
 mod field_error;
 mod json;
 pub(crate) mod rules;
+mod shown;
 mod terms;
 mod values;
 

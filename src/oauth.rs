@@ -10,20 +10,39 @@
 //!   and puts no secret into an error.
 //! * [`Client::with_registered`](crate::Client::with_registered) registers again if the server no
 //!   longer accepts the client.
-//! * [`Client::discover`](crate::Client::discover) finds the endpoints of a server.
+//! * [`Client::discover`](crate::Client::discover) and
+//!   [`discover_for`](crate::Client::discover_for) find the endpoints of a server.
+//!
+//! In a token, `scopes()` is `None` if the response has no `scope`: the server then granted what was
+//! requested (RFC 6749 section 5.1). For an empty `scope`, which grants nothing, it is one empty
+//! scope.
+//!
+//! # Errors of a token request
+//!
+//! `request_async` returns the error of the [`oauth2`] crate, whose text may be only "Request
+//! failed". In a function that returns [`OAuthError`], `?` converts it. In any other function, convert
+//! it with `map_err(OAuthError::from)`; see [`OAuthError`].
+//!
+//! # Loopback redirect URIs
+//!
+//! Some servers take a client for a `web` application and refuse its loopback or custom-scheme
+//! redirect URI, unless the registration has `application_type` `native` (OpenID Connect Dynamic
+//! Client Registration section 2). Poggio does not document this member, so it is not sent. For such
+//! a server, add it with
+//! [`with_additional("application_type", "native")`](crate::ClientMetadata::with_additional).
 //!
 //! # Examples
 //!
 //! Logging in a user:
 //!
 //! ```
-//! use oauth2::TokenResponse;
 //! use poggio::{
 //!     Client, ClientMetadata, FileStore, GrantType,
-//!     oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError},
+//!     oauth::{
+//!         Authorization, AuthorizationServer, CallbackListener, OAuthError, oauth2::TokenResponse,
+//!     },
 //! };
 //!
-//! # fn open_browser(_: &str) {}
 //! async fn log_in(poggio: &Client, server: &AuthorizationServer) -> Result<(), OAuthError> {
 //!     let redirect_uri = "http://127.0.0.1:8910/callback";
 //!     let listener = CallbackListener::bind_or_any_port(redirect_uri).await?;
@@ -34,7 +53,7 @@
 //!
 //!     let oauth = client.oauth2_client(server, Some(listener.redirect_uri()))?;
 //!     let authorization = Authorization::new(&oauth, server, ["read"]);
-//!     open_browser(authorization.url().as_str());
+//!     println!("open {} in a browser", authorization.url());
 //!     // The URL to which the server redirected the browser.
 //!     let callback = listener.wait(&authorization).await?;
 //!

@@ -54,6 +54,7 @@ pub fn retry_after(values: &[u8]) {
 pub fn error(status: u16, headers: HeaderMap, body: &[u8], metadata: &ClientMetadata) -> Error {
     let response = Response {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+        host: "api.example".into(),
         headers,
         body: Bytes::copy_from_slice(body),
         truncated: None,

@@ -1,194 +1,209 @@
-//! Makes text from a server safe to show: one short line, without control characters and without
-//! anything that looks like a credential.
+//! Makes text from servers and files safe to show: one short line, without control characters and
+//! without credentials.
 //!
-//! Every text that an error takes from a response passes through here once, when the response is
-//! read. Not redacted are [`ApiError::headers`](crate::ApiError::headers) and
-//! [`UnreadableResponse::expose_body`](crate::UnreadableResponse::expose_body), which `Debug` does not
+//! [`sanitize`] is for all such text. A [`Redactor`] also masks known credentials, in any encoding, and
+//! values whose name says that they are credentials. It never guesses by the looks of a value. Every text
+//! passes through here once, when it is read for display. Not redacted are methods that begin with
+//! `expose`, public fields, and [`ApiError::headers`](crate::ApiError::headers), which `Debug` does not
 //! show either.
 
-use crate::secret::ClientSecret;
+mod escape;
+mod line;
+mod markup;
+mod names;
+mod packed;
+mod search;
+mod unit;
+
+use std::{fmt, ops::Range};
+
+use search::{Graph, Needles};
+use unit::{Unit, units};
 
 const REDACTED: &str = "[redacted]";
+/// The length of one text from a server or a file.
 const MAX_CHARS: usize = 300;
-/// Shorter words are not masked for looking random, because codes, ports and dates do too.
-const MIN_RANDOM_CHARS: usize = 16;
-/// A member or parameter whose name ends with one of these words holds a credential.
-const CREDENTIAL_NAMES: &[&str] =
-    &["secret", "token", "password", "key", "credential", "credentials"];
+/// The length of a message of this crate that contains several texts.
+const MAX_MESSAGE: usize = 2000;
+/// The part of a text that is read, which is much longer than the part that is shown.
+const MAX_INPUT: usize = 2048;
+/// The part of a body in which credentials are searched by name.
+const MAX_BODY: usize = 256 * 1024;
 
-/// Redacts text: masks known secrets, and anything that looks like a credential.
-pub(crate) struct Redactor<'a> {
-    /// An array, so that reading a response does not allocate.
-    secrets: [Option<&'a str>; 2],
-    more_secrets: Vec<&'a str>,
+/// Returns text on one line of at most 300 characters, without control characters. Masks nothing.
+pub(crate) fn sanitize(text: &str) -> String {
+    line::truncate(&line::one_line(cut(text, MAX_INPUT)), MAX_CHARS)
 }
 
-impl<'a> Redactor<'a> {
-    pub(crate) fn new(token: Option<&'a str>, secret: Option<&'a ClientSecret>) -> Self {
-        let secrets = [token, secret.map(ClientSecret::expose)];
-        Self { secrets: secrets.map(|text| text.filter(is_long_enough)), more_secrets: Vec::new() }
+/// Returns a message of this crate that contains text of others, on one line of at most 2000 characters.
+pub(crate) fn sanitize_message(text: &str) -> String {
+    line::truncate(&line::one_line(cut(text, 2 * MAX_MESSAGE)), MAX_MESSAGE)
+}
+
+/// Text whose `Debug` is [`Redactor::quote`].
+pub(crate) struct Shown<'a>(pub(crate) &'a str, pub(crate) &'a Redactor);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.1.quote(self.0))
+    }
+}
+
+/// A value whose `Debug` is this function.
+pub(crate) struct DebugFn<F>(pub(crate) F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Debug for DebugFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0(f)
+    }
+}
+
+/// Masks known credentials of eight characters or more, and the values of credential names.
+#[derive(Default)]
+pub(crate) struct Redactor {
+    needles: Needles,
+}
+
+impl Redactor {
+    pub(crate) fn new<'a>(credentials: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut needles = Needles::default();
+        credentials.into_iter().for_each(|credential| needles.add(credential));
+        Self { needles }
     }
 
-    #[cfg(feature = "oauth2")]
-    pub(crate) fn with_secrets(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let more_secrets = secrets.into_iter().filter(is_long_enough).collect();
-        Self { secrets: [None, None], more_secrets }
+    /// Adds the credentials in a body of any format.
+    pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
+        let body = String::from_utf8_lossy(body.get(..MAX_BODY).unwrap_or(body));
+        let mut known: Vec<Range<usize>> = Vec::new();
+        for layer in escape::layers(units(body.chars())) {
+            for value in names::values(&layer) {
+                let Some(range) = original(&layer, value.clone()) else { continue };
+                // In a decoded layer, a quote in a value looks like its end.
+                let after = known.partition_point(|known| known.end <= range.start);
+                if known.get(after).is_none_or(|known| range.end <= known.start) {
+                    self.add_value(layer.get(value).unwrap_or_default());
+                    known.insert(after, range);
+                }
+            }
+        }
+        self
     }
 
-    fn secrets(&self) -> impl Iterator<Item = &'a str> {
-        self.secrets.iter().flatten().chain(&self.more_secrets).copied()
+    /// Adds a value, or the strings in a list or an object, as they are written and decoded.
+    fn add_value(&mut self, value: &[Unit]) {
+        let is_list = value.first().is_some_and(|unit| matches!(unit.char, '[' | '{'));
+        let parts = if is_list { names::strings(value) } else { vec![0..value.len()] };
+        for part in parts.into_iter().filter_map(|part| value.get(part)) {
+            for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
+                let text: String = layer.iter().map(|unit| unit.char).collect();
+                self.needles.add(text.trim());
+            }
+        }
     }
 
     /// Returns the text on one line of at most 300 characters, safe to show and to log.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut line = one_line(text);
-        for secret in self.secrets() {
-            line = line.replace(secret, REDACTED);
-        }
-        truncate(&mask_credentials(&line))
+        line::truncate(&line::one_line(&self.mask(text)), MAX_CHARS)
     }
 
-    /// Returns whether the text contains a known secret.
-    pub(crate) fn contains_secret(&self, text: &str) -> bool {
-        self.secrets().any(|secret| text.contains(secret))
+    /// Returns the first 300 characters of the text as a string literal, with control characters escaped.
+    pub(crate) fn quote(&self, text: &str) -> String {
+        let literal = format!("{:?}", line::truncate(&self.mask(text), MAX_CHARS));
+        // `Debug` does not escape every invisible character.
+        line::one_line(&literal)
+    }
+
+    /// Returns whether nothing of the text has to be masked or removed.
+    pub(crate) fn is_safe(&self, text: &str) -> bool {
+        self.redact(text) == text
     }
 
     /// Returns an excerpt of a body that is not JSON: the title of an HTML page, or the first 300
     /// characters of the text. `None` if there is no readable text.
     pub(crate) fn excerpt(&self, body: &[u8]) -> Option<String> {
-        let text = String::from_utf8_lossy(body);
-        let text = text.trim_start_matches('\u{feff}').trim_start();
-        let excerpt =
-            if text.starts_with('<') { self.redact(&html_text(text)) } else { self.redact(text) };
-        Some(excerpt).filter(|excerpt| !excerpt.is_empty())
+        let chunks = body.utf8_chunks().take(MAX_INPUT);
+        let text: String = chunks.map(|chunk| cut(chunk.valid(), MAX_BODY)).collect();
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let excerpt = if !text.starts_with('<') {
+            self.redact(text)
+        } else if let Some(title) = markup::title(text) {
+            self.redact(title)
+        } else {
+            // The names of elements say which values are credentials.
+            self.redact(&markup::text(&self.mask(text)))
+        };
+        Some(excerpt).filter(|excerpt| !excerpt.trim().is_empty())
     }
-}
 
-/// Values shorter than four bytes are not masked, because masking them would hide ordinary text.
-fn is_long_enough(secret: &&str) -> bool {
-    secret.len() >= 4
-}
-
-/// Returns text of this crate or of the caller on one line of at most 300 characters, without control
-/// characters. Masks nothing.
-pub(crate) fn sanitize(text: &str) -> String {
-    truncate(&one_line(text))
-}
-
-/// Replaces white space and control characters with single spaces, and removes characters that are
-/// invisible or change the direction of text.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_whitespace() || character.is_control() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
+    /// Replaces each credential.
+    fn mask(&self, text: &str) -> String {
+        let text = cut(text, MAX_INPUT);
+        let chars: Vec<char> = text.chars().collect();
+        let mut ranges = self.credentials(units(chars.iter().copied()));
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut masked = String::with_capacity(text.len());
+        let mut end = 0;
+        for range in ranges {
+            if range.start >= end {
+                masked.extend(chars.get(end..range.start).unwrap_or_default());
+                masked.push_str(REDACTED);
             }
-        } else if !is_invisible(character) {
-            line.push(character);
+            end = end.max(range.end);
         }
+        masked.extend(chars.get(end..).unwrap_or_default());
+        masked
     }
-    line.truncate(line.trim_end().len());
-    line
-}
 
-fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFD}'
-        | '\u{E0000}'..='\u{E0FFF}')
-}
-
-/// Masks each word that looks random, and each value that follows the name of a credential.
-fn mask_credentials(line: &str) -> String {
-    let mut masked = String::with_capacity(line.len());
-    let mut rest = line;
-    while !rest.is_empty() {
-        let (word, after) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
-        let (gap, next) = after.split_at(after.find(is_word).unwrap_or(after.len()));
-        masked.push_str(if looks_random(word) { REDACTED } else { word });
-        masked.push_str(gap);
-        rest = next;
-        if !next.is_empty() && is_credential_name(word, gap) {
-            masked.push_str(REDACTED);
-            let end = next.find(|c: char| c.is_whitespace() || "\"'&,;<>".contains(c));
-            rest = next.get(end.unwrap_or(next.len())..).unwrap_or_default();
+    /// Returns the ranges of all credentials.
+    fn credentials(&self, text: Vec<Unit>) -> Vec<Range<usize>> {
+        let layers = escape::layers(text);
+        let mut ranges = Vec::new();
+        for layer in &layers {
+            let values = names::values(layer);
+            ranges.extend(values.into_iter().filter_map(|value| original(layer, value)));
         }
-    }
-    masked
-}
-
-fn is_word(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '+' | '/' | '.' | '~')
-}
-
-/// Returns whether a word, together with the text after it, names a credential that follows:
-/// `client_secret=`, `"access_token":`, `Bearer `. A bare colon is not enough, because it follows
-/// words in ordinary sentences.
-fn is_credential_name(word: &str, gap: &str) -> bool {
-    let last = word.rsplit(['_', '-', '.']).next().unwrap_or(word);
-    let is_name = CREDENTIAL_NAMES.iter().any(|name| last.eq_ignore_ascii_case(name));
-    let is_assigned = gap.contains('=') || gap.starts_with("\":") || gap.starts_with("':");
-    (is_name && is_assigned) || (word.eq_ignore_ascii_case("bearer") && gap == " ")
-}
-
-/// Returns whether a word, or a part of a path, is long and switches between lowercase, uppercase and
-/// digits more often than a name does: at least once in four characters.
-fn looks_random(word: &str) -> bool {
-    word.split(['/', '.']).any(|part| {
-        let classes = part
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|character| (character.is_ascii_digit(), character.is_ascii_uppercase()));
-        let switches = classes.clone().zip(classes.skip(1)).filter(|(a, b)| a != b).count();
-        part.len() >= MIN_RANDOM_CHARS && switches * 4 >= part.len()
-    })
-}
-
-fn truncate(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or(text).trim_end()),
-        None => text.to_owned(),
-    }
-}
-
-/// Returns the title of an HTML page, or its text without tags if it has no title.
-fn html_text(page: &str) -> String {
-    let lower = page.to_ascii_lowercase();
-    let title = lower.find("<title").and_then(|open| {
-        let start = open + lower.get(open..)?.find('>')? + 1;
-        let end = start + lower.get(start..)?.find("</title")?;
-        page.get(start..end).map(str::trim).filter(|title| !title.is_empty())
-    });
-    if let Some(title) = title {
-        return title.to_owned();
-    }
-    let mut text = String::new();
-    let mut in_tag = false;
-    for character in page.chars() {
-        match character {
-            '<' => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
-                text.push(' ');
-            }
-            _ if !in_tag => text.push(character),
-            _ => {}
+        if self.needles.is_empty() {
+            return ranges;
         }
+        self.find(&layers, true, |range| ranges.push(range));
+        // Encodings of bytes may be escaped in turn, so search the raw and the decoded text.
+        let last = layers.get(1..).and_then(<[_]>::last);
+        for layer in layers.first().into_iter().chain(last) {
+            packed::unpack(layer, |decoded, at_end| {
+                let own: Vec<_> = units(decoded.iter().map(|unit| unit.char));
+                self.find(&escape::layers(own), at_end, |range| {
+                    ranges.extend(original(&decoded, range));
+                });
+            });
+        }
+        ranges
     }
-    text
+
+    fn find(&self, layers: &[Vec<Unit>], may_be_cut: bool, mut found: impl FnMut(Range<usize>)) {
+        Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
+    }
+}
+
+/// Returns the range of the original text that these units stand for.
+fn original(units: &[Unit], range: Range<usize>) -> Option<Range<usize>> {
+    let part = units.get(range)?;
+    Some(part.first()?.start..part.last()?.end)
+}
+
+fn cut(text: &str, max_chars: usize) -> &str {
+    text.char_indices().nth(max_chars).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Redactor;
+    use super::{Redactor, sanitize};
 
     fn redact(text: &str) -> String {
-        Redactor::new(Some("kn0wn"), None).redact(text)
+        Redactor::new(["hunter-two-pass", "client"]).redact(text)
     }
 
     #[test]
-    fn redact_does_not_change_ordinary_sentences() {
+    fn redact_does_not_change_text_without_credentials() {
         for text in [
             "client_name is not allowed",
             "Input should be 'authorization_code', 'refresh_token' or 'client_credentials'",
@@ -196,10 +211,17 @@ mod tests {
             "grant urn:ietf:params:oauth:grant-type:device_code is unsupported",
             "invalid client secret provided",
             "Invalid token: expired",
+            "Invalid token: expired\nInvalid password: too short".lines().next().unwrap(),
             "invalid_token: The access token is unknown",
+            "Bearer token is missing",
+            "invalid_client",
             "redirect_uri http://127.0.0.1:8910/oauth/callback is not allowed",
-            "oauth2_value_error.missing at oauth2_redirect_uris, RequestValidationError",
-            "Größe: 5 µm",
+            "trace 550e8400-e29b-41d4-a716-446655440000, /srv/app/4bf92f3577b34da6a3ce929d0e0e4736",
+            "code=invalid_request, state=done, error code: 7",
+            "token_endpoint_auth_method=client_secret_post&grant_type=refresh_token",
+            "client_secret = null, \"client_secret\": \"\"",
+            "two  blanks, a caf\u{e9}, 5 \u{b5}m, \u{1f469}\u{fe0f} and 100% & more \\ + <b>",
+            " ",
         ] {
             assert_eq!(redact(text), text);
         }
@@ -208,40 +230,151 @@ mod tests {
     #[test]
     fn redact_removes_control_and_direction_characters() {
         assert_eq!(redact("a\u{1b}[31mred\r\nb\u{9b}2Jc\u{202e}d\u{0}e"), "a [31mred b 2Jcd e");
+        assert_eq!(redact("\n\u{feff}a\u{2028}b\u{2029}\tc\u{200b}\u{2066}d\n"), "a b cd");
+        assert_eq!(sanitize("\u{1b}]0;title\u{7}a\u{7f}b\u{85}c"), "]0;title a b c");
     }
 
     #[test]
-    fn redact_masks_credentials_by_value_name_and_randomness() {
+    fn redact_masks_known_credentials_in_any_encoding() {
+        for encoded in [
+            "hunter-two-pass",
+            "HUNTER-Two-Pass",
+            "hunter-\u{200b}two-\u{202e}pass",
+            "hunter-\n  two-pass",
+            "hun ter-two -pass",
+            "hunter-<br>two-<em>pass",
+            "hunter-\u{1b}[31mtwo-pass",
+            "hunter%2Dtwo%2dpass",
+            "hunter%252Dtwo%25252dpass",
+            "%68unter-two-pass",
+            "hunter&#45;two&#x2D;pas&#0000115;",
+            "hunter&amp;#45;two-pass",
+            r"hunter\-two\u002dpass",
+            r"hunter\\u002dtwo-pass",
+            r"\x68unter\055two\u{2d}pass",
+            "aHVudGVyLXR3by1wYXNz",
+            "aHVudGVyLXR3\nby1wYXNz",
+            "aHVudGVyLXR3by1wYX%4Ez",
+            "68756e7465722d74776f2d70617373",
+            "68:75:6E:74:65:72:2D:74:77:6F:2D:70:61:73:73",
+            "NB2W45DFOIWXI53PFVYGC43T",
+            "[104, 117, 110, 116, 101, 114, 45, 116, 119, 111, 45, 112, 97, 115, 115]",
+        ] {
+            let redacted = redact(&format!("saw {encoded} here"));
+            let redacted = redacted.replace("[[redacted]]", "[redacted]");
+            assert_eq!(redacted, "saw [redacted] here", "{encoded}");
+        }
+    }
+
+    #[test]
+    fn redact_masks_credentials_next_to_other_text() {
+        assert_eq!(redact("100%4hunter-two-pass&#3"), "100%4[redacted]&#3");
+        // "id:hunter-two-pass" and "my-id:hunter-two-pass!" in base64.
+        assert_eq!(redact("Basic aWQ6aHVudGVyLXR3by1wYXNz"), "Basic aWQ6[redacted]");
+        assert_eq!(redact("bXktaWQ6aHVudGVyLXR3by1wYXNzIQ=="), "bXktaWQ6[redacted]IQ==");
+    }
+
+    #[test]
+    fn redact_masks_the_beginning_of_a_credential_at_the_end_of_the_text() {
+        assert_eq!(redact("the secret hunter-t"), "the secret [redacted]");
+        assert_eq!(redact("the secret hunter"), "the secret hunter");
+        let long = "0123456789".repeat(1000);
+        let redacted = Redactor::new([long.as_str()]).redact(&format!("saw {long} here"));
+        assert_eq!(redacted, "saw [redacted]");
+        let long = &long[..1005];
+        let redacted = Redactor::new([long]).redact(&format!("saw {long} here"));
+        assert_eq!(redacted, "saw [redacted] here");
+    }
+
+    #[test]
+    fn redact_masks_values_by_name() {
         for (text, expected) in [
-            ("got kn0wn here", "got [redacted] here"),
-            ("gotkn0wnhere", "got[redacted]here"),
-            (r#"{"client_secret":"short"}"#, r#"{"client_secret":"[redacted]"}"#),
+            (r#"{"client_secret" : "short"}"#, r#"{"client_secret" : "[redacted]"}"#),
+            (r#"{"client_secret": "a\"b", "x": 1}"#, r#"{"client_secret": "[redacted]", "x": 1}"#),
+            (r#"{\"client_secret\": \"abc\"}"#, r#"{\"client_secret\": \"[redacted]\"}"#),
+            (r#"{"accessToken":["a","b"],"x":1}"#, r#"{"accessToken":[redacted],"x":1}"#),
+            (
+                r#"[{"name": "secret", "value": "a"}]"#,
+                r#"[{"name": "secret", "value": "[redacted]"}]"#,
+            ),
+            ("{'client_secret': b'abc'}", "{'client_secret': b'[redacted]'}"),
+            (r#"client_secret: Some("abc"), x"#, r#"client_secret: Some("[redacted]"), x"#),
             ("access_token=abc&x=1", "access_token=[redacted]&x=1"),
+            ("user[password]=abc&x=1", "user[password]=[redacted]&x=1"),
             ("password=p@ssw0rd! next", "password=[redacted] next"),
-            ("Authorization: Bearer abc", "Authorization: Bearer [redacted]"),
-            ("uuid 550e8400-e29b-41d4-a716-446655440000", "uuid [redacted]"),
-            ("kn\u{200b}0wn", "[redacted]"),
-            ("saw knQwTt1ulkolfxnEGy3a_pXox28RbhL1TutKpp-s13k.", "saw [redacted]"),
+            ("at /cb?code=abc&state=def", "at /cb?code=[redacted]&state=[redacted]"),
+            ("%22id_token%22%3A%22abc%22", "%22id_token%22%3A%22[redacted]%22"),
+            ("&quot;id_token&quot;: &quot;a&quot;", "&quot;id_token&quot;: &quot;[redacted]&quot;"),
+            ("client_id: a\nclient_secret: abc\n", "client_id: a client_secret: [redacted]"),
+            ("id: a\npassword: abc\nx: y", "id: a password: [redacted] x: y"),
+            ("client_secret: |-\n  abc\nx: y", "client_secret: |-  [redacted] x: y"),
+            (
+                "<id>a</id><client_secret>a b</client_secret>",
+                "<id>a</id><client_secret>[redacted]</client_secret>",
+            ),
+            ("<o:token type='x'><![CDATA[a]]></o:token>", "<o:token type='x'>[redacted]</o:token>"),
+            (
+                "<key>client_secret</key> <string>a</string>",
+                "<key>client_secret</key> <string>[redacted]</string>",
+            ),
+            ("<input name=\"token\" value=\"a\">", "<input name=\"token\" value=\"[redacted]\">"),
+            ("<param name='token'>a</param>", "<param name='token'>[redacted]</param>"),
+            ("Authorization: Bearer abc\nHost: x", "Authorization: Bearer [redacted] Host: x"),
+            ("authorization: Digest a=\"b\"\nHost: x", "authorization: Digest [redacted] Host: x"),
+            ("Set-Cookie: a=b; Path=/\nHost: x", "Set-Cookie: [redacted] Host: x"),
+            ("X-Api-Key: abc", "X-Api-Key: [redacted]"),
         ] {
             assert_eq!(redact(text), expected);
         }
     }
 
     #[test]
+    fn redactor_reads_the_credentials_in_a_body() {
+        for body in [
+            r#"{"a": {"client_secret" : "abc\/def\u0041hi"}}"#,
+            r#"{"client_secret": ["x", "abc/defAhi"]}"#,
+            r#""{\"client_secret\": \"abc/defAhi\"}""#,
+            "client_secret=abc%2FdefAhi&x=1",
+            "client_secret: abc/defAhi\n",
+            "<client_secret>abc/defAhi</client_secret>",
+            r#"{"client_secret": "abc/defAhi"#,
+        ] {
+            let redactor = Redactor::default().with_body(body.as_bytes());
+            assert_eq!(redactor.redact("saw abc/defAhi here"), "saw [redacted] here", "{body}");
+        }
+    }
+
+    #[test]
     fn redact_truncates_after_300_characters() {
-        let redacted = redact(&"ü".repeat(1000));
-        assert_eq!(redacted, format!("{}…", "ü".repeat(300)));
+        let redacted = redact(&"\u{fc}".repeat(1000));
+        assert_eq!(redacted, format!("{}\u{2026}", "\u{fc}".repeat(300)));
+    }
+
+    #[test]
+    fn redact_takes_linear_time_in_hostile_text() {
+        for piece in [
+            "a", "code=", "token:", "secret=(", "secret=[", "<token", "%25", "&amp;", "\\", "\"",
+            "state=&",
+        ] {
+            let text = piece.repeat(64 * 1024 / piece.len());
+            let redactor = Redactor::new([text.as_str()]).with_body(text.as_bytes());
+            assert!(redactor.redact(&text).chars().count() <= 301, "{piece}");
+        }
     }
 
     #[test]
     fn excerpt_returns_the_title_of_a_page_or_its_text() {
-        let excerpt = |body: &str| Redactor::new(None, None).excerpt(body.as_bytes());
+        let excerpt = |body: &str| Redactor::default().excerpt(body.as_bytes());
         assert_eq!(
             excerpt("<html><head><TITLE>502 Bad Gateway</TITLE></head><body>x</body></html>")
                 .as_deref(),
             Some("502 Bad Gateway")
         );
         assert_eq!(excerpt("<p>out of <b>order</b></p>").as_deref(), Some("out of order"));
+        assert_eq!(
+            excerpt("<e><code>no</code><token>a</token></e>").as_deref(),
+            Some("no [redacted]")
+        );
         assert_eq!(excerpt("").as_deref(), None);
         assert_eq!(excerpt("\u{1b}\u{200b}").as_deref(), None);
     }

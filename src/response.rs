@@ -5,6 +5,7 @@
 //! response becomes an error is in `client`.
 
 mod additional;
+mod binding;
 pub(crate) mod challenge;
 mod changes;
 mod client_information;
@@ -15,11 +16,12 @@ mod member;
 mod meta;
 mod received;
 pub(crate) mod recovery;
-mod refusal;
+pub(crate) mod refusal;
 mod register_reason;
 mod validation_body;
 
 pub use additional::AdditionalMembers;
+pub(crate) use binding::{Binding, ServerId, check_server};
 pub use changes::{Change, ChangeKind};
 pub use client_information::{ClientInformation, SecretExpiry};
 pub(crate) use decode::DecodeError;

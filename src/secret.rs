@@ -3,7 +3,7 @@
 //! Both are wiped from memory on drop, and neither is ever printed. This crate cannot wipe the copies
 //! in the buffers of the HTTP and TLS libraries.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
@@ -64,8 +64,9 @@ pub(crate) fn into_secret(mut text: String) -> SecretString {
 }
 
 /// The bearer token that authorizes a registration (RFC 6750).
+/// Clones share one copy, which is wiped when the last one is dropped.
 #[derive(Clone)]
-pub(crate) struct BearerToken(SecretString);
+pub(crate) struct BearerToken(Arc<SecretString>);
 
 impl BearerToken {
     /// Checks a token. The error says what is wrong with it, and never contains the token.
@@ -80,7 +81,7 @@ impl BearerToken {
             return Err("contains a space, a line break or another character that a token cannot \
                  have; check how it was copied or read");
         }
-        Ok(Self(SecretString::from(token)))
+        Ok(Self(Arc::new(SecretString::from(token))))
     }
 
     pub(crate) fn expose(&self) -> &str {

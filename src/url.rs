@@ -32,6 +32,33 @@ pub(crate) fn without_port(uri: &str) -> String {
     format!("http://{}{}{query}", authority.host().to_ascii_lowercase(), parsed.path())
 }
 
+/// Returns the origin of a URL, such as `https://api.poggio.io`, or `None` if it is not a URL.
+pub(crate) fn origin(url: &str) -> Option<String> {
+    Some(Url::parse(url).ok()?.origin().ascii_serialization())
+}
+
+/// Returns whether two endpoints are the same, apart from a version of the API in their paths, such
+/// as `v1` and `v2beta`.
+pub(crate) fn is_same_endpoint(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    let is_version = |segment: &str| {
+        let mut chars = segment.chars();
+        chars.next() == Some('v') && chars.next().is_some_and(|c| c.is_ascii_digit())
+    };
+    let same_path = |a: &Url, b: &Url| {
+        let (a, b): (Vec<_>, Vec<_>) =
+            (a.path().split('/').collect(), b.path().split('/').collect());
+        a.len() == b.len()
+            && a.iter().zip(&b).all(|(a, b)| a == b || (is_version(a) && is_version(b)))
+    };
+    match (Url::parse(a), Url::parse(b)) {
+        (Ok(a), Ok(b)) => a.origin() == b.origin() && a.query() == b.query() && same_path(&a, &b),
+        _ => false,
+    }
+}
+
 /// Checks a base URL and returns it normalized, without a trailing slash.
 ///
 /// The error says what is wrong with it, and shows at most the scheme and the host, because a URL may
@@ -69,6 +96,12 @@ fn check_scheme(url: &Url) -> Result<(), String> {
         )),
         other => Err(format!("the scheme {other} is not supported; use https")),
     }
+}
+
+/// Returns the host of a URL and, if it is not the scheme's default, the port.
+pub(crate) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Parses the URL of an endpoint. The error shows at most the scheme and the host.

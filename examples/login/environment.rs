@@ -18,13 +18,15 @@ pub(crate) struct Environment {
 
 impl Environment {
     pub(crate) async fn find(args: &Args) -> Result<Self, LoginError> {
-        if let Some(issuer) = &args.discover {
-            return Self::discovered(issuer).await;
-        }
-        if args.live || args.base_url.is_some() {
-            return Ok(Self::below_base_url(args)?);
-        }
-        Self::embedded(args.embedded_port).await
+        let found = if let Some(issuer) = &args.discover {
+            Self::discovered(issuer).await?
+        } else if args.live || args.base_url.is_some() {
+            Self::below_base_url(args)?
+        } else {
+            Self::embedded(args.embedded_port).await?
+        };
+        // A client of another server is not used here.
+        Ok(Self { poggio: found.poggio.for_server(&found.server)?, ..found })
     }
 
     async fn discovered(issuer: &str) -> Result<Self, LoginError> {

@@ -44,7 +44,7 @@ pub(crate) fn report(error: &Error, store: &FileStore) -> u8 {
             eprintln!("   = help: {help}");
         }
         Err(error) => {
-            eprintln!("   = note: the credentials could not be written to another file: {error}")
+            eprintln!("   = note: the credentials could not be written to another file: {error}");
         }
     }
     code

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    response::Binding,
     secret::{self, BearerToken},
     transport::Transport,
     url,
@@ -30,7 +31,7 @@ use crate::{
 ///     .auth_token("an-api-token")
 ///     .app_info("acme", "1.2")
 ///     .timeout(Duration::from_secs(10))
-/// #   .http_client(reqwest::Client::new())
+/// #   .http_client(poggio::reqwest::Client::new())
 ///     .build()?;
 ///
 /// assert!(!format!("{poggio:?}").contains("an-api-token"));
@@ -41,6 +42,7 @@ use crate::{
 pub struct ClientBuilder {
     pub(super) base_url: Setting<String>,
     pub(super) auth_token: Option<Setting<SecretString>>,
+    auth_token_origin: Option<String>,
     registration_endpoint: Option<String>,
     app_info: Option<(String, String)>,
     timeout: Duration,
@@ -66,6 +68,7 @@ impl ClientBuilder {
         Self {
             base_url: Setting { name: BASE_URL, value: url::DEFAULT_BASE_URL.to_owned() },
             auth_token: None,
+            auth_token_origin: None,
             registration_endpoint: None,
             app_info: None,
             timeout: Duration::from_secs(30),
@@ -91,6 +94,10 @@ impl ClientBuilder {
 
     /// Sets the URL of the registration endpoint, such as one that was discovered. Default: the base
     /// URL followed by `/v1/oauth/register`.
+    ///
+    /// If its origin (scheme, host and port) is not that of the base URL, it does not receive the token
+    /// of [`auth_token`](Self::auth_token), because a discovered URL can lead to any server.
+    /// [`auth_token_origin`](Self::auth_token_origin) changes this.
     pub fn registration_endpoint(mut self, url: impl Into<String>) -> Self {
         self.registration_endpoint = Some(url.into());
         self
@@ -98,9 +105,40 @@ impl ClientBuilder {
 
     /// Sets the bearer token that authorizes registrations (RFC 6750), without the word `Bearer`.
     /// Default: none, because Poggio does not require a token.
+    ///
+    /// The token is sent to the origin of the base URL only: not to a
+    /// [`registration_endpoint`](Self::registration_endpoint) elsewhere, and not to another server by a
+    /// redirect. The same is true for a token from the environment.
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
         self.auth_token =
             Some(Setting { name: AUTH_TOKEN, value: secret::into_secret(token.into()) });
+        self
+    }
+
+    /// Sets the only origin that receives the token, such as `https://mcp.poggio.io`. Default: the origin
+    /// of the base URL.
+    ///
+    /// Set it to the origin of a [`registration_endpoint`](Self::registration_endpoint) that you trust
+    /// with the token. A path in this URL is ignored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::Client;
+    ///
+    /// # fn main() -> Result<(), poggio::Error> {
+    /// let poggio = Client::builder()
+    ///     .auth_token("an-api-token")
+    ///     .registration_endpoint("https://mcp.poggio.io/register")
+    ///     .auth_token_origin("https://mcp.poggio.io")
+    /// #   .http_client(reqwest::Client::new())
+    ///     .build()?;
+    /// # let _ = poggio;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn auth_token_origin(mut self, origin: impl Into<String>) -> Self {
+        self.auth_token_origin = Some(origin.into());
         self
     }
 
@@ -186,9 +224,18 @@ impl ClientBuilder {
         self.check_limits()?;
         let endpoint = self.endpoint(&base_url)?;
         let is_https = endpoint.scheme() == "https";
+        let receives_token = self.token_url(&base_url)?.origin() == endpoint.origin();
+        if token.is_some() && !receives_token {
+            tracing::warn!(
+                host = url::host_and_port(&endpoint),
+                "the registration endpoint does not receive the token, because its origin is another \
+                 than that of the base URL; auth_token_origin changes this"
+            );
+        }
         let transport = Transport {
+            host: url::host_and_port(&endpoint).into(),
             endpoint,
-            authorization: token.as_ref().and_then(BearerToken::header),
+            authorization: token.as_ref().filter(|_| receives_token).and_then(BearerToken::header),
             user_agent: http_client::user_agent(self.app_info.as_ref())?,
             timeout: self.timeout,
             max_retries: self.max_retries,
@@ -206,7 +253,9 @@ impl ClientBuilder {
             local_validation: self.local_validation,
             renewal_margin: self.renewal_margin,
         };
-        Ok(Client { http, shared: Arc::new(shared) })
+        let endpoint = shared.transport.endpoint.as_str().to_owned();
+        let binding = Arc::new(Binding { endpoint, server: None });
+        Ok(Client { http, shared: Arc::new(shared), binding })
     }
 
     fn endpoint(&self, base_url: &str) -> Result<Url, ConfigError> {
@@ -216,6 +265,15 @@ impl ClientBuilder {
         }
         Url::parse(&format!("{base_url}{}", url::REGISTRATION_PATH))
             .map_err(|error| ConfigError::new(self.base_url.name, error.to_string()))
+    }
+
+    /// Returns a URL of the only origin that receives the token.
+    fn token_url(&self, base_url: &str) -> Result<Url, ConfigError> {
+        let (setting, text) = match &self.auth_token_origin {
+            Some(origin) => ("auth_token_origin", origin.as_str()),
+            None => (self.base_url.name, base_url),
+        };
+        url::parse_endpoint(text).map_err(|problem| ConfigError::new(setting, problem))
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {
@@ -258,6 +316,7 @@ impl fmt::Debug for ClientBuilder {
                 &self.registration_endpoint.as_deref().map(url::parse_endpoint),
             )
             .field("auth_token", &self.auth_token.as_ref().map(|_| "[redacted]"))
+            .field("auth_token_origin", &self.auth_token_origin.as_deref().map(url::parse_endpoint))
             .field("app_info", &self.app_info)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)

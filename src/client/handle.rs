@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{secret::BearerToken, transport::Transport};
+#[cfg(feature = "oauth2")]
+use crate::response::ServerId;
+use crate::{response::Binding, secret::BearerToken, transport::Transport};
 
 /// Registers OAuth clients at Poggio.
 ///
@@ -29,6 +31,8 @@ use crate::{secret::BearerToken, transport::Transport};
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) shared: Arc<Shared>,
+    /// Where the clients that it registers belong.
+    pub(super) binding: Arc<Binding>,
 }
 
 pub(super) struct Shared {
@@ -50,6 +54,17 @@ impl Client {
     #[must_use]
     pub fn registration_endpoint(&self) -> &str {
         self.shared.transport.endpoint.as_str()
+    }
+
+    pub(crate) fn binding(&self) -> &Arc<Binding> {
+        &self.binding
+    }
+
+    /// Returns this client for one authorization server.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn with_server(&self, server: ServerId) -> Self {
+        let endpoint = self.registration_endpoint().to_owned();
+        Self { binding: Arc::new(Binding { endpoint, server: Some(server) }), ..self.clone() }
     }
 
     pub(crate) fn transport(&self) -> &Transport {

@@ -34,21 +34,31 @@ pub(super) fn build(
     is_https: bool,
     connect_timeout: Duration,
 ) -> Result<reqwest::Client, ConfigError> {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    let builder = if is_https {
-        tls(builder)?
-    } else {
-        // A proxy would send the unencrypted request to another machine.
-        builder.no_proxy()
+    let builder = || {
+        reqwest::Client::builder()
+            .connect_timeout(connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
     };
-    builder.build().map_err(|error| {
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        let cause = cause.unwrap_or_else(|| error.to_string());
-        ConfigError::new("http_client", format!("could not be built: {cause}"))
-    })
+    if is_https {
+        return tls(builder())?.build().map_err(|error| build_error(&error));
+    }
+    // A proxy would send the unencrypted request to another machine.
+    let result = builder().no_proxy().build();
+    // Without the platform's certificates, http still works, and no certificate is trusted.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let result = result.or_else(|_| builder().no_proxy().tls_certs_only([]).build());
+    result.map_err(|error| build_error(&error))
+}
+
+fn build_error(error: &reqwest::Error) -> ConfigError {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let cause = cause.unwrap_or_else(|| error.to_string());
+    let problem = format!(
+        "could not be built: {cause}; install the CA certificates of this system, or pass an HTTP \
+         client with its own"
+    );
+    ConfigError::new("http_client", problem)
 }
 
 /// Sets up TLS with the backend that the crate features select.

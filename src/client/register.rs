@@ -85,7 +85,11 @@ impl Client {
         let transport = self.transport();
         let token = self.shared.token.as_ref();
         match transport.send(|deadline| self.attempt(metadata, deadline)).await {
-            Ok((response, decoded)) => mapping::result(response, decoded, metadata, token),
+            Ok((response, decoded)) => {
+                let mut client = mapping::result(response, decoded, metadata, token)?;
+                client.binding = Some(Arc::clone(self.binding()));
+                Ok(client)
+            }
             Err(failure) => Err(mapping::transport_error(failure, transport)),
         }
     }
@@ -111,6 +115,7 @@ impl Client {
             // Not reached: building the request cannot fail, because its URL was parsed before.
             None => Err(TransportFailure {
                 sent: false,
+                is_safe: false,
                 kind: FailureKind::Connect,
                 source: None,
                 attempts: 0,
@@ -132,7 +137,7 @@ fn record(span: &Span, result: &Result<ClientInformation, Error>) {
     match result {
         Ok(client) => {
             // `Debug` escapes control characters.
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("outcome", "registered");
         }
         Err(error) => {

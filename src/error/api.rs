@@ -13,14 +13,15 @@ use crate::{
     response::{ErrorCode, Refusal, Response, ResponseMeta},
 };
 
-/// A response with which the server rejects the request or reports a failure.
+/// A response with which the server rejects the request or reports a failure: any status that is not a
+/// success, or a success status other than 201 with an error in its body.
 ///
 /// The body may have any form: RFC 7591 JSON, FastAPI's `detail`, an HTML page, plain text, or nothing.
 ///
 /// # Examples
 ///
 /// ```
-/// use poggio::{ClientMetadata, Error, ErrorCode, testing::{Reply, Server}};
+/// use poggio::{ClientMetadata, Error, ErrorCode, serde_json, testing::{Reply, Server}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -55,10 +56,15 @@ impl fmt::Debug for Headers {
 }
 
 impl ApiError {
-    pub(crate) fn new(response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(crate) fn new(response: &Response, redactor: &Redactor) -> Self {
         let Refusal { code, description } = Refusal::read(response, redactor);
         let headers = Headers(response.headers.clone());
-        Self(Box::new(Inner { response: response.meta(redactor), headers, code, description }))
+        Self(Box::new(Inner {
+            response: response.meta(|id| redactor.is_safe(id)),
+            headers,
+            code,
+            description,
+        }))
     }
 
     /// Returns the HTTP status of the response.
@@ -78,8 +84,9 @@ impl ApiError {
     /// if the response contains none.
     ///
     /// It is read from `error_description`, FastAPI's `detail` or a similar member of the body, then
-    /// from the challenge, then from the title or the first words of a body that is not JSON. Anything
-    /// in it that looks like a credential is masked.
+    /// from the challenge, then from the title or the first words of a body that is not JSON. The
+    /// token of the request, credentials in the response, and values that are named as credentials are
+    /// masked, in any encoding.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
@@ -101,7 +108,7 @@ impl ApiError {
 
     pub(crate) fn help(&self) -> &'static str {
         match self.status().as_u16() {
-            300..=399 => {
+            300..=399 if self.outcome() == Outcome::NotRegistered => {
                 "set the base URL to the redirect target, because redirects are not followed"
             }
             401 => "set a valid token with auth_token or remove it, then register again",
@@ -109,15 +116,21 @@ impl ApiError {
             404 | 405 => "check the base URL, because there is no registration endpoint under it",
             429 => "wait before you register again, and use register_once to register only once",
             503 if self.outcome() == Outcome::NotRegistered => "wait, then register again",
-            400..=499 => "correct the request as the server describes, then register again",
-            _ => "ask Poggio before you register again, which may create a second client",
+            400 if self.0.code == Some(ErrorCode::INVALID_REDIRECT_URI) => {
+                "correct the redirect URIs, or add application_type \"native\" with \
+                 with_additional if the server refuses loopback URIs"
+            }
+            200..=299 | 400..=499 => {
+                "correct the request as the server describes, then register again"
+            }
+            _ => Outcome::UNKNOWN_HELP,
         }
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Poggio answered {}", self.status())?;
+        write!(f, "{} responded {}", self.0.response.host(), self.status())?;
         if let Some(code) = &self.0.code {
             write!(f, " ({code})")?;
         }

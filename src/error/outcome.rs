@@ -33,12 +33,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome of a response other than 2xx. A 503 with `Retry-After` means that the server
-    /// did not act on the request.
+    /// What to do if it is not known whether a client was registered.
+    pub(crate) const UNKNOWN_HELP: &str =
+        "ask the server's operator before you register again, which may create a second client";
+
+    /// Returns the outcome of a response that is not a registration. A 503 with `Retry-After` means that
+    /// the server did not act on the request. A 303 usually follows a request that was processed.
+    ///
+    /// A 2xx has to contain an error.
     pub(crate) fn of_status(status: StatusCode, has_retry_after: bool) -> Self {
         match status.as_u16() {
             503 if has_retry_after => Self::NotRegistered,
-            300..=499 => Self::NotRegistered,
+            303 => Self::Unknown,
+            200..=499 => Self::NotRegistered,
             _ => Self::Unknown,
         }
     }

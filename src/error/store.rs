@@ -5,7 +5,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::Outcome;
-use crate::response::ClientInformation;
+use crate::{redact::sanitize_message, response::ClientInformation};
 
 /// An error of a [`RegistrationStore`](crate::RegistrationStore).
 ///
@@ -32,7 +32,6 @@ use crate::response::ClientInformation;
 /// ```
 pub struct StoreError(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: StoreErrorKind,
     name: Option<String>,
@@ -52,7 +51,8 @@ pub enum StoreErrorKind {
     Failed,
     /// Other callers kept the store locked until the timeout.
     Busy,
-    /// Users other than the owner can read or replace the store.
+    /// Users other than the owner can read or replace the store, or it is a symbolic link.
+    /// [`FileStore`](crate::FileStore#permissions) lists what it refuses.
     InsecurePermissions,
     /// The content of the store is invalid. It was not changed.
     Damaged,
@@ -66,6 +66,9 @@ pub enum StoreErrorKind {
     ImportedUnusable,
     /// The keyring no longer has the secret of a client in use.
     SecretLost,
+    /// The client in the store belongs to another authorization server than the requested one.
+    /// Nothing was sent.
+    OtherServer,
     /// The outcome of an earlier registration request is unknown, and no other is sent for now. A
     /// person can change that with [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown).
     UnknownOutcome,
@@ -240,6 +243,9 @@ impl StoreError {
             StoreErrorKind::SecretLost => {
                 "restore the keyring, or remove the client from the store to register again"
             }
+            StoreErrorKind::OtherServer => {
+                "use the client at its own server, or use another store for this server"
+            }
             StoreErrorKind::UnknownOutcome => {
                 "call again then, or call RegistrationStoreExt::clear_unknown to register now, which \
                  may create a duplicate"
@@ -251,18 +257,22 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(client) = &self.0.client {
-            write!(f, "the client {:?} could not be saved: ", client.client_id)?;
+            write!(f, "the client {:?} could not be saved: ", client.shown_id())?;
         }
-        match &self.0.name {
-            Some(name) => write!(f, "{name} {}", self.0.problem),
-            None => write!(f, "the store {}", self.0.problem),
-        }
+        let name = self.0.name.as_deref().unwrap_or("the store");
+        f.write_str(&sanitize_message(&format!("{name} {}", self.0.problem)))
     }
 }
 
 impl fmt::Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_struct("StoreError")
+            .field("kind", &self.0.kind)
+            .field("name", &self.0.name.as_deref().map(sanitize_message))
+            .field("problem", &sanitize_message(&self.0.problem))
+            .field("source", &self.0.source)
+            .field("client", &self.0.client)
+            .finish()
     }
 }
 

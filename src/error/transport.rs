@@ -1,14 +1,16 @@
 //! The error for a call that ended without a response.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::outcome::Outcome;
+use super::{cause::Cause, outcome::Outcome};
 
 /// A call that ended without a response.
 #[derive(Debug)]
 pub(crate) struct TransportFailure {
     /// Whether the server may have received a part of the request.
     pub(crate) sent: bool,
+    /// Whether the method is safe, such as GET, so that it does not matter if the server acted.
+    pub(crate) is_safe: bool,
     pub(crate) kind: FailureKind,
     pub(crate) source: Option<reqwest::Error>,
     pub(crate) attempts: u32,
@@ -54,13 +56,16 @@ pub struct TransportError(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     failure: TransportFailure,
-    endpoint: String,
+    cause: Option<Cause>,
+    host: Arc<str>,
     timeout: Duration,
 }
 
 impl TransportError {
-    pub(crate) fn new(failure: TransportFailure, endpoint: String, timeout: Duration) -> Self {
-        Self(Box::new(Inner { failure, endpoint, timeout }))
+    /// `host` is the host and port of the endpoint.
+    pub(crate) fn new(failure: TransportFailure, host: Arc<str>, timeout: Duration) -> Self {
+        let cause = failure.source.as_ref().and_then(Cause::of);
+        Self(Box::new(Inner { failure, cause, host, timeout }))
     }
 
     /// Returns whether the request may have reached the server.
@@ -85,49 +90,64 @@ impl TransportError {
         self.0.failure.kind == FailureKind::Redirected
     }
 
+    /// Returns whether the server may have acted on the request, and its state may have changed.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn may_have_acted(&self) -> bool {
+        self.is_sent() && !self.0.failure.is_safe
+    }
+
     pub(crate) fn attempts(&self) -> u32 {
         self.0.failure.attempts
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        // A 3xx of the endpoint means that it did not register a client.
-        let is_redirected = self.0.failure.kind == FailureKind::Redirected;
-        if self.is_sent() && !is_redirected { Outcome::Unknown } else { Outcome::NotRegistered }
+        // A redirect that was followed may have been a 303, which usually follows a processed request.
+        if self.is_sent() { Outcome::Unknown } else { Outcome::NotRegistered }
     }
 
     pub(crate) fn help(&self) -> &'static str {
-        match (self.0.failure.kind, self.outcome()) {
-            (FailureKind::Redirected, _) => {
-                "build the HTTP client with redirect(Policy::none()), and set the base URL to the \
-                 redirect target"
+        match self.0.failure.kind {
+            FailureKind::Redirected => {
+                "build the HTTP client with redirect(Policy::none()), and ask the server's operator \
+                 before you register again"
             }
-            (_, Outcome::NotRegistered) => {
-                "check the network, the proxy and the base URL, then register again"
-            }
-            _ => "ask Poggio before you register again, which may create a second client",
+            _ if self.is_sent() => Outcome::UNKNOWN_HELP,
+            _ => self.connection_help(),
         }
+    }
+
+    /// Returns what to do if the server cannot have acted on the request, or if that does not matter.
+    pub(crate) fn connection_help(&self) -> &'static str {
+        let help = self.0.cause.map(Cause::help);
+        help.unwrap_or("check the network, the proxy and the URL, then try again")
     }
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { failure, endpoint, timeout } = &*self.0;
+        let Inner { failure, cause, host, timeout } = &*self.0;
         let sent =
             if failure.sent { "after the request was sent" } else { "before the request was sent" };
         match failure.kind {
-            FailureKind::Connect => write!(f, "could not connect to {endpoint}")?,
+            FailureKind::Connect if cause.is_some_and(Cause::is_proxy) => {
+                write!(f, "could not connect to {host} through the proxy")?;
+            }
+            FailureKind::Connect => write!(f, "could not connect to {host}")?,
             FailureKind::Timeout => {
-                write!(f, "no response from {endpoint} ")?;
+                write!(f, "no response from {host} ")?;
                 match failure.source {
                     None => write!(f, "within {timeout:?}, {sent}")?,
                     // The timeout of the caller's HTTP client, whose length is not known.
                     Some(_) => write!(f, "in time, {sent}")?,
                 }
             }
-            FailureKind::Broken => write!(f, "the connection to {endpoint} broke {sent}")?,
+            FailureKind::Broken => write!(f, "the connection to {host} broke {sent}")?,
             FailureKind::Redirected => {
-                write!(f, "{endpoint} redirected, and the HTTP client followed the redirect")?;
+                write!(f, "{host} redirected, and the HTTP client followed the redirect")?;
             }
+        }
+        if let Some(cause) = cause.filter(|_| failure.kind != FailureKind::Timeout) {
+            write!(f, ": {cause}")?;
         }
         match failure.attempts {
             0 | 1 => Ok(()),

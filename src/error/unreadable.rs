@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::outcome::Outcome;
 use crate::{
     response::{DecodeError, RecoveredCredentials, ResponseMeta, Truncated},
     secret::ClientSecret,
@@ -11,8 +12,10 @@ use crate::{
 
 /// A success response, or saved JSON, that cannot be read as a client.
 ///
-/// The client exists, so do not register again. If both the id and the secret were recovered, you can
-/// use them.
+/// [`outcome`](Self::outcome) returns whether the client exists. It does if the status is 201, if a
+/// credential was recovered, or if the body was truncated before it could show. Then do not register
+/// again. If both the id and the secret were recovered, you can use them. If the whole body of another
+/// 2xx is not a registration, such as a page, the outcome is [`Outcome::Unknown`].
 ///
 /// # Examples
 ///
@@ -36,6 +39,7 @@ pub struct UnreadableResponse(Box<Inner>);
 
 struct Inner {
     response: Option<ResponseMeta>,
+    description: Option<String>,
     reason: DecodeError,
     recovered: RecoveredCredentials,
     body: Bytes,
@@ -46,6 +50,7 @@ impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
             .field("response", &self.response)
+            .field("description", &self.description)
             .field("reason", &self.reason)
             .field("recovered", &self.recovered)
             .finish_non_exhaustive()
@@ -55,11 +60,37 @@ impl fmt::Debug for Inner {
 impl UnreadableResponse {
     pub(crate) fn new(
         response: Option<ResponseMeta>,
+        description: Option<String>,
         reason: DecodeError,
         recovered: RecoveredCredentials,
         body: Bytes,
     ) -> Self {
-        Self(Box::new(Inner { response, reason, recovered, body }))
+        Self(Box::new(Inner { response, description, reason, recovered, body }))
+    }
+
+    /// Returns whether a client was registered: [`Outcome::Registered`] or [`Outcome::Unknown`].
+    ///
+    /// For saved JSON this is `Registered`, because it was saved after a registration.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let RecoveredCredentials { client_id, client_secret } = &self.0.recovered;
+        let is_created = self.response().is_none_or(|response| response.status().as_u16() == 201);
+        let is_truncated = matches!(
+            self.0.reason,
+            DecodeError::Truncated(_) | DecodeError::Coded { is_truncated: true, .. }
+        );
+        if is_created || is_truncated || client_id.is_some() || client_secret.is_some() {
+            Outcome::Registered
+        } else {
+            Outcome::Unknown
+        }
+    }
+
+    /// Returns the server's error code and message on one line, or `None` if the body is not JSON with
+    /// either.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
     }
 
     /// Returns the client id, if all of it arrived.
@@ -74,8 +105,10 @@ impl UnreadableResponse {
         self.0.recovered.client_secret.as_ref()
     }
 
-    /// Returns the bytes of the body that arrived, without a byte order mark, **with secrets in plain
-    /// text**. Do not log them.
+    /// Returns the bytes of the body that arrived, **with secrets in plain text**. Do not log them.
+    ///
+    /// They are not decoded in any way, except that a UTF-8 byte order mark is removed. If the response
+    /// has a content coding, the bytes are still encoded.
     #[must_use]
     pub fn expose_body(&self) -> &[u8] {
         &self.0.body
@@ -86,6 +119,9 @@ impl UnreadableResponse {
     }
 
     pub(crate) fn help(&self) -> &'static str {
+        if self.outcome() == Outcome::Unknown {
+            return Outcome::UNKNOWN_HELP;
+        }
         if self.response().is_none() {
             return "restore the text from a backup, or use the credentials in this error";
         }
@@ -93,8 +129,11 @@ impl UnreadableResponse {
             (Some(_), Some(_)) => {
                 "do not register again; save the client_id and client_secret in this error"
             }
-            (None, None) => "do not register again; ask Poggio for the credentials",
-            _ => "do not register again; save the part in this error and ask Poggio for the rest",
+            (None, None) => "do not register again; ask the server's operator for the credentials",
+            _ => {
+                "do not register again; save the part in this error and ask the server's operator \
+                 for the rest"
+            }
         }
     }
 }
@@ -103,28 +142,28 @@ impl fmt::Display for UnreadableResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.response() {
             Some(response) => {
-                write!(f, "the response ({}) could not be decoded: ", response.status())?;
+                let (host, status) = (response.host(), response.status());
+                write!(f, "the response of {host} ({status}) could not be decoded: ")?;
             }
             None => f.write_str("the saved text could not be decoded: ")?,
         }
         match &self.0.reason {
-            DecodeError::Empty => f.write_str("it is empty"),
+            DecodeError::Empty => f.write_str("it is empty")?,
+            DecodeError::Coded { coding, .. } => {
+                write!(f, "it has the content coding {coding}, which was not requested")?;
+            }
             DecodeError::NotJson { line, column } => {
-                write!(f, "it is not JSON (line {line}, column {column})")
+                write!(f, "it is not JSON (line {line}, column {column})")?;
             }
-            DecodeError::NotAnObject => f.write_str("it is not a JSON object"),
+            DecodeError::NotAnObject => f.write_str("it is not a JSON object")?,
             DecodeError::NoClientId => {
-                f.write_str("its client_id is missing, empty or not a string")
+                f.write_str("its client_id is missing, empty or not a string")?;
             }
-            DecodeError::Truncated(Truncated::TooLarge(cap)) => {
-                write!(f, "it is larger than max_response_bytes ({cap})")
-            }
-            DecodeError::Truncated(Truncated::Timeout) => {
-                f.write_str("the call timed out before the body ended")
-            }
-            DecodeError::Truncated(Truncated::Broken(_)) => {
-                f.write_str("the connection broke before the body ended")
-            }
+            DecodeError::Truncated(truncated) => write!(f, "{truncated}")?,
+        }
+        match self.description() {
+            Some(description) => write!(f, " (it says: {description})"),
+            None => Ok(()),
         }
     }
 }

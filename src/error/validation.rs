@@ -9,7 +9,7 @@ use crate::{
     response::ResponseMeta,
 };
 
-/// `Display` prints at most this many errors.
+/// `Display` and `Debug` print at most this many errors.
 const MAX_SHOWN: usize = 10;
 
 /// Where [`ValidationErrors`] come from.
@@ -43,7 +43,7 @@ pub enum Origin {
 /// assert_eq!(error.kind(), "url_fragment");
 /// assert_eq!(error.value(), Some(&"https://app.example/cb#top".into()));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ValidationErrors {
     errors: Vec<FieldError>,
     response: Option<Box<ResponseMeta>>,
@@ -104,12 +104,23 @@ impl<'a> IntoIterator for &'a ValidationErrors {
     }
 }
 
+impl fmt::Debug for ValidationErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValidationErrors")
+            .field("len", &self.len())
+            .field("errors", &self.errors.get(..MAX_SHOWN).unwrap_or(&self.errors))
+            .field("response", &self.response)
+            .finish()
+    }
+}
+
 impl fmt::Display for ValidationErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.response {
             None => f.write_str("the client metadata is invalid and was not sent")?,
             Some(response) => {
-                write!(f, "the server rejected the client metadata ({})", response.status())?;
+                let (host, status) = (response.host(), response.status());
+                write!(f, "{host} rejected the client metadata ({status})")?;
             }
         }
         for (i, error) in self.errors.iter().take(MAX_SHOWN).enumerate() {

@@ -27,7 +27,7 @@ use super::{
 /// # Examples
 ///
 /// ```
-/// use poggio::{ClientMetadata, GrantType};
+/// use poggio::{ClientMetadata, GrantType, serde_json};
 ///
 /// let metadata = ClientMetadata::new()
 ///     .with_redirect_uri("http://127.0.0.1:8910/callback")
@@ -49,13 +49,14 @@ use super::{
 /// assert_eq!(read.grant_types, [GrantType::AuthorizationCode]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, expecting = "an object with the members of client metadata")]
 pub struct ClientMetadata {
     /// The URIs to which the authorization server may redirect the user. Default: none.
     ///
     /// They are sent unchanged. A client that uses the `authorization_code` or `implicit` grant needs at
-    /// least one.
+    /// least one. Some servers other than Poggio accept a loopback or custom-scheme URI only
+    /// [with](Self::with_additional) the member `application_type` `native`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
     /// How the client authenticates at the token endpoint. Default: `client_secret_post`.
@@ -256,7 +257,7 @@ impl ClientMetadata {
     /// # Examples
     ///
     /// ```
-    /// use poggio::ClientMetadata;
+    /// use poggio::{ClientMetadata, serde_json};
     ///
     /// let metadata = ClientMetadata::new()
     ///     .with_redirect_uri("http://127.0.0.1:8910/callback")

@@ -21,7 +21,7 @@ use crate::redact::sanitize;
 /// assert_eq!((error.path(), error.kind()), ("redirect_uris", "missing"));
 /// assert!(error.message().ends_with("; add one, or use another grant"));
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FieldError {
     pub(crate) path: String,
     pub(crate) field: Option<MetadataField>,
@@ -74,10 +74,23 @@ impl FieldError {
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)?;
+        write!(f, "{}: {}", sanitize(&self.path), self.message)?;
         match &self.value {
             Some(value) => write!(f, " (value: {})", sanitize(&value.to_string())),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Debug for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.as_ref().map(|value| sanitize(&value.to_string()));
+        f.debug_struct("FieldError")
+            .field("path", &sanitize(&self.path))
+            .field("field", &self.field)
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("value", &value)
+            .finish()
     }
 }

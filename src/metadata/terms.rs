@@ -5,13 +5,15 @@ use std::{convert::Infallible, fmt, hash, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::redact::sanitize;
+
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $text:literal,)* }) => {
         $(#[$doc])*
         ///
         /// Values compare, hash and serialize by their text, so `Other` equals the variant with the same
         /// text.
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* #[doc = concat!("\n\n`", $text, "`")] $variant,)*
@@ -75,7 +77,19 @@ macro_rules! open_enum {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
+                match self {
+                    Self::Other(text) => f.pad(&sanitize(text)),
+                    known => f.pad(known.as_str()),
+                }
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant => f.write_str(stringify!($variant)),)*
+                    Self::Other(text) => f.debug_tuple("Other").field(&sanitize(text)).finish(),
+                }
             }
         }
 

@@ -107,10 +107,10 @@ impl Authorization {
         let code = parameters.get("code")?.filter(|code| !code.is_empty());
         if let Some(error) = parameters.get("error")?.filter(|error| !error.is_empty()) {
             let secrets = [self.state.secret().as_str(), self.verifier.secret()];
-            let redactor = Redactor::with_secrets(secrets.into_iter().chain(code.as_deref()));
+            let redactor = Redactor::new(secrets.into_iter().chain(code.as_deref()));
             let description = parameters.get("error_description")?;
             let description = description.map(|text| redactor.redact(&text));
-            let error = ErrorCode::read(&redactor.redact(&error));
+            let error = ErrorCode::read(&error, &redactor);
             return Err(OAuthError::refused(TokenError::new(error, description)));
         }
         let code = code.ok_or_else(|| callback_error("it has no code"))?;

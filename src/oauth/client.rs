@@ -30,9 +30,19 @@ impl ClientInformation {
     /// port (RFC 8252 section 7.3). If the registration response states no redirect URIs, any URI
     /// is accepted.
     ///
+    /// # At which servers
+    ///
+    /// A client that was registered, or that comes from a store, is used only at its own server, so
+    /// that another one cannot obtain its secret, its codes and its tokens (RFC 9700 section 4.4).
+    /// The server is known if the client was registered [for a server](crate::Client::for_server).
+    /// Otherwise the client may be used at the origin of its registration endpoint, and at a server
+    /// that you configure with [`AuthorizationServer::new`], but not at one that was
+    /// [discovered](crate::Client::discover) elsewhere.
+    ///
     /// # Errors
     ///
-    /// Returns [`OAuthErrorKind::Client`] if the method is another one, if it needs a secret that
+    /// Returns [`OAuthErrorKind::Client`] if the client belongs to another server, if the method is
+    /// another one, if it needs a secret that
     /// the client does not have, if the redirect URI was not granted, or if there is a redirect URI
     /// and the server has no authorization endpoint. Returns [`OAuthErrorKind::Endpoint`] if an
     /// endpoint is neither an https URL nor on a loopback host, or if the query of the
@@ -47,6 +57,15 @@ impl ClientInformation {
         redirect_uri: Option<&str>,
     ) -> Result<OAuth2Client, OAuthError> {
         let (authorization, token) = server.endpoints()?;
+        if let Some(binding) = &self.binding {
+            binding.check(&server.id(&token)).map_err(|problem| {
+                let id = sanitize(&self.client_id);
+                client_error(&format!(
+                    "{id:?} {problem}; use it at its own server, or configure the endpoints with \
+                     AuthorizationServer::new if this is the right one"
+                ))
+            })?;
+        }
         let authorization = match authorization {
             Some(url) => AuthUrl::from_url(url),
             // The type requires a URL. This one never resolves (RFC 2606).

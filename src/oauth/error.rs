@@ -8,6 +8,7 @@ use oauth2::{RequestTokenError, basic::BasicErrorResponse};
 use super::token_error::TokenError;
 use crate::{
     error::{Error, StoreError, TransportError},
+    redact::{Redactor, sanitize_message},
     response::ErrorCode,
 };
 
@@ -98,7 +99,7 @@ pub enum OAuthErrorKind {
 
 impl OAuthError {
     pub(super) fn new(kind: OAuthErrorKind, problem: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, cause: Cause::Problem(problem.into()) }))
+        Self(Box::new(Inner { kind, cause: Cause::Problem(sanitize_message(&problem.into())) }))
     }
 
     pub(super) fn refused(refusal: TokenError) -> Self {
@@ -185,11 +186,13 @@ impl OAuthError {
     pub fn help(&self) -> &'static str {
         match &self.0.cause {
             Cause::Refusal(refusal) => help_for(refusal),
-            Cause::Transport(error) if error.is_redirected() => error.help(),
-            Cause::Transport(error) if error.is_sent() => {
+            Cause::Transport(error) if error.is_redirected() => {
+                "build the HTTP client with redirect(Policy::none())"
+            }
+            Cause::Transport(error) if error.may_have_acted() => {
                 "try again, and log in again if the server then rejects the code or token"
             }
-            Cause::Transport(_) => "check the network, the proxy and the endpoint, then try again",
+            Cause::Transport(error) => error.connection_help(),
             Cause::Registration(error) => error.help(),
             Cause::Discovery(_) if self.kind() == OAuthErrorKind::Transport => {
                 "check the network, the proxy and the URL, then try again"
@@ -294,7 +297,7 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
             RequestTokenError::Request(error) => error,
             // `http` redacts the response before it passes it to that crate.
             RequestTokenError::ServerResponse(refusal) => {
-                let code = ErrorCode::read(refusal.error().as_ref());
+                let code = ErrorCode::read(refusal.error().as_ref(), &Redactor::default());
                 let description = refusal.error_description().cloned();
                 Self::refused(TokenError::new(code, description))
             }

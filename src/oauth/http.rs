@@ -2,14 +2,13 @@
 //! registration: no redirects, a deadline, a size cap, https except on loopback, no secret in an
 //! error.
 
-use std::{mem, pin::Pin};
+use std::{pin::Pin, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::{
     Method, Request, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value, json};
@@ -21,9 +20,10 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{FailureKind, TransportError, TransportFailure},
+    error::TransportError,
     redact::Redactor,
-    response::{ErrorCode, Response, Truncated},
+    response::{ErrorCode, Response},
+    url,
 };
 
 impl<'c> AsyncHttpClient<'c> for Client {
@@ -44,16 +44,16 @@ impl<'c> AsyncHttpClient<'c> for Client {
             let mut headers = parts.headers;
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
-            let host = url.authority().to_owned();
             let response = self.send(parts.method, url, headers.clone(), &body).await?;
-            let error = || read_error(&host, &response, &body, &headers);
+            let host = &response.host;
+            let error = || read_error(&response, &body, &headers);
             if !response.status.is_success() {
                 return error_response(&response, error());
             }
             if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(&response, error)
+                token_response(host, &response, error)
             } else {
-                unchanged_response(&response)
+                unchanged_response(host, &response)
             }
         })
     }
@@ -70,52 +70,35 @@ impl Client {
     ) -> Result<Response, OAuthError> {
         self.check_scheme(&url)?;
         let transport = self.transport();
+        let host: Arc<str> = url::host_and_port(&url).into();
         let attempt = |deadline| {
             let mut request = Request::new(method.clone(), url.clone());
             request.headers_mut().clone_from(&headers);
             if !body.is_empty() {
                 *request.body_mut() = Some(body.to_vec().into());
             }
-            let url = &url;
+            let (url, host) = (&url, &host);
             async move {
-                let result = transport.attempt(self.http(), request, url, deadline).await;
+                let result = transport.attempt(self.http(), request, url, host, deadline).await;
                 result.map(|response| (response, ()))
             }
         };
         let result = transport.send(attempt).await;
         result.map(|(response, ())| response).map_err(|failure| {
-            let endpoint = url.to_string();
-            OAuthError::transport(TransportError::new(failure, endpoint, transport.timeout))
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 
     /// Sends a GET request, and returns the response without its body: an event stream has no end.
     pub(super) async fn head(&self, url: &Url, headers: HeaderMap) -> Result<Response, OAuthError> {
         self.check_scheme(url)?;
+        let transport = self.transport();
+        let host: Arc<str> = url::host_and_port(url).into();
         let mut request = Request::new(Method::GET, url.clone());
         *request.headers_mut() = headers;
-        request.headers_mut().insert(USER_AGENT, self.transport().user_agent.clone());
-        let fail = |kind, source| {
-            let sent = kind != FailureKind::Connect;
-            let failure = TransportFailure { sent, kind, source, attempts: 1 };
-            let timeout = self.transport().timeout;
-            OAuthError::transport(TransportError::new(failure, url.to_string(), timeout))
-        };
-        let mut response = self.http().execute(request).await.map_err(|error| {
-            let is_connect = error.is_connect();
-            let kind = if is_connect { FailureKind::Connect } else { FailureKind::Broken };
-            fail(kind, Some(error))
-        })?;
-        if response.url() != url {
-            return Err(fail(FailureKind::Redirected, None));
-        }
-        Ok(Response {
-            status: response.status(),
-            headers: mem::take(response.headers_mut()),
-            body: Bytes::new(),
-            truncated: None,
-            retry_after: None,
-            attempts: 1,
+        let result = transport.head(self.http(), request, url, &host).await;
+        result.map_err(|failure| {
+            OAuthError::transport(TransportError::new(failure, host, transport.timeout))
         })
     }
 
@@ -148,12 +131,16 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
+    host: &str,
     response: &Response,
     error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+    check_complete(host, response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
-        return Err(unreadable_error("it is not a JSON object"));
+        return Err(match response.content_coding() {
+            Some(coding) => unreadable_error(host, &format!("it has the content coding {coding}")),
+            None => unreadable_error(host, "it is not a JSON object"),
+        });
     };
     // Some servers send an error with status 200.
     let is_error = members.get("error").is_some_and(Value::is_string);
@@ -161,7 +148,7 @@ fn token_response(
         return Err(if is_error {
             OAuthError::refused(error())
         } else {
-            unreadable_error("it has no access_token")
+            unreadable_error(host, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -170,8 +157,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(response)?;
+fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(host, response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -180,28 +167,21 @@ fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
     Ok(unchanged)
 }
 
-fn check_complete(response: &Response) -> Result<(), OAuthError> {
-    let problem = match &response.truncated {
-        None => return Ok(()),
-        Some(Truncated::TooLarge(cap)) => format!("it is larger than max_response_bytes ({cap})"),
-        Some(Truncated::Timeout) => "the call timed out before the body ended".to_owned(),
-        Some(Truncated::Broken(_)) => "the connection broke before the body ended".to_owned(),
-    };
-    Err(unreadable_error(&problem))
+fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
+    match &response.truncated {
+        None => Ok(()),
+        Some(truncated) => Err(unreadable_error(host, &truncated.to_string())),
+    }
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.
-fn read_error(
-    host: &str,
-    response: &Response,
-    request_body: &[u8],
-    request_headers: &HeaderMap,
-) -> TokenError {
+fn read_error(response: &Response, request_body: &[u8], request_headers: &HeaderMap) -> TokenError {
     let basic = basic_secret(request_headers);
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
     let secrets = secrets.map(|(_, value)| &**value).chain(basic.as_deref());
-    TokenError::read(host, response, &Redactor::with_secrets(secrets))
+    let redactor = Redactor::new(secrets).with_body(&response.body);
+    TokenError::read(response, &redactor)
 }
 
 /// The form fields of a request that may be shown. Any other field may be a credential.
@@ -278,6 +258,6 @@ fn json_response(status: u16, json: &Value) -> HttpResponse {
     response
 }
 
-fn unreadable_error(problem: &str) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Unreadable, problem)
+fn unreadable_error(host: &str, problem: &str) -> OAuthError {
+    OAuthError::new(OAuthErrorKind::Unreadable, format!("{problem} (from {host})"))
 }

@@ -1,9 +1,17 @@
 //! [`AuthorizationServer`]: the endpoints and the issuer of a server.
 
+use std::fmt;
+
 use reqwest::Url;
 
 use super::error::{OAuthError, OAuthErrorKind};
-use crate::{metadata::AuthMethod, url};
+use crate::{
+    client::Client,
+    metadata::AuthMethod,
+    redact::{sanitize, sanitize_message},
+    response::{Binding, ServerId},
+    url,
+};
 
 /// The endpoints of an authorization server (RFC 8414 section 2).
 ///
@@ -16,7 +24,7 @@ use crate::{metadata::AuthMethod, url};
 ///     .with_token_endpoint("https://poggio.acme.example/v1/oauth/token");
 /// assert_eq!(server.authorization_endpoint, "https://poggio.io/app/oauth/authorize");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthorizationServer {
     /// The issuer identifier, which the `iss` parameter of a callback must match (RFC 9207); `None`
@@ -99,6 +107,7 @@ impl AuthorizationServer {
     #[must_use]
     pub fn with_token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = url.into();
+        self.source = Source::Configured;
         self
     }
 
@@ -142,15 +151,18 @@ impl AuthorizationServer {
 
     /// Returns the issuer if the caller set it, or if metadata was validated against it (RFC 8414
     /// section 3.3). An issuer that metadata only states does not identify a server.
-    #[allow(dead_code, reason = "the store binds records to it")]
-    pub(crate) fn validated_issuer(&self) -> Option<&str> {
+    pub(super) fn validated_issuer(&self) -> Option<&str> {
         self.issuer.as_deref().filter(|_| self.source != Source::Host)
     }
 
     /// Returns whether the endpoints were discovered, and not configured by the caller.
-    #[allow(dead_code, reason = "the store binds records to it")]
-    pub(crate) fn is_discovered(&self) -> bool {
+    fn is_discovered(&self) -> bool {
         self.source != Source::Configured
+    }
+
+    /// Identifies the server by its token endpoint and its validated issuer.
+    pub(super) fn id(&self, token_endpoint: &Url) -> ServerId {
+        ServerId::new(token_endpoint, self.validated_issuer(), self.is_discovered())
     }
 
     /// Returns the authorization endpoint, if there is one, and the token endpoint as URLs.
@@ -160,6 +172,53 @@ impl AuthorizationServer {
             url => Some(authorization_endpoint(url)?),
         };
         Ok((authorization, endpoint("token_endpoint", &self.token_endpoint)?))
+    }
+}
+
+impl Client {
+    /// Returns this client for one authorization server: the clients that it registers are used only
+    /// there.
+    ///
+    /// [`register_once`](Self::register_once) then stores the server with the client, and does not
+    /// return a client of another server.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`OAuthErrorKind::Endpoint`] if the token endpoint is neither an https URL nor on a
+    /// loopback host, or if the server was discovered and its token endpoint is not at the origin of
+    /// the [`registration_endpoint`](Self::registration_endpoint) of this client. Metadata can name
+    /// the registration endpoint of another server, whose clients it would then obtain (RFC 9700
+    /// section 4.4). If such a server is the right one, configure it with
+    /// [`AuthorizationServer::new`]. Nothing is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use poggio::{Client, ClientMetadata, FileStore};
+    ///
+    /// # async fn register(metadata: &ClientMetadata) -> Result<(), poggio::oauth::OAuthError> {
+    /// let server = Client::new()?.discover("https://as.example").await?;
+    /// let endpoint = server.registration_endpoint.clone().expect("clients can register");
+    ///
+    /// let client = Client::builder().registration_endpoint(endpoint).build()?.for_server(&server)?;
+    /// let registered = client.register_once(metadata, &FileStore::for_app("acme-sync")?).await?;
+    /// let oauth = registered.oauth2_client(&server, Some("http://127.0.0.1:8910/callback"))?;
+    /// # let _ = oauth;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn for_server(&self, server: &AuthorizationServer) -> Result<Self, OAuthError> {
+        let token = endpoint("token_endpoint", &server.token_endpoint)?;
+        let id = server.id(&token);
+        let binding = Binding { endpoint: self.registration_endpoint().to_owned(), server: None };
+        binding.check(&id).map_err(|problem| {
+            let problem = format!(
+                "token_endpoint: a client of this registration endpoint {problem}; configure the \
+                 endpoints with AuthorizationServer::new if they are right"
+            );
+            OAuthError::new(OAuthErrorKind::Endpoint, problem)
+        })?;
+        Ok(self.with_server(id))
     }
 }
 
@@ -212,6 +271,21 @@ pub(super) fn authorization_endpoint(text: &str) -> Result<Url, OAuthError> {
         }
     }
     Ok(url)
+}
+
+impl fmt::Debug for AuthorizationServer {
+    /// Shortens the URLs, which may come from a server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
+            .field("authorization_endpoint", &sanitize(&self.authorization_endpoint))
+            .field("token_endpoint", &sanitize(&self.token_endpoint))
+            .field("registration_endpoint", &self.registration_endpoint.as_deref().map(sanitize))
+            .field("resource", &self.resource.as_deref().map(sanitize))
+            .field("scopes_supported", &sanitize_message(&self.scopes_supported.join(" ")))
+            .field("resource_scopes", &sanitize_message(&self.resource_scopes.join(" ")))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Parses an endpoint, which must be https or on a loopback host; `name` is for the error.

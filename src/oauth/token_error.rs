@@ -41,11 +41,10 @@ impl TokenError {
         Self { host: None, code, description, status: None, retry_after: None, rejects_client }
     }
 
-    /// Reads the error response of this host.
-    pub(super) fn read(host: &str, response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(super) fn read(response: &Response, redactor: &Redactor) -> Self {
         let error = ApiError::new(response, redactor);
         Self {
-            host: Some(host.to_owned()),
+            host: Some(response.host.to_string()),
             rejects_client: rejects_client(response, error.code().as_ref()),
             code: error.code(),
             description: error.description().map(str::to_owned),
@@ -72,7 +71,7 @@ impl TokenError {
         self.rejects_client
     }
 
-    /// Returns the server's description on one line. Text that looks like a credential is masked.
+    /// Returns the server's description on one line. Credentials in it are masked.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()

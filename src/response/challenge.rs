@@ -35,11 +35,11 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    pub(super) fn read(response: &Response, redactor: &Redactor<'_>) -> Self {
+    pub(super) fn read(response: &Response, redactor: &Redactor) -> Self {
         let mut challenge = Self::default();
         for (name, text) in params(response) {
             if name.eq_ignore_ascii_case("error") && challenge.code.is_none() {
-                challenge.code = ErrorCode::read(&redactor.redact(&text));
+                challenge.code = ErrorCode::read(&text, redactor);
             } else if name.eq_ignore_ascii_case("error_description") && !text.is_empty() {
                 challenge.description.get_or_insert(redactor.redact(&text));
             }

@@ -3,7 +3,13 @@
 use std::fmt;
 
 use super::client_information::ClientInformation;
-use crate::metadata::{ClientMetadata, MetadataField};
+use crate::{
+    metadata::{ClientMetadata, MetadataField},
+    redact::{Redactor, sanitize_message},
+};
+
+/// The number of values of a field that are shown.
+const MAX_VALUES: usize = 10;
 
 /// How the granted values of a field differ from the requested ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +24,8 @@ pub enum ChangeKind {
 
 /// A field of the metadata whose granted values differ from the requested ones.
 ///
-/// `Display` prints the difference on one line, with control characters escaped.
+/// `Display` and `Debug` print the difference on one line, shortened, with control characters escaped
+/// and credentials masked.
 ///
 /// # Examples
 ///
@@ -34,11 +41,13 @@ pub enum ChangeKind {
 /// assert_eq!(changes[0].dropped().collect::<Vec<_>>(), ["write"]);
 /// # Ok::<(), poggio::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Change {
     field: MetadataField,
     requested: Vec<String>,
     granted: Vec<String>,
+    /// The difference for people, redacted.
+    shown: String,
 }
 
 impl Change {
@@ -71,6 +80,12 @@ impl Change {
         &self.granted
     }
 
+    fn describe(&self, redactor: &Redactor) -> String {
+        let requested = quoted(&self.requested, redactor);
+        let granted = quoted(&self.granted, redactor);
+        sanitize_message(&format!("{}: requested {requested}, granted {granted}", self.field))
+    }
+
     /// Returns the values that were requested and not granted.
     pub fn dropped(&self) -> impl Iterator<Item = &str> {
         difference(&self.requested, &self.granted)
@@ -84,8 +99,13 @@ impl Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: requested {}, ", self.field, quoted(&self.requested))?;
-        write!(f, "granted {}", quoted(&self.granted))
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Change").field(&self.shown).finish()
     }
 }
 
@@ -118,18 +138,26 @@ impl ClientInformation {
     /// ```
     #[must_use]
     pub fn changes_from(&self, requested: &ClientMetadata) -> Vec<Change> {
-        let changes = MetadataField::ALL.iter().filter_map(|&field| {
-            let granted = match field {
-                MetadataField::TokenEndpointAuthMethod if self.auth_method().is_none() => {
-                    Vec::new()
-                }
-                _ => values(field, &self.metadata),
-            };
-            let change = Change { field, requested: values(field, requested), granted };
-            let differs = change.dropped().next().is_some() || change.added().next().is_some();
-            differs.then_some(change)
-        });
-        changes.collect()
+        let mut changes: Vec<_> = MetadataField::ALL
+            .iter()
+            .filter_map(|&field| {
+                let granted = match field {
+                    MetadataField::TokenEndpointAuthMethod if self.auth_method().is_none() => {
+                        Vec::new()
+                    }
+                    _ => values(field, &self.metadata),
+                };
+                let requested = values(field, requested);
+                let change = Change { field, requested, granted, shown: String::new() };
+                let differs = change.dropped().next().is_some() || change.added().next().is_some();
+                differs.then_some(change)
+            })
+            .collect();
+        if !changes.is_empty() {
+            let redactor = self.redactor();
+            changes.iter_mut().for_each(|change| change.shown = change.describe(&redactor));
+        }
+        changes
     }
 }
 
@@ -143,10 +171,13 @@ fn difference<'a>(values: &'a [String], others: &'a [String]) -> impl Iterator<I
     values.iter().filter(|value| !others.contains(value)).map(String::as_str)
 }
 
-fn quoted(values: &[String]) -> String {
-    if values.is_empty() {
-        return "nothing".to_owned();
+fn quoted(values: &[String], redactor: &Redactor) -> String {
+    let shown = values.iter().take(MAX_VALUES);
+    let mut quoted: Vec<_> = shown.map(|value| redactor.quote(value)).collect();
+    match values.len().saturating_sub(MAX_VALUES) {
+        0 if values.is_empty() => quoted.push("nothing".to_owned()),
+        0 => {}
+        more => quoted.push(format!("and {more} more")),
     }
-    let quoted: Vec<_> = values.iter().map(|value| format!("{value:?}")).collect();
     quoted.join(", ")
 }

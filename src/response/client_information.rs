@@ -1,16 +1,22 @@
 //! [`ClientInformation`]. Its decoding is in `decode`, and the comparison with the request in `changes`.
 
+use std::{fmt, sync::Arc};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    additional::AdditionalMembers, field_warning::FieldWarning, meta::ResponseMeta,
-    register_reason::RegisterReason,
+    additional::AdditionalMembers, binding::Binding, field_warning::FieldWarning,
+    meta::ResponseMeta, register_reason::RegisterReason,
 };
 use crate::{
     metadata::{AuthMethod, ClientMetadata, MetadataField},
-    secret::ClientSecret,
+    redact::{DebugFn, Redactor, Shown},
+    secret::{BearerToken, ClientSecret},
 };
+
+/// The number of parts of a response that are reported one by one.
+const MAX_WARNINGS: usize = 100;
 
 /// A registered client: its credentials and its registered metadata.
 ///
@@ -43,7 +49,8 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+/// `Debug` prints neither credentials nor values of additional members, and shortens the rest.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientInformation {
     /// The identifier of the client at the authorization and token endpoints. Never empty.
@@ -68,6 +75,26 @@ pub struct ClientInformation {
     pub(crate) requested_auth_method: Option<AuthMethod>,
     pub(crate) response: Option<ResponseMeta>,
     pub(crate) register_reason: Option<RegisterReason>,
+    /// Where the client belongs. `None` if it was read from JSON.
+    pub(crate) binding: Option<Arc<Binding>>,
+    /// The bearer token of the request, to mask it if the server returned it in another member.
+    pub(crate) sent_token: Option<BearerToken>,
+}
+
+impl fmt::Debug for ClientInformation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redactor = self.redactor();
+        f.debug_struct("ClientInformation")
+            .field("client_id", &Shown(&self.client_id, &redactor))
+            .field("client_secret", &self.client_secret)
+            .field("client_id_issued_at", &self.client_id_issued_at)
+            .field("client_secret_expires_at", &self.client_secret_expires_at)
+            .field("metadata", &self.metadata.shown(&redactor))
+            .field("additional", &self.additional.shown(&redactor))
+            .field("warnings", &self.warnings)
+            .field("response", &self.response.as_ref().map(|response| response.shown(&redactor)))
+            .finish()
+    }
 }
 
 /// When a client secret expires: `client_secret_expires_at`.
@@ -122,6 +149,37 @@ impl ClientInformation {
             requested_auth_method: None,
             response: None,
             register_reason: None,
+            binding: None,
+            sent_token: None,
+        }
+    }
+
+    /// Returns the client id for messages and logs.
+    pub(crate) fn shown_id(&self) -> impl fmt::Debug + '_ {
+        DebugFn(|f: &mut fmt::Formatter<'_>| {
+            fmt::Debug::fmt(&Shown(&self.client_id, &self.redactor()), f)
+        })
+    }
+
+    /// Returns a redactor for the credentials of this client and of its registration request.
+    pub(super) fn redactor(&self) -> Redactor {
+        let secret = self.client_secret.as_ref().map(ClientSecret::expose);
+        let token = self.sent_token.as_ref().map(BearerToken::expose);
+        self.additional.redactor(secret.into_iter().chain(token))
+    }
+
+    /// Masks credentials in the warnings, and drops all but the first 100.
+    pub(crate) fn redact_warnings(&mut self) {
+        if self.warnings.is_empty() {
+            return;
+        }
+        let redactor = self.redactor();
+        let more = self.warnings.len().saturating_sub(MAX_WARNINGS);
+        self.warnings.truncate(MAX_WARNINGS);
+        self.warnings.iter_mut().for_each(|warning| warning.redact(&redactor));
+        if more > 0 {
+            let message = format!("{more} more parts could not be read");
+            self.warnings.push(FieldWarning::new("body", message));
         }
     }
 

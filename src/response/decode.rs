@@ -29,10 +29,18 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Empty,
-    NotJson { line: usize, column: usize },
+    NotJson {
+        line: usize,
+        column: usize,
+    },
     NotAnObject,
     NoClientId,
     Truncated(Truncated),
+    /// The body has a content coding, although the request accepts none.
+    Coded {
+        coding: String,
+        is_truncated: bool,
+    },
 }
 
 /// Decodes a client. The text may begin with a byte order mark.
@@ -58,7 +66,9 @@ impl DecodeError {
 impl<'de> Deserialize<'de> for ClientInformation {
     /// Reads RFC 7591 JSON as leniently as [`from_json`](Self::from_json) does.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+        let mut client = deserializer.deserialize_map(Object)?;
+        client.redact_warnings();
+        Ok(client)
     }
 }
 
@@ -146,6 +156,8 @@ impl Members {
         let expires_at = expires_at.filter(|_| client_secret.is_some());
         let (metadata, auth_method_stated) = self.metadata();
         self.drop_deep_members();
+        let additional =
+            AdditionalMembers::new(mem::take(&mut self.additional), client_secret.as_ref());
         Some(ClientInformation {
             client_id,
             client_id_issued_at,
@@ -158,10 +170,12 @@ impl Members {
             auth_method_stated,
             requested_auth_method: None,
             metadata,
-            additional: AdditionalMembers(mem::take(&mut self.additional)),
+            additional,
             warnings: mem::take(&mut self.warnings),
             response: None,
             register_reason: None,
+            sent_token: None,
+            binding: None,
         })
     }
 

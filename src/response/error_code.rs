@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::redact::Redactor;
+
 /// The `error` member of an OAuth error response: one of the registered codes or any other.
 ///
 /// Compare it with the constants by `==`, or `match` on [`as_str`](Self::as_str). A code has at most 64
@@ -69,11 +71,15 @@ codes! {
 }
 
 impl ErrorCode {
-    /// Returns the code in text that has been redacted, or `None` if the text cannot be a code.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let is_code =
-            !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic());
-        is_code.then(|| Self(Cow::Owned(text.to_owned())))
+    /// Returns the code, or `None` if the text cannot be a code, or contains a credential. The text of a
+    /// constant is always a code, because it is not a credential even if it contains the text of one.
+    pub(crate) fn read(text: &str, redactor: &Redactor) -> Option<Self> {
+        let is_safe = || Self::is_code(text) && redactor.is_safe(text);
+        Self::known(text).or_else(|| is_safe().then(|| Self(Cow::Owned(text.to_owned()))))
+    }
+
+    pub(crate) fn is_code(text: &str) -> bool {
+        !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_graphic())
     }
 
     /// Returns the code as it appears in JSON.

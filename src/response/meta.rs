@@ -1,6 +1,6 @@
 //! [`ResponseMeta`]: the parts of a response that are not in its body.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     StatusCode,
@@ -9,7 +9,7 @@ use reqwest::{
 
 use crate::redact::Redactor;
 
-/// The status and the request id of a response, and the number of attempts that led to it.
+/// The status, the host and the request id of a response, and the number of attempts that led to it.
 ///
 /// # Examples
 ///
@@ -31,16 +31,30 @@ use crate::redact::Redactor;
 #[derive(Clone, Debug)]
 pub struct ResponseMeta {
     pub(super) status: StatusCode,
+    pub(super) host: Arc<str>,
     pub(super) request_id: Option<String>,
     pub(super) retry_after: Option<Duration>,
     pub(super) attempts: u32,
 }
 
 impl ResponseMeta {
+    /// Returns these parts for `Debug`. The request id of a success is searched for credentials here,
+    /// and not when it is read.
+    pub(super) fn shown(&self, redactor: &Redactor) -> Self {
+        let request_id = self.request_id.as_deref().map(|id| redactor.redact(id));
+        Self { request_id, ..self.clone() }
+    }
+
     /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Returns the host that responded, with its port if the URL has one, such as `api.poggio.io`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Returns the request id that the server sent, to quote in a support request, or `None` if it sent
@@ -72,13 +86,13 @@ static REQUEST_ID: [HeaderName; 3] = [
     HeaderName::from_static("x-correlation-id"),
 ];
 
-/// Returns the first usable request id. Errors show it unmasked although it looks random, so only short
-/// ids with plain characters are accepted, and none that contains a known secret.
-pub(super) fn request_id(headers: &HeaderMap, redactor: &Redactor<'_>) -> Option<String> {
+/// Returns the first usable request id. Errors show it, so only short ids with plain characters are
+/// accepted, and only if `is_safe` accepts them.
+pub(super) fn request_id(headers: &HeaderMap, is_safe: impl Fn(&str) -> bool) -> Option<String> {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '=' | '+');
     let is_usable = |id: &&str| !id.is_empty() && id.len() <= 128 && id.chars().all(is_plain);
     let mut ids =
         REQUEST_ID.iter().filter_map(|name| Some(headers.get(name)?.to_str().ok()?.trim()));
-    ids.find(is_usable).filter(|id| !redactor.contains_secret(id)).map(str::to_owned)
+    ids.find(is_usable).filter(|id| is_safe(id)).map(str::to_owned)
 }

@@ -1,12 +1,15 @@
 //! A response as it arrived, complete or truncated, before it is decoded.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{ResponseBuilderExt, StatusCode, Url, header::HeaderMap};
+use reqwest::{
+    ResponseBuilderExt, StatusCode, Url,
+    header::{CONTENT_ENCODING, HeaderMap},
+};
 
 use super::meta::{ResponseMeta, request_id};
-use crate::redact::Redactor;
+use crate::redact::sanitize;
 
 /// The UTF-8 byte order mark, which some servers send before JSON.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -15,6 +18,8 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
+    /// The host and port of the endpoint.
+    pub(crate) host: Arc<str>,
     pub(crate) headers: HeaderMap,
     /// Without a byte order mark.
     pub(crate) body: Bytes,
@@ -35,11 +40,35 @@ pub(crate) enum Truncated {
     Broken(reqwest::Error),
 }
 
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge(limit) => write!(f, "it is larger than max_response_bytes ({limit})"),
+            Self::Timeout => f.write_str("the call timed out before the body ended"),
+            Self::Broken(_) => f.write_str("the connection broke before the body ended"),
+        }
+    }
+}
+
 impl Response {
-    pub(crate) fn meta(&self, redactor: &Redactor<'_>) -> ResponseMeta {
+    /// Returns the content codings of the body, such as `gzip`, or `None` if there is none. Requests
+    /// accept none, so a body with one is not decoded.
+    pub(crate) fn content_coding(&self) -> Option<String> {
+        let values = self.headers.get_all(CONTENT_ENCODING).iter();
+        let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let codings = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+        let is_coding =
+            |coding: &&str| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity");
+        let codings: Vec<_> = codings.filter(is_coding).collect();
+        Some(sanitize(&codings.join(", "))).filter(|codings| !codings.is_empty())
+    }
+
+    /// Returns the parts that are not in the body, with the request id if `is_safe` accepts it.
+    pub(crate) fn meta(&self, is_safe: impl Fn(&str) -> bool) -> ResponseMeta {
         ResponseMeta {
             status: self.status,
-            request_id: request_id(&self.headers, redactor),
+            host: Arc::clone(&self.host),
+            request_id: request_id(&self.headers, is_safe),
             retry_after: self.retry_after,
             attempts: self.attempts,
         }

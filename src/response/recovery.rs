@@ -1,33 +1,122 @@
 //! Recovers the credentials from a body that cannot be decoded, because it is truncated or is not pure
 //! JSON.
 
-use crate::secret::ClientSecret;
+use std::fmt;
+
+use secrecy::zeroize::Zeroizing;
+
+use super::received::BYTE_ORDER_MARK;
+use crate::{metadata::MetadataField, redact::Redactor, secret::ClientSecret};
 
 /// The credentials that arrived completely.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct RecoveredCredentials {
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<ClientSecret>,
 }
 
+impl fmt::Debug for RecoveredCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let redactor = Redactor::new(self.client_secret.as_ref().map(ClientSecret::expose));
+        f.debug_struct("RecoveredCredentials")
+            .field("client_id", &self.client_id.as_deref().map(|id| redactor.redact(id)))
+            .field("client_secret", &self.client_secret)
+            .finish()
+    }
+}
+
 /// The depth that `serde_json` reads. Deeper braces are ignored, which limits the memory in use.
 const MAX_DEPTH: usize = 128;
+/// How often JSON may be nested in a JSON string. Gateways do it once.
+const MAX_NESTING: usize = 2;
 
 /// Returns the `client_id` and the `client_secret` that these bytes contain.
 ///
 /// Both are taken from the same object, so that the id of one client is never combined with the secret
 /// of another. That object is the outermost one with a `client_id` or, if there is none, with a secret.
 /// If a member is repeated, the last one is used, as in decoding. A string without its closing quote is
-/// not recovered, because it may be incomplete.
+/// not recovered, because it may be incomplete. If there is no such object, searches the JSON in the
+/// strings of these bytes.
 pub(crate) fn credentials(bytes: &[u8]) -> RecoveredCredentials {
-    // An unmatched quote swaps the inside and the outside of strings, so search again after it.
-    let after_first_quote =
-        || outermost(bytes.get(bytes.iter().position(|byte| *byte == b'"')? + 1..)?);
-    let object = outermost(bytes).or_else(after_first_quote).unwrap_or_default();
+    let object = search(bytes, MAX_NESTING).unwrap_or_default();
     RecoveredCredentials {
         client_id: object.client_id,
         client_secret: object.client_secret.map(ClientSecret::from),
     }
+}
+
+fn search(bytes: &[u8], nesting: usize) -> Option<Object> {
+    // An unmatched quote swaps the inside and the outside of strings, so search again after it.
+    let after_first_quote =
+        || outermost(bytes.get(bytes.iter().position(|byte| *byte == b'"')? + 1..)?);
+    let nested = || in_strings(bytes, nesting.checked_sub(1)?);
+    outermost(bytes).or_else(after_first_quote).or_else(nested)
+}
+
+/// Searches the JSON in the strings of these bytes, such as in `{"statusCode": 201, "body": "{…}"}`. The
+/// last string may be truncated.
+fn in_strings(bytes: &[u8], nesting: usize) -> Option<Object> {
+    let mut best: Option<Object> = None;
+    let (mut name, mut last_end) = (&b""[..], 0);
+    let next_quote = |end| bytes.get(end..)?.iter().position(|byte| *byte == b'"');
+    while let Some(offset) = next_quote(last_end) {
+        let start = last_end + offset;
+        let end = string_end(bytes, start);
+        let between = bytes.get(last_end..start).unwrap_or_default().trim_ascii();
+        // With the closing quote, if the string has one.
+        let text = bytes.get(start + 1..end).unwrap_or_default();
+        let is_value = last_end == 0 || between != b":" || !is_metadata(name);
+        if is_value && text.windows(6).any(|window| window == b"client") {
+            if let Some(object) = search_json(&unescape(text), nesting)
+                && best.as_ref().is_none_or(|best| object.rank() < best.rank())
+            {
+                best = Some(object);
+            }
+        }
+        (name, last_end) = (text.strip_suffix(b"\"").unwrap_or(text), end);
+    }
+    best
+}
+
+/// Returns whether this is the name of client metadata, in which a server repeats text of the caller.
+fn is_metadata(name: &[u8]) -> bool {
+    str::from_utf8(name).is_ok_and(|name| MetadataField::from_name(name).is_some())
+}
+
+/// Searches text that may be JSON: an object, an array or a string.
+fn search_json(text: &[u8], nesting: usize) -> Option<Object> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match text.trim_ascii_start().first()? {
+        b'{' | b'[' => search(text, nesting),
+        b'"' => in_strings(text, nesting.checked_sub(1)?),
+        _ => None,
+    }
+}
+
+/// Removes one level of escapes, up to the closing quote. Escapes of characters outside ASCII stay, because they have the same
+/// meaning in the JSON inside.
+fn unescape(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut unescaped = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    loop {
+        let (byte, after) = match rest {
+            [b'\\', b'u', digits @ ..] => match ascii(digits) {
+                Some(byte) => (byte, digits.get(4..).unwrap_or_default()),
+                None => (b'\\', rest.get(1..).unwrap_or_default()),
+            },
+            [b'\\', b'n' | b'r' | b't', after @ ..] => (b' ', after),
+            [] | [b'"', ..] => return unescaped,
+            [b'\\', byte, after @ ..] | [byte, after @ ..] => (*byte, after),
+        };
+        unescaped.push(byte);
+        rest = after;
+    }
+}
+
+/// Returns the ASCII character that these four hexadecimal digits encode.
+fn ascii(digits: &[u8]) -> Option<u8> {
+    let digits = str::from_utf8(digits.get(..4)?).ok()?;
+    u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii)
 }
 
 #[derive(Default)]
@@ -173,8 +262,71 @@ mod tests {
     }
 
     #[test]
+    fn recovery_reads_json_in_a_string() {
+        let plain = r#"{"client_id": "mine", "client_secret": "s\"3\u00fc\\"}"#;
+        let expected = both("mine", "s\"3\u{fc}\\");
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let nested = quoted(plain);
+        let html_safe = format!("\"{}\"", plain.replace('\\', r"\u005C").replace('"', r"\u0022"));
+        for text in [
+            nested.clone(),
+            html_safe,
+            quoted(&format!("\u{feff} {plain}")),
+            quoted(&nested),
+            nested.replace("{", "{\\n\\t").replace("/", "\\/"),
+            format!("[{nested}]"),
+            format!("\u{feff}{nested}"),
+            format!(r#"{{"statusCode": 201, "headers": {{"a": "b"}}, "body": {nested}}}"#),
+            format!(r#"{{"result" :{nested}, "isBase64Encoded": false}}"#),
+            format!(r#"{{"data": {{"response": {nested}}}}}"#),
+            format!(r#"{{"body": {}}}"#, quoted(&format!(r#"{{"client": {plain}}}"#))),
+            format!(r#"{{"cut": {}, "body": {nested}}}"#, quoted(r#"{"client_secret": "s3c"#)),
+            format!(r#"{{"log": "a client \\ was created", "body": {nested}, "x"#),
+        ] {
+            assert_eq!(recovered(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn recovery_prefers_the_outer_object_and_ignores_json_in_metadata() {
+        let own = r#""client_id": "mine", "client_secret": "s3cr3t""#;
+        let fake = r#""{\"client_id\": \"fake\"}""#;
+        assert_eq!(recovered(&format!(r#"{{"body": {fake}, {own}, "#)), both("mine", "s3cr3t"));
+        for name in ["client_name", "software_id"] {
+            assert_eq!(recovered(&format!(r#"{{"{name}": {fake}, "x"#)), (None, None));
+        }
+        let secret_first = r#"["{\"client_secret\": \"s\"}", "{\"client_id\": \"mine\"}"]"#;
+        assert_eq!(recovered(secret_first), (Some("mine".to_owned()), None));
+    }
+
+    #[test]
+    fn recovery_never_returns_a_truncated_credential_of_json_in_a_string() {
+        let inner = r#"{"client_id": "id-1", "client_secret": "s3cr3t\u00fc"}"#;
+        let whole = serde_json::json!({"status": 201, "body": inner}).to_string();
+        let end = |text: &str| whole.find(text).unwrap() + text.len();
+        for cut in 0..=whole.len() {
+            let (id, secret) = recovered(&whole[..cut]);
+            // The closing quote is escaped, so it is two bytes.
+            assert_eq!(id.is_some(), cut >= end("id-1") + 2, "{}", &whole[..cut]);
+            assert_eq!(secret.is_some(), cut >= end("u00fc") + 2, "{}", &whole[..cut]);
+            assert!(id.is_none_or(|id| id == "id-1"));
+            assert!(secret.is_none_or(|secret| secret == "s3cr3t\u{fc}"));
+        }
+    }
+
+    #[test]
     fn recovery_takes_linear_time() {
-        for piece in ["\\\"", "\"", "{", "\"client_id\":", "\"client_secret\":\""] {
+        for piece in [
+            "\\\"",
+            "\"",
+            "{",
+            "\\",
+            "\"client{\"",
+            "\"{client\\\"",
+            "\\u0022client{",
+            "\"client_id\":",
+            "\"client_secret\":\"",
+        ] {
             let started = std::time::Instant::now();
             recovered(&piece.repeat(256 * 1024 / piece.len()));
             assert!(started.elapsed().as_secs() < 5, "{piece}");

@@ -9,8 +9,14 @@ use serde_json::Value;
 
 use crate::{
     metadata::{ClientMetadata, FieldError, MetadataField},
-    redact::{Redactor, sanitize},
+    redact::Redactor,
 };
+
+/// The number of validation errors that are read. More than the number of values in a request is of no
+/// use.
+const MAX_ERRORS: usize = 1000;
+/// The number of steps of a location that are shown.
+const MAX_STEPS: usize = 32;
 
 /// The entries of `detail`. Never empty.
 #[derive(Debug)]
@@ -27,16 +33,16 @@ impl<'de> Deserialize<'de> for ValidationErrorBody {
 }
 
 impl ValidationErrorBody {
-    /// Returns the validation errors, with the values from the request.
-    pub(crate) fn errors(&self, sent: &ClientMetadata, redactor: &Redactor<'_>) -> Vec<FieldError> {
+    /// Returns the first 1000 validation errors, with the values from the request.
+    pub(crate) fn errors(&self, sent: &ClientMetadata, redactor: &Redactor) -> Vec<FieldError> {
         let sent = serde_json::to_value(sent).unwrap_or_default();
-        self.0.iter().map(|entry| field_error(entry, &sent, redactor)).collect()
+        self.0.iter().take(MAX_ERRORS).map(|entry| field_error(entry, &sent, redactor)).collect()
     }
 }
 
-fn field_error(entry: &Value, sent: &Value, redactor: &Redactor<'_>) -> FieldError {
+fn field_error(entry: &Value, sent: &Value, redactor: &Redactor) -> FieldError {
     let member = |name: &str| entry.get(name).and_then(Value::as_str);
-    let is_not_empty = |text: &String| !text.is_empty();
+    let is_not_empty = |text: &String| !text.trim().is_empty();
     let location = entry.get("loc").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let in_metadata = in_metadata(location);
     let message = entry.as_str().or_else(|| member("msg")).map(|text| redactor.redact(text));
@@ -66,24 +72,25 @@ fn in_metadata(location: &[Value]) -> Option<&[Value]> {
 }
 
 /// Formats `["redirect_uris", 0]` as `redirect_uris[0]`.
-fn path(location: &[Value], redactor: &Redactor<'_>) -> String {
+fn path(location: &[Value], redactor: &Redactor) -> String {
     let mut path = String::new();
-    for step in location {
+    for step in location.iter().take(MAX_STEPS) {
         match step {
             Value::String(name) => {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                path.push_str(&redactor.redact(name));
+                path.push_str(name);
             }
             other => {
                 path.push('[');
-                path.push_str(&redactor.redact(&other.to_string()));
+                path.push_str(&other.to_string());
                 path.push(']');
             }
         }
     }
-    if path.is_empty() { "request".to_owned() } else { sanitize(&path) }
+    let path = redactor.redact(&path);
+    if path.trim().is_empty() { "request".to_owned() } else { path }
 }
 
 fn lookup<'a>(steps: &[Value], sent: &'a Value) -> Option<&'a Value> {

@@ -83,6 +83,11 @@ struct FormatVersion {
     format: u64,
 }
 
+/// Returns whether `text` is JSON from its first byte to its last, in a format of this crate.
+pub(super) fn is_whole(text: &str) -> bool {
+    serde_json::from_str(text).is_ok_and(|FormatVersion { format }| format == FORMAT)
+}
+
 impl Default for Document {
     fn default() -> Self {
         Self {

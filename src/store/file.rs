@@ -4,13 +4,18 @@
 //! * A read needs no lock, because a write replaces the file by a rename.
 //! * A write holds a lock of the operating system on a separate file, which the system releases if
 //!   its holder dies.
-//! * Before a registration, disk space is reserved for the write that follows it.
-//! * A file that other users can use, that is not a regular file, or that cannot be read is refused
-//!   and not changed.
+//! * Before a registration, a write is rehearsed, and disk space is reserved for the one that
+//!   follows.
+//! * A write that did not finish leaves a new version, which the next holder of the lock adopts.
+//! * A file that other users can use or replace, that is not a regular file, or that cannot be read
+//!   is refused and not changed.
 
 mod access;
+mod leftover;
 mod lock;
 mod paths;
+mod platform;
+mod rename;
 mod replace;
 
 use std::{
@@ -25,6 +30,7 @@ use tokio::time::Instant;
 use self::{
     lock::LockGuard,
     paths::{FileError, Paths},
+    replace::Reservation,
 };
 use super::registration_store::{
     RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult, is_valid_name,
@@ -33,12 +39,29 @@ use crate::error::{ConfigError, Error, StoreError};
 
 /// A store in a file, for the threads, processes and containers that share its folder.
 ///
-/// On Unix, the file has mode 0600, and a folder that this store creates has mode 0700. A file that
-/// other users can use is refused. On other systems, file and folder have the permissions that they
-/// inherit, and nothing is checked.
+/// # Permissions
 ///
-/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. Its
-/// [siblings](RegistrationStore::sibling) are `<file stem>.<name>.json` in the same folder.
+/// On Unix, the file has mode 0600, and a folder that this store creates has mode 0700. Calls fail
+/// with [`InsecurePermissions`](crate::StoreErrorKind::InsecurePermissions) if
+///
+/// * the file has any permission for its group or for others,
+/// * the file, its lock or its folder belongs to a user other than this one and root,
+/// * the folder can be written by every user and has no sticky bit.
+///
+/// A folder that its group can write is a warning (`tracing`). The folders above it are not
+/// checked. This holds for root too. [`allow_insecure_permissions`](Self::allow_insecure_permissions)
+/// turns these checks off.
+///
+/// On Windows and other systems, file and folder have the permissions that they inherit, and
+/// nothing is checked: choose a folder that only your user can open, such as the one of
+/// [`for_app`](Self::for_app).
+///
+/// # Files
+///
+/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. If a write is
+/// interrupted, or the file cannot be replaced, the complete `<file>.new` stays, and the next call
+/// that changes the store or registers adopts it first. [Siblings](RegistrationStore::sibling) are
+/// `<file stem>.<name>.json` in the same folder.
 ///
 /// # Examples
 ///
@@ -77,7 +100,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if the path has no file name.
+    /// Returns [`Error::Config`] if the path has no file name, or contains a NUL.
     pub fn new(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_path(path.as_ref())
             .map_err(|problem| ConfigError::new("FileStore::new", problem).into())
@@ -85,15 +108,16 @@ impl FileStore {
 
     /// Returns the store of an application in the user's configuration folder:
     /// `~/.config/poggio/acme-sync.json` on Linux, `~/Library/Application Support/poggio/…` on
-    /// macOS, `%APPDATA%\poggio\…` on Windows.
+    /// macOS, `%APPDATA%\poggio\…` on Windows. On Linux, `XDG_CONFIG_HOME` replaces `~/.config` if
+    /// it is an absolute path, and is ignored if it is not (XDG Base Directory Specification).
     ///
     /// `name` identifies your application. It consists of ASCII letters, digits, `-`, `_` and `.`,
     /// and does not start with a dot.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if the name contains other characters, or if the user has no
-    /// configuration folder.
+    /// Returns [`Error::Config`] if the name contains other characters, if the user has no
+    /// configuration folder, or if `HOME` is a relative path.
     pub fn for_app(name: &str) -> Result<Self, Error> {
         const SETTING: &str = "FileStore::for_app";
         if !is_valid_name(name) {
@@ -106,24 +130,44 @@ impl FileStore {
                  FileStore::new";
             return Err(ConfigError::new(SETTING, problem).into());
         };
+        if !folder.is_absolute() {
+            let problem = format!(
+                "the configuration folder {:?} is relative, because HOME is; set HOME to an \
+                 absolute path, or pass a path to FileStore::new",
+                folder.display()
+            );
+            return Err(ConfigError::new(SETTING, problem).into());
+        }
         Self::from_path(&folder.join("poggio").join(format!("{name}.json")))
             .map_err(|problem| ConfigError::new(SETTING, problem).into())
     }
 
     fn from_path(path: &Path) -> Result<Self, String> {
-        let is_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
-        let Some(name) = path.file_name().filter(|_| !is_folder) else {
-            return Err(format!("{:?} has no file name; add one", path.display()));
-        };
-        let file = std::path::absolute(path).map_err(|error| error.to_string())?;
-        let folder = file.parent().map(Path::to_owned).unwrap_or_default();
-        let with_suffix = |suffix: &str| {
-            let mut name = name.to_owned();
-            name.push(suffix);
-            folder.join(name)
-        };
-        let paths = Paths { lock: with_suffix(".lock"), temp: with_suffix(".new"), file, folder };
-        Ok(Self { paths: Arc::new(paths), lock: Arc::default() })
+        Ok(Self { paths: Arc::new(Paths::new(path)?), lock: Arc::default() })
+    }
+
+    /// Uses the file and its folder even if other users can read or replace them.
+    ///
+    /// **A user who can read the file can act as your client. A user who can replace it can make
+    /// your program use another client.** Call this only if something else restricts access: on a
+    /// file system without modes or with fixed owners, such as FAT or a network share, and in a
+    /// container whose folder belongs to a user of the host. Symbolic links, folders and devices
+    /// are refused in any case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::FileStore;
+    ///
+    /// # fn main() -> Result<(), poggio::Error> {
+    /// let store = FileStore::new("/mnt/share/client.json")?.allow_insecure_permissions();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn allow_insecure_permissions(mut self) -> Self {
+        Arc::make_mut(&mut self.paths).allows_insecure = true;
+        self
     }
 
     /// Returns the path of the file.
@@ -139,7 +183,9 @@ impl FileStore {
         }
         let mut file_name = self.paths.file.file_stem()?.to_owned();
         file_name.push(format!(".{name}.json"));
-        Self::from_path(&self.paths.folder.join(file_name)).ok()
+        let mut sibling = Self::from_path(&self.paths.folder.join(file_name)).ok()?;
+        Arc::make_mut(&mut sibling.paths).allows_insecure = self.paths.allows_insecure;
+        Some(sibling)
     }
 
     /// Returns the lock, if a caller of this store holds it. A write keeps it until it is done.
@@ -147,12 +193,21 @@ impl FileStore {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
+    /// Returns the new version that an unfinished write has left. The next holder of the lock adopts
+    /// it.
+    #[cfg(feature = "keyring")]
+    pub(super) async fn unfinished_write(&self) -> Result<Option<Versioned>, StoreError> {
+        self.run_blocking(|paths| leftover::read(paths)).await
+    }
+
     async fn run_blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Paths) -> Result<T, FileError> + Send + 'static,
+        work: impl FnOnce(&Arc<Paths>) -> Result<T, FileError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let paths = Arc::clone(&self.paths);
-        match tokio::task::spawn_blocking(move || work(&paths)).await {
+        let result = tokio::task::spawn_blocking(move || work(&paths)).await;
+        self.paths.group_warning.give(&self.paths.folder);
+        match result {
             Ok(result) => result.map_err(|error| error.into_store_error(&self.name())),
             Err(_) => Err(StoreError::new("was interrupted, because the runtime is shutting down")
                 .at(&self.name())),
@@ -184,7 +239,7 @@ impl FileStore {
 
 impl RegistrationStore for FileStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        Box::pin(self.run_blocking(access::read))
+        Box::pin(self.run_blocking(|paths| access::read(paths)))
     }
 
     fn write<'a>(
@@ -196,13 +251,11 @@ impl RegistrationStore for FileStore {
         let expected = expected.cloned();
         let guard = self.current_lock();
         Box::pin(self.run_blocking(move |paths| {
-            let reserved = guard.as_ref().and_then(|guard| {
-                guard.reserved.lock().unwrap_or_else(PoisonError::into_inner).take()
-            });
-            let result = replace::replace(paths, reserved, text.expose(), expected.as_ref());
-            // Only now: the caller may have been dropped, and its lock with it.
-            drop(guard);
-            result
+            // The guard is dropped only after the write: the caller may have been dropped.
+            let mut reservation = guard.as_ref().map(|guard| guard.reservation());
+            let mut none = Reservation::default();
+            let reservation = reservation.as_deref_mut().unwrap_or(&mut none);
+            replace::replace(paths, reservation, text.expose(), expected.as_ref())
         }))
     }
 
@@ -213,9 +266,9 @@ impl RegistrationStore for FileStore {
     fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
         let guard = self.current_lock();
         Box::pin(self.run_blocking(move |paths| {
-            let file = replace::reserve(paths)?;
+            let reservation = replace::reserve(paths)?;
             if let Some(guard) = &guard {
-                *guard.reserved.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+                *guard.reservation() = reservation;
             }
             Ok(())
         }))

@@ -8,7 +8,10 @@ use super::{
     record::Record,
     retired::RetiredReason,
 };
-use crate::{response::ClientInformation, secret::ClientSecret};
+use crate::{
+    response::{ClientInformation, ServerId},
+    secret::ClientSecret,
+};
 
 impl Query {
     /// Adds a client that was registered earlier, as history if another one is usable, and removes
@@ -33,8 +36,13 @@ impl Query {
 
     /// Adds a new client, and retires those that it replaces.
     pub(super) fn insert(&self, document: &mut Document, client: ClientInformation) {
-        let record = self.record(client);
+        let mut record = self.record(client);
         let matches = self.matcher();
+        if record.server.is_none() {
+            // The new client belongs to the server of the client that it replaces.
+            let replaced = document.registrations.iter().rfind(|record| matches(record));
+            record.server = replaced.and_then(|replaced| replaced.server.clone());
+        }
         document.retire(RetiredReason::Expired, |record| matches(record));
         // The server gave the same client a new secret.
         document.retire(RetiredReason::Replaced, |replaced| {
@@ -49,7 +57,38 @@ impl Query {
     }
 
     fn record(&self, client: ClientInformation) -> Record {
-        Record::new(&self.endpoint, Some(&self.metadata), client)
+        Record::new(&self.endpoint, Some(&self.metadata), self.server.as_ref(), client)
+    }
+
+    /// Sets the endpoint and the server of the client in use to those of this query. Returns whether
+    /// that changed the document.
+    pub(super) fn update_binding(&self, document: &mut Document) -> bool {
+        let Some(index) = self.outdated(document) else { return false };
+        if let Some(record) = document.registrations.get_mut(index) {
+            record.endpoint.clone_from(&self.endpoint);
+            record.server = self.stored_server(record);
+        }
+        true
+    }
+
+    /// Returns the index of the client in use if its endpoint or server differs from this query.
+    pub(super) fn outdated(&self, document: &Document) -> Option<usize> {
+        let records = &document.registrations;
+        let is_imported = |record: &Record| self.has_endpoint(record) && record.is_imported();
+        let index = records.iter().rposition(is_imported).or_else(|| {
+            let matches = self.matcher();
+            records.iter().rposition(matches)
+        })?;
+        let record = records.get(index)?;
+        let is_outdated =
+            record.endpoint != self.endpoint || record.server != self.stored_server(record);
+        is_outdated.then_some(index)
+    }
+
+    fn stored_server(&self, record: &Record) -> Option<ServerId> {
+        let earlier = record.server.as_ref();
+        let server = self.server.as_ref().map(|server| server.to_stored(earlier));
+        server.or_else(|| earlier.cloned())
     }
 
     /// Returns whether this client is in use with this secret.
@@ -66,7 +105,7 @@ impl Query {
     pub(super) fn has_lost_race(&self, document: &Document, client: &ClientInformation) -> bool {
         document.retired().any(|retired| {
             retired.reason == RetiredReason::LostRace
-                && retired.endpoint == self.endpoint
+                && self.is_endpoint(&retired.endpoint)
                 && retired.client_id == client.client_id
         })
     }

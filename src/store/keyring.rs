@@ -160,15 +160,16 @@ impl KeyringStore {
         result
     }
 
-    /// Returns whether the file refers to any of these entries. True if the file cannot be read.
+    /// Returns whether the file, or a new version of it that could not be renamed, refers to any of
+    /// these entries. True if that cannot be read.
     async fn may_refer_to(&self, names: &[String]) -> bool {
-        match self.file.read().await {
-            Ok(None) => false,
-            Ok(Some(file)) => {
-                secrets::entry_names(file.expose()).iter().any(|name| names.contains(name))
-            }
-            Err(_) => true,
-        }
+        let refers = |file: Versioned| {
+            secrets::entry_names(file.expose()).iter().any(|name| names.contains(name))
+        };
+        let (file, unfinished) = (self.file.read().await, self.file.unfinished_write().await);
+        [file, unfinished]
+            .into_iter()
+            .any(|version| version.map_or(true, |v| v.is_some_and(refers)))
     }
 }
 

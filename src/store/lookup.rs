@@ -1,7 +1,7 @@
 //! Finds the client of a document that fits a query, or the reason to register a new one. Adding a
 //! client to a document is in `insert`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, RegisterReason, SecretExpiry},
+    response::{Binding, ClientInformation, RegisterReason, SecretExpiry, ServerId, check_server},
     url,
 };
 
@@ -27,6 +27,8 @@ const RECENT_REJECTION: std::ops::Range<i64> = 0..3600;
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) endpoint: String,
+    /// The server at which the client is to be used, if it is known.
+    pub(crate) server: Option<ServerId>,
     pub(crate) metadata: ClientMetadata,
     /// How long before its expiry a secret counts as expired.
     pub(crate) renewal_margin: Duration,
@@ -50,13 +52,16 @@ impl Query {
     /// would give no newer client.
     pub(super) fn find(&self, document: &Document, now: DateTime<Utc>, last_known: u64) -> Lookup {
         match self.find_imported(document, now) {
-            Some(Ok(client)) => return Lookup::Usable(Box::new(client.clone())),
+            Some(Ok(record)) => return Lookup::Usable(Box::new(self.usable(record))),
             Some(Err(unusable)) => return Lookup::Unusable(unusable),
             None => {}
         }
         let matches = self.matcher();
         let Some(record) = document.registrations.iter().rfind(|record| matches(record)) else {
-            return Lookup::Register(self.reason(document));
+            return match self.of_other_server(document) {
+                Some(unusable) => Lookup::Unusable(unusable),
+                None => Lookup::Register(self.reason(document)),
+            };
         };
         if let Some(lost) = Unusable::secret_lost(record) {
             return Lookup::Unusable(lost);
@@ -65,7 +70,16 @@ impl Query {
         if expires_within(record, margin, now) && !self.has_to_wait(record, document, now) {
             return Lookup::Register(RegisterReason::Expired);
         }
-        let mut client = record.client.clone();
+        Lookup::Usable(Box::new(self.usable(record)))
+    }
+
+    /// Returns the client of a record, bound to the server of this query.
+    fn usable(&self, record: &Record) -> ClientInformation {
+        let mut client = record.bound_client();
+        if let Some(server) = &self.server {
+            let server = Some(server.to_stored(record.server.as_ref()));
+            client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
+        }
         // What the response does not state counts as requested.
         if let Some(requested) = &record.requested {
             if client.metadata.redirect_uris.is_empty() {
@@ -73,7 +87,7 @@ impl Query {
             }
             client.requested_auth_method = Some(requested.token_endpoint_auth_method.clone());
         }
-        Lookup::Usable(Box::new(client))
+        client
     }
 
     /// Returns why a client has to be registered, given that none is in use.
@@ -86,7 +100,7 @@ impl Query {
         }
         let is_other = |record: &Record| self.has_endpoint(record) && !record.is_imported();
         let is_retired = |retired: RetiredRecord| {
-            retired.endpoint == self.endpoint && retired.fingerprint.is_some()
+            self.is_endpoint(&retired.endpoint) && retired.fingerprint.is_some()
         };
         if document.registrations.iter().any(is_other) || document.retired().any(is_retired) {
             RegisterReason::Changed
@@ -99,7 +113,7 @@ impl Query {
     fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
         document.retired().rev().filter(move |retired| {
-            retired.endpoint == self.endpoint && retired.fingerprint.as_ref() == Some(&digest)
+            self.is_endpoint(&retired.endpoint) && retired.fingerprint.as_ref() == Some(&digest)
         })
     }
 
@@ -164,12 +178,40 @@ impl Query {
     }
 
     pub(super) fn has_endpoint(&self, record: &Record) -> bool {
-        record.endpoint == self.endpoint
+        self.is_endpoint(&record.endpoint)
     }
 
-    /// Returns a predicate for the records of this endpoint with this metadata. It computes the
-    /// fingerprint of the metadata once.
+    pub(super) fn is_endpoint(&self, endpoint: &str) -> bool {
+        url::is_same_endpoint(endpoint, &self.endpoint)
+    }
+
+    /// Returns an error if the client of this record must not be used at the server of this query.
+    fn check_server(&self, record: &Record) -> Result<(), String> {
+        let Some(server) = &self.server else { return Ok(()) };
+        check_server(&record.endpoint, record.server.as_ref(), server)
+    }
+
+    /// Returns the error of a client that would be used, but belongs to another server.
+    fn of_other_server(&self, document: &Document) -> Option<Unusable> {
+        let requests_same = self.same_request();
+        let record = document.registrations.iter().rfind(|record| requests_same(record))?;
+        self.other_server(record)
+    }
+
+    fn other_server(&self, record: &Record) -> Option<Unusable> {
+        let problem = self.check_server(record).err()?;
+        Some(Unusable::OtherServer { client_id: record.client.client_id.clone(), problem })
+    }
+
+    /// Returns a predicate for the records of this endpoint and server with this metadata. It
+    /// computes the fingerprint of the metadata once.
     pub(super) fn matcher(&self) -> impl Fn(&Record) -> bool {
+        let requests_same = self.same_request();
+        move |record| requests_same(record) && self.check_server(record).is_ok()
+    }
+
+    /// Returns a predicate for the records of this endpoint with this metadata, of any server.
+    fn same_request(&self) -> impl Fn(&Record) -> bool {
         let fingerprint = Fingerprint::of(&self.metadata);
         move |record| {
             let requested = record.requested.as_ref();
@@ -183,15 +225,18 @@ impl Query {
         &self,
         document: &'a Document,
         now: DateTime<Utc>,
-    ) -> Option<Result<&'a ClientInformation, Unusable>> {
+    ) -> Option<Result<&'a Record, Unusable>> {
         let is_imported = |record: &&Record| self.has_endpoint(record) && record.is_imported();
         let Some(newest) = document.registrations.iter().rfind(is_imported) else {
-            let of_endpoint = |retired: &RetiredRecord| retired.endpoint == self.endpoint;
+            let of_endpoint = |retired: &RetiredRecord| self.is_endpoint(&retired.endpoint);
             let newest = document.retired_imports().rfind(of_endpoint)?;
             let rejected = || Err(Unusable::Rejected(newest.client_id.clone()));
             return newest.is_rejected_import().then(rejected);
         };
         let client = &newest.client;
+        if let Some(unusable) = self.other_server(newest) {
+            return Some(Err(unusable));
+        }
         if let Some(lost) = Unusable::secret_lost(newest) {
             return Some(Err(lost));
         }
@@ -202,7 +247,7 @@ impl Query {
             let (client_id, uri) = (client.client_id.clone(), uri.to_owned());
             return Some(Err(Unusable::Redirect { client_id, uri }));
         }
-        Some(Ok(client))
+        Some(Ok(newest))
     }
 
     /// Returns a requested redirect URI that `client` lacks. A client without any redirect URI

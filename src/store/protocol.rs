@@ -306,6 +306,12 @@ impl Protocol {
         Step::Write(document)
     }
 
+    /// Returns whether the client in use is stored with another endpoint or server than this caller
+    /// uses.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.query.outdated(&self.document).is_some()
+    }
+
     /// Returns the members of the metadata that explain `Changed`.
     pub(super) fn differences(&self, reason: RegisterReason) -> Vec<String> {
         match reason {

@@ -1,7 +1,7 @@
 //! A client in use in a document, with its secrets in plain text. Retired clients are in `retired`.
 //! Callers see both as a `StoredRegistration`.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     metadata::ClientMetadata,
-    response::{ClientInformation, SecretExpiry},
+    response::{Binding, ClientInformation, SecretExpiry, ServerId},
 };
 
 /// A client in use.
@@ -23,6 +23,9 @@ pub(super) struct Record {
     /// The number of the registration, set by `Document::add`.
     pub(super) number: u64,
     pub(super) endpoint: String,
+    /// `None` if it is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) server: Option<ServerId>,
     /// `None` for imported credentials.
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
@@ -54,20 +57,31 @@ impl SecretLocation {
 }
 
 impl Record {
-    /// Creates the record of a client that is in use from now on.
+    /// Creates the record of a client that is in use from now on, at `server` or else at the server
+    /// that the client was registered for.
     pub(super) fn new(
         endpoint: &str,
         requested: Option<&ClientMetadata>,
+        server: Option<&ServerId>,
         client: ClientInformation,
     ) -> Self {
+        let bound_to = client.binding.as_ref().and_then(|binding| binding.server.as_ref());
+        let server = server.or(bound_to);
         Self {
             number: 0,
             endpoint: endpoint.to_owned(),
+            server: server.map(|server| server.to_stored(None)),
             requested: requested.cloned(),
             saved_at: now(),
             secrets: None,
             client,
         }
+    }
+
+    /// Returns the client, with where it belongs.
+    pub(super) fn bound_client(&self) -> ClientInformation {
+        let binding = Binding { endpoint: self.endpoint.clone(), server: self.server.clone() };
+        ClientInformation { binding: Some(Arc::new(binding)), ..self.client.clone() }
     }
 
     pub(super) fn is_imported(&self) -> bool {

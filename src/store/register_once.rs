@@ -3,6 +3,8 @@
 
 mod caller;
 
+use std::sync::Arc;
+
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
@@ -12,7 +14,7 @@ use super::{
     protocol::Step,
     record::{Record, now},
     registration_store::RegistrationStore,
-    update::{read_with_secrets, update_with_secrets},
+    update::{read_with_secrets, update, update_with_secrets},
 };
 #[cfg(feature = "oauth2")]
 use super::{
@@ -21,9 +23,11 @@ use super::{
 };
 use crate::{
     client::Client,
-    error::{Error, Outcome},
+    error::{ConfigError, Error, Outcome},
     metadata::ClientMetadata,
+    redact::sanitize,
     response::{ClientInformation, FieldWarning},
+    url,
 };
 
 impl Client {
@@ -41,9 +45,13 @@ impl Client {
     ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
     ///   version of your application must not register again.
     /// * Its secret has expired, or expires within the
-    ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default.
+    ///   [`renewal_margin`](crate::ClientBuilder::renewal_margin), a minute by default, and at most
+    ///   half its lifetime.
     /// * The server no longer accepts it, and a caller has reported that with
     ///   [`mark_rejected`](crate::RegistrationStoreExt::mark_rejected).
+    ///
+    /// [`register_reason`](ClientInformation::register_reason) returns the reason, and a `tracing`
+    /// event names it.
     ///
     /// The replaced client stays in the store as history. Credentials that a person
     /// [imported](crate::RegistrationStoreExt::import) are returned for any metadata, and are never
@@ -65,20 +73,33 @@ impl Client {
     /// mid-registration. Then the check of the store and the request take at most the timeout
     /// each. The store's own reads and writes are not limited.
     ///
-    /// If a request fails, its caller gets the error, and the next caller sends its own request. If
-    /// a store without a lock fails to save a new client, the call retries three times within about
+    /// If the server refuses the request, its caller gets the error, and the next caller sends its
+    /// own request. If the outcome is [unknown](crate::Outcome::Unknown), all callers get an error
+    /// until a wait has ended. If a store without a lock fails to save a new client, the call retries three times within about
     /// a second.
     ///
     /// If you drop the future before it resolves, the outcome is
-    /// [`Unknown`](crate::Outcome::Unknown). With a store that has a lock, other callers do not
-    /// have to wait for this one; without a lock, they wait until its claim expires.
+    /// [`Unknown`](crate::Outcome::Unknown). With a store that has a lock, other callers learn that
+    /// at once; without a lock, once its claim has expired.
+    ///
+    /// # If the outcome is unknown
+    ///
+    /// The next request for this endpoint and metadata waits until 1, 4, 16, 64 and 256 minutes
+    /// after the last one, and then a day. The same applies if the process was killed during a
+    /// request. Until then, calls fail with
+    /// [`StoreErrorKind::UnknownOutcome`](crate::StoreErrorKind::UnknownOutcome) and send nothing.
+    /// [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown) ends the wait.
+    ///
+    /// So a program that restarts in a loop creates at most six clients on the first day, and one a
+    /// day after. The guide has the bound for each way to restart (`poggio::guide::register_once`).
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Store`] if the store failed. If the error contains a
+    /// Returns [`Error::Store`] if the store failed, or if the outcome of an earlier request is
+    /// unknown ([`Outcome::Unknown`](crate::Outcome::Unknown)). If the error contains a
     /// [client](crate::StoreError::client), the client was registered but could not be saved
-    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise no client was registered.
-    /// All other errors are those of [`register`](Self::register).
+    /// ([`Outcome::Registered`](crate::Outcome::Registered)); otherwise this call registered no
+    /// client. All other errors are those of [`register`](Self::register).
     ///
     /// # Examples
     ///
@@ -99,7 +120,7 @@ impl Client {
         );
         let result = self.find_or_register(metadata, store).instrument(span.clone()).await;
         if let Ok(client) = &result {
-            span.record("client_id", field::debug(&client.client_id));
+            span.record("client_id", field::debug(client.shown_id()));
             span.record("registered", client.response().is_some());
         }
         result
@@ -135,7 +156,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Store`] if the store cannot be read or written. The error contains the client
+    /// Returns [`Error::Config`] if the client was registered at another server, and [`Error::Store`]
+    /// if the store cannot be read or written. The error contains the client
     /// again, so its outcome is [`Registered`](crate::Outcome::Registered).
     ///
     /// # Examples
@@ -167,6 +189,7 @@ impl Client {
         store: &dyn RegistrationStore,
         client: &ClientInformation,
     ) -> Result<(), Error> {
+        self.check_binding(client)?;
         let query = self.query(metadata);
         let matches = query.needs_secrets();
         let needed =
@@ -176,6 +199,24 @@ impl Client {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
+    }
+
+    /// Returns an error if a client comes from another server than this one registers at.
+    fn check_binding(&self, client: &ClientInformation) -> Result<(), Error> {
+        let Some(other) = &client.binding else { return Ok(()) };
+        let own = self.binding();
+        let result = if url::origin(&other.endpoint) != url::origin(&own.endpoint) {
+            Err(format!("was registered at {}, not at {}", other.endpoint, own.endpoint))
+        } else {
+            own.server.as_ref().map_or(Ok(()), |server| other.check(server))
+        };
+        result.map_err(|problem| {
+            let client_id = sanitize(&client.client_id);
+            let problem = format!(
+                "the client {client_id:?} {problem}; save it with a Client of its own server"
+            );
+            ConfigError::new("Client::save_registration", problem).into()
+        })
     }
 
     /// Marks a client as rejected and returns true, unless another client for this metadata was
@@ -199,8 +240,18 @@ impl Client {
     fn query(&self, metadata: &ClientMetadata) -> Query {
         Query {
             endpoint: self.registration_endpoint().to_owned(),
+            server: self.binding().server.clone(),
             metadata: metadata.clone(),
             renewal_margin: self.renewal_margin(),
+        }
+    }
+
+    /// Stores the endpoint and the server of the client in use. A failure does not matter: the next
+    /// call tries again.
+    async fn update_binding(&self, metadata: &ClientMetadata, store: &dyn RegistrationStore) {
+        let query = self.query(metadata);
+        if let Err(error) = update(store, |document| query.update_binding(document)).await {
+            tracing::debug!(%error, "the server of the client was not stored");
         }
     }
 
@@ -216,7 +267,16 @@ impl Client {
         let mut step = Step::Read;
         loop {
             step = match step {
-                Step::Return(result) => return call.result(result, failure),
+                Step::Return(result) => {
+                    let is_outdated = call.protocol.is_outdated();
+                    let result = call.result(result, failure);
+                    // Releases the lock.
+                    drop(call);
+                    if is_outdated && result.is_ok() {
+                        self.update_binding(metadata, store).await;
+                    }
+                    return result;
+                }
                 Step::Register(reason) => match store.preflight(timeout).await {
                     Ok(()) if call.may_claim_expire() => match call.renew_claim() {
                         Ok(step) => step,
@@ -238,6 +298,7 @@ impl Client {
                             .or_else(|error| recovered_client(&error, metadata).ok_or(error))
                         {
                             Ok(mut client) => {
+                                client.binding = Some(Arc::clone(self.binding()));
                                 client.register_reason = Some(reason);
                                 call.protocol.on_registered(client, now())
                             }

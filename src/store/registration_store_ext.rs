@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, Error},
+    redact::sanitize,
     response::ClientInformation,
     url,
 };
@@ -165,8 +166,8 @@ pub trait RegistrationStoreExt: RegistrationStore {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, and
-    /// [`Error::Store`] if the store cannot be read or written.
+    /// Returns [`Error::Config`] if the endpoint is neither an https URL nor a loopback URL, or if the
+    /// client was registered at another server, and [`Error::Store`] if the store cannot be read or written.
     ///
     /// # Examples
     ///
@@ -203,11 +204,22 @@ pub trait RegistrationStoreExt: RegistrationStore {
                 ConfigError::new("RegistrationStoreExt::import", problem)
             })?;
             let endpoint = endpoint.as_str();
+            let binding = client.binding.as_ref();
+            if let Some(other) =
+                binding.filter(|b| url::origin(&b.endpoint) != url::origin(endpoint))
+            {
+                let problem = format!(
+                    "the client {:?} was registered at {}; import it for that endpoint",
+                    sanitize(&client.client_id),
+                    other.endpoint
+                );
+                return Err(ConfigError::new("RegistrationStoreExt::import", problem).into());
+            }
             update(self, |document| {
                 document.retire(RetiredReason::Replaced, |record| {
-                    record.is_imported() && record.endpoint == endpoint
+                    record.is_imported() && url::is_same_endpoint(&record.endpoint, endpoint)
                 });
-                document.add(Record::new(endpoint, None, client.clone()));
+                document.add(Record::new(endpoint, None, None, client.clone()));
                 true
             })
             .await?;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     metadata::ClientMetadata,
+    redact::sanitize_message,
     response::{ClientInformation, SecretExpiry},
 };
 
@@ -28,7 +29,8 @@ pub struct StoredRegistration {
 }
 
 impl StoredRegistration {
-    /// Returns the URL of the registration endpoint that the client belongs to.
+    /// Returns the URL of the registration endpoint that the client belongs to, on one line of at most
+    /// 2000 characters.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -80,10 +82,10 @@ impl StoredRegistration {
 impl From<Record> for StoredRegistration {
     fn from(record: Record) -> Self {
         Self {
-            lost_secrets: record.lost_secrets().map(str::to_owned),
+            lost_secrets: record.lost_secrets().map(sanitize_message),
             is_imported: record.is_imported(),
-            endpoint: record.endpoint,
-            client: record.client,
+            client: record.bound_client(),
+            endpoint: sanitize_message(&record.endpoint),
             requested: record.requested,
             saved_at: record.saved_at,
             retired: None,
@@ -100,7 +102,7 @@ impl From<RetiredRecord> for StoredRegistration {
         Self {
             lost_secrets: None,
             is_imported: record.fingerprint.is_none(),
-            endpoint: record.endpoint,
+            endpoint: sanitize_message(&record.endpoint),
             client,
             requested: None,
             saved_at: record.saved_at,

@@ -11,7 +11,10 @@ use super::{
     retired::RetiredReason,
     reveal::reveal,
 };
-use crate::error::{Error, StoreError};
+use crate::{
+    error::{Error, StoreError},
+    url,
+};
 
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -71,7 +74,8 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
     reason: RetiredReason,
 ) -> Result<bool, Error> {
     let has_changed = update(store, |document| {
-        let is_endpoint = |other: &str| endpoint.is_none_or(|endpoint| other == endpoint);
+        let is_endpoint =
+            |other: &str| endpoint.is_none_or(|own| url::is_same_endpoint(own, other));
         let has_changed = document.retire(reason, |record| {
             record.client.client_id == client_id && is_endpoint(&record.endpoint)
         });

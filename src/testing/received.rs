@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use wiremock::Request;
 
-use crate::metadata::ClientMetadata;
+use crate::{metadata::ClientMetadata, redact::sanitize};
 
 /// A request that the loopback server received, and the status of its response.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, status, .. } = self;
         f.debug_struct("Received")
-            .field("path", path)
+            .field("path", &sanitize(path))
             .field("status", status)
             .finish_non_exhaustive()
     }

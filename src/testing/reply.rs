@@ -11,7 +11,7 @@ use wiremock::ResponseTemplate;
 ///
 /// ```
 /// use std::time::Duration;
-/// use poggio::testing::Reply;
+/// use poggio::{serde_json, testing::Reply};
 ///
 /// let rate_limited = Reply::rate_limited(Duration::from_secs(1));
 /// let refused = Reply::json(400, serde_json::json!({"error": "invalid_redirect_uri"}));

@@ -69,6 +69,8 @@ impl Router {
             | discovery::RESOURCE_METADATA
             | discovery::MCP
             | "/favicon.ico" => None,
+            // Discovery tries more than one.
+            path if path.starts_with("/.well-known/") => None,
             path if token::PATHS.contains(&path) => Some(&mut self.tokens),
             _ => Some(&mut self.registrations),
         }

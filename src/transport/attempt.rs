@@ -43,8 +43,8 @@ impl Attempt {
         if let Some(authorization) = &transport.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        let endpoint = &transport.endpoint;
-        let result = transport.attempt(http, request, endpoint, self.deadline).await;
+        let (endpoint, host) = (&transport.endpoint, &transport.host);
+        let result = transport.attempt(http, request, endpoint, host, self.deadline).await;
         let response = result.as_ref().map_or_else(
             |_| http::Response::new(Bytes::new()),
             |received| received.to_http(endpoint.clone()),

@@ -1,12 +1,9 @@
 //! Reads the body of a response, up to a size limit and a deadline.
 
-use std::pin::Pin;
-
 use bytes::Bytes;
 use secrecy::zeroize::Zeroizing;
-use tokio::time::Sleep;
 
-use super::deadline::with_deadline;
+use super::deadline::Deadline;
 use crate::response::{BYTE_ORDER_MARK, Truncated};
 
 /// Reads up to `limit` bytes. If the body is truncated, returns the bytes that arrived, and why.
@@ -16,14 +13,14 @@ use crate::response::{BYTE_ORDER_MARK, Truncated};
 pub(super) async fn read(
     response: &mut reqwest::Response,
     limit: usize,
-    mut deadline: Pin<&mut Option<Sleep>>,
+    deadline: &mut Deadline<'_>,
 ) -> (Bytes, Option<Truncated>) {
     let mut first = Bytes::new();
     let mut buffer = Zeroizing::new(Vec::new());
     let truncated = loop {
-        let chunk = match with_deadline(deadline.as_mut(), response.chunk()).await {
+        let chunk = match deadline.limit(response.chunk(), || true).await {
             None => break Some(Truncated::Timeout),
-            Some(Err(error)) => break Some(Truncated::Broken(error)),
+            Some(Err(error)) => break Some(Truncated::Broken(error.without_url())),
             Some(Ok(None)) => break None,
             Some(Ok(Some(chunk))) => chunk,
         };

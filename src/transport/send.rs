@@ -3,17 +3,19 @@
 //! Nothing here depends on what the request is for. `retry` decides about retries, and `body` reads the
 //! response body.
 
-use std::{mem, pin::pin, time::Duration};
+use std::{mem, pin::pin, sync::Arc, time::Duration};
 
+#[cfg(feature = "oauth2")]
+use bytes::Bytes;
 use reqwest::{
     Request, Url,
-    header::{HeaderValue, USER_AGENT},
+    header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT},
 };
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     body,
-    deadline::{ends_before, with_deadline},
+    deadline::{Deadline, ends_before},
     retry::{self, AttemptOutcome},
     retry_after,
     sent_mark::SentMark,
@@ -28,6 +30,9 @@ use crate::{
 pub(crate) struct Transport {
     /// The registration endpoint.
     pub(crate) endpoint: Url,
+    /// The host and port of the registration endpoint, for messages.
+    pub(crate) host: Arc<str>,
+    /// Set only if the registration endpoint has the origin that the token is for.
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) user_agent: HeaderValue,
     /// The timeout of a whole call, including waits and retries. A value too large for `Instant` means
@@ -72,37 +77,75 @@ impl Transport {
     }
 
     /// Sends a request and reads the response, up to the deadline. A response from a URL other than
-    /// `endpoint` is a failure.
+    /// `endpoint` is a failure. `host` is the host and port of `endpoint`.
     pub(crate) async fn attempt(
+        &self,
+        http: &reqwest::Client,
+        request: Request,
+        endpoint: &Url,
+        host: &Arc<str>,
+        deadline: Option<Instant>,
+    ) -> Result<Response, TransportFailure> {
+        // One timer for the response and its body.
+        let timer = pin!(deadline.map(sleep_until));
+        let mut deadline = Deadline::new(timer);
+        let mut response = self.execute(http, request, endpoint, &mut deadline).await?;
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        let limit = self.max_response_bytes;
+        let (body, truncated) = body::read(&mut response, limit, &mut deadline).await;
+        let retry_after = retry_after::read(&headers);
+        let host = Arc::clone(host);
+        Ok(Response { status, host, headers, body, truncated, retry_after, attempts: 1 })
+    }
+
+    /// Sends a request once, and returns the response without its body, which may have no end.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn head(
+        &self,
+        http: &reqwest::Client,
+        request: Request,
+        endpoint: &Url,
+        host: &Arc<str>,
+    ) -> Result<Response, TransportFailure> {
+        let timer = pin!(Instant::now().checked_add(self.timeout).map(sleep_until));
+        let mut response = self.execute(http, request, endpoint, &mut Deadline::new(timer)).await?;
+        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+        let retry_after = retry_after::read(&headers);
+        let (host, body) = (Arc::clone(host), Bytes::new());
+        Ok(Response { status, host, headers, body, truncated: None, retry_after, attempts: 1 })
+    }
+
+    /// Sends a request, and returns the response before its body is read.
+    async fn execute(
         &self,
         http: &reqwest::Client,
         mut request: Request,
         endpoint: &Url,
-        deadline: Option<Instant>,
-    ) -> Result<Response, TransportFailure> {
-        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        deadline: &mut Deadline<'_>,
+    ) -> Result<reqwest::Response, TransportFailure> {
+        let is_safe = request.method().is_safe();
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // Without a body to mark, a request counts as sent once there is a connection.
         let mark = request.body().is_some().then(|| SentMark::attach(&mut request));
         let fail = |kind, source| {
             let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
-            TransportFailure { sent, kind, source, attempts: 0 }
+            TransportFailure { sent, is_safe, kind, source, attempts: 0 }
         };
-        // One timer for the response and its body.
-        let mut deadline = pin!(deadline.map(sleep_until));
-        let mut response = match with_deadline(deadline.as_mut(), http.execute(request)).await {
-            None => return Err(fail(FailureKind::Timeout, None)),
+        let is_sent = || mark.as_ref().is_none_or(SentMark::is_sent);
+        match deadline.limit(http.execute(request), is_sent).await {
+            None => Err(fail(FailureKind::Timeout, None)),
             Some(Err(error)) => {
-                return Err(fail(failure_kind(&error, mark.as_ref()), Some(error)));
+                let kind = failure_kind(&error, mark.as_ref());
+                // The URL may have a query, which is not shown.
+                Err(fail(kind, Some(error.without_url())))
             }
-            Some(Ok(response)) => response,
-        };
-        if response.url() != endpoint {
-            return Err(fail(FailureKind::Redirected, None));
+            Some(Ok(response)) if response.url() != endpoint => {
+                Err(fail(FailureKind::Redirected, None))
+            }
+            Some(Ok(response)) => Ok(response),
         }
-        let (status, headers) = (response.status(), mem::take(response.headers_mut()));
-        let (body, truncated) = body::read(&mut response, self.max_response_bytes, deadline).await;
-        let retry_after = retry_after::read(&headers);
-        Ok(Response { status, headers, body, truncated, retry_after, attempts: 1 })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client, its contract, its configuration and its spans.
 
+mod auth_token;
 mod configuration;
 mod contract;
 mod generated;

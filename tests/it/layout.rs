@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The modules from first to last. A module uses earlier ones only.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "url",
     "secret",
     "redact",
@@ -21,6 +21,7 @@ const ORDER: [&str; 14] = [
     "oauth",
     "testing",
     "parts",
+    "guide",
     "lib",
 ];
 const MAX_CODE_LINES: usize = 300;
@@ -90,7 +91,7 @@ impl File {
         used
     }
 
-    /// What the file imports from its parent by `use super::`: files beside it, or items of the parent.
+    /// Returns the names that the file imports by `use super::`: files beside it, or items of the parent.
     fn imports_from_parent(&self) -> BTreeSet<String> {
         let code = self.code().join(" ");
         let mut names = BTreeSet::new();

@@ -4,7 +4,7 @@
     clippy::format_push_string,
     clippy::needless_pass_by_value,
     clippy::too_many_lines,
-    reason = "a test is read from top to bottom, and its speed is no matter"
+    reason = "a test is read from top to bottom, and its speed does not matter"
 )]
 
 mod client;

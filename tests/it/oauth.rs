@@ -7,6 +7,7 @@ mod client;
 mod discovery;
 mod errors;
 mod flow;
+mod mix_up;
 #[cfg(feature = "rustls")]
 mod poggio;
 mod tokens;

@@ -4,5 +4,7 @@ mod changes;
 mod damage;
 mod decoding;
 mod decoding_property;
+mod outcomes;
+mod redaction;
 mod secrets;
 mod unreadable;

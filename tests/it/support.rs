@@ -15,18 +15,15 @@ pub(crate) mod store;
 mod tls;
 mod wait;
 
+#[cfg(feature = "rustls")]
+pub(crate) use self::tls::self_signed;
 pub(crate) use self::{
     allocator::{PeakMemory, WIPED, count_allocations, count_unwiped_blocks},
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
     ports::free_ports,
-    raw_server::{ServerBehaviour, Wire, http, sized},
+    raw_server::{ServerBehaviour, Wire, http, is_whole, read_request, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program},
     wait::{PATIENCE, eventually, wait_for},
-};
-#[cfg(feature = "rustls")]
-pub(crate) use self::{
-    raw_server::{is_whole, read_request},
-    tls::self_signed,
 };

@@ -1,4 +1,4 @@
-//! What is in the file, and what in the keyring.
+//! The contents of the file and of the keyring.
 
 use std::fs;
 
@@ -83,7 +83,7 @@ async fn keyring_store_deletes_the_secret_of_a_client_that_is_retired() {
 async fn keyring_store_deletes_the_earlier_secret_of_a_client_that_is_imported_again() {
     let fixture = Fixture::new().await;
     let (store, endpoint) = (fixture.keyring_store(), fixture.poggio.registration_endpoint());
-    // The third needs no entry of its own.
+    // The third needs no new entry.
     for secret in ["before", "after", "after"] {
         store.import(endpoint, &client_with("7", secret)).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! The keyring of a Linux desktop, in a session of its own: D-Bus and GNOME Keyring.
+//! The keyring of a Linux desktop, in its own session: D-Bus and GNOME Keyring.
 //!
 //! On Debian: `apt-get install dbus-daemon gnome-keyring`.
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Runs one of the ignored tests below in a process of its own.
+/// Runs one of the ignored tests below in its own process.
 #[track_caller]
 fn run_test(command: &mut Command, test: &str) {
     command.args([test, "--exact", "--ignored", "--nocapture"]);

@@ -8,7 +8,7 @@ use crate::{
     FIRST_SECRET, Fixture, client_with,
     mock_keyring::Call,
     support::{
-        all_shown, metadata,
+        all_shown, metadata, require,
         store::{secret, store_error},
     },
 };
@@ -109,6 +109,42 @@ async fn keyring_store_returns_the_client_in_the_error_and_changes_nothing_if_a_
         assert_eq!(fixture.register().await.unwrap().client_id, client.client_id);
         assert_eq!(fixture.request_count(), 1);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn keyring_store_keeps_the_entry_of_a_client_whose_file_could_not_be_replaced() {
+    use std::process::Command;
+
+    let fixture = Fixture::new().await;
+    let store = fixture.keyring_store();
+    let imported = client_with("7", "s3cr3t");
+    store.import("https://a.example/register", &imported).await.unwrap();
+    // A file that is a mount point cannot be replaced.
+    let path = fixture.path().to_owned();
+    let mounted = {
+        let path = path.clone();
+        move || Command::new("mount").arg("--bind").args([&path, &path]).status()
+    };
+    let unmount = || Command::new("umount").arg(&path).status();
+    let can_mount = mounted().is_ok_and(|status| status.success());
+    if !require(can_mount, "mount is not permitted", "run as root, with CAP_SYS_ADMIN") {
+        return;
+    }
+    assert!(unmount().unwrap().success());
+    fixture.keyring.after(move |call| {
+        if call == Call::Put {
+            assert!(mounted().unwrap().success());
+        }
+    });
+    let result = fixture.register().await;
+    assert!(unmount().unwrap().success());
+    assert_eq!(result.unwrap_err().outcome(), Outcome::Registered);
+    assert_eq!(fixture.keyring.entries().len(), 2);
+
+    fixture.keyring.reset();
+    let client = fixture.register().await.unwrap();
+    assert_eq!((secret(&client), fixture.request_count()), (FIRST_SECRET, 1));
 }
 
 #[tokio::test]

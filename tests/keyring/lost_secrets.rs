@@ -1,4 +1,4 @@
-//! Secrets that the keyring lost: an error says so, and nobody registers another client.
+//! Secrets that the keyring lost: an error says so, and no caller registers another client.
 
 use poggio::{Outcome, RegistrationStoreExt, StoreErrorKind, testing::Reply};
 

@@ -1,4 +1,4 @@
-//! `KeyringStore` (feature `keyring`): what is in the file and what in the keyring, what happens if
+//! `KeyringStore` (feature `keyring`): the contents of the file and of the keyring, what happens if
 //! one of the two fails, and the real keyring of Linux.
 
 mod concurrent;
@@ -30,7 +30,7 @@ mod support {
     pub(crate) use self::{
         canary::{all_shown, debugged},
         registration::{attempts, metadata},
-        require::require_program,
+        require::{require, require_program},
         wait::PATIENCE,
     };
 }

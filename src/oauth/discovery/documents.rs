@@ -131,7 +131,7 @@ impl ResourceMetadata {
                 && ((path == parent && url.query() == resource.query())
                     || (url.query().is_none() && is_parent()))
         };
-        if !resources.iter().any(|resource| is_described(&resource)) {
+        if !resources.iter().any(is_described) {
             let requested = resources.first().map(|url| url.as_str()).unwrap_or_default();
             let (stated, requested) = (quoted(stated), quoted(requested));
             return Err(format!("it describes the resource {stated}, not {requested}"));
@@ -203,4 +203,72 @@ fn strings(value: &Value) -> Vec<&str> {
 
 fn quoted(text: &str) -> String {
     sanitize(&format!("{text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn server_of(
+        issuer: &str,
+        stated: &str,
+        endpoint: &str,
+    ) -> Result<AuthorizationServer, String> {
+        let document = json!({
+            "issuer": stated,
+            "authorization_endpoint": "https://as.example/authorize",
+            "token_endpoint": endpoint,
+        });
+        server(&Issuer::parse("issuer", issuer).unwrap(), document.as_object().unwrap())
+    }
+
+    fn is_accepted(issuer: &str, stated: &str) -> bool {
+        server_of(issuer, stated, "https://as.example/token").is_ok()
+    }
+
+    #[test]
+    fn server_requires_the_requested_issuer() {
+        assert!(is_accepted("https://as.example", "https://as.example"));
+        assert!(is_accepted("https://as.example/", "https://as.example"));
+        assert!(is_accepted("https://as.example/tenant", "https://as.example/tenant"));
+        assert!(!is_accepted("https://as.example/tenant", "https://as.example/tenant/"));
+        for stated in [
+            "https://as.example//",
+            "https://other.example",
+            "https://as.example.evil.example",
+            "https://as.example/tenant",
+            "http://as.example",
+            "https://poggio.io",
+            "",
+        ] {
+            assert!(!is_accepted("https://as.example", stated), "{stated}");
+        }
+    }
+
+    #[test]
+    fn validated_issuer_is_none_if_poggio_names_another_issuer() {
+        let server = |issuer: &str, stated: &str| {
+            server_of(issuer, stated, "https://as.example/token").unwrap()
+        };
+        let strict = server("https://as.example", "https://as.example");
+        assert_eq!(strict.validated_issuer(), Some("https://as.example"));
+        let poggio = server("https://api.poggio.io/", "https://securetoken.google.com/poggio");
+        assert_eq!(poggio.issuer.as_deref(), Some("https://securetoken.google.com/poggio"));
+        assert_eq!(poggio.validated_issuer(), None);
+        assert!(strict.is_discovered() && poggio.is_discovered());
+        let configured = AuthorizationServer::poggio().with_issuer("https://poggio.io");
+        assert_eq!(configured.validated_issuer(), Some("https://poggio.io"));
+        assert!(!configured.is_discovered());
+    }
+
+    #[test]
+    fn server_refuses_loopback_http_endpoints_of_a_remote_server() {
+        let (remote, loopback) = ("https://as.example", "http://127.0.0.1:1");
+        let error = server_of(remote, remote, "http://localhost/x").unwrap_err();
+        assert!(error.starts_with("token_endpoint: http is accepted only from a loopback server"));
+        assert!(server_of(remote, remote, "https://127.0.0.1/x").is_ok());
+        assert!(server_of(loopback, loopback, "http://localhost/x").is_ok());
+    }
 }

@@ -73,6 +73,10 @@ impl<'c> Search<'c> {
                 self.has_document = true;
                 return Some(document);
             }
+            _ if response.content_coding().is_some() => {
+                let coding = response.content_coding().unwrap_or_default();
+                format!("200 OK, but with the content coding {coding}")
+            }
             _ if response.body.trim_ascii_start().starts_with(b"<") => {
                 "200 OK, but the body is an HTML page".to_owned()
             }

@@ -167,7 +167,7 @@ fn safe_cause(error: &ObjectError) -> String {
     } else if let Some((_, body)) = text.split_once(BODY) {
         ("an error in the response", body)
     } else {
-        return Redactor::new(None, None).redact(&text);
+        return Redactor::default().redact(&text);
     };
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     match code {

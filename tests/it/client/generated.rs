@@ -56,13 +56,16 @@ fn build_script_rejects_an_unusable_contract_with_one_message() {
     let mut without_operations: serde_json::Value = serde_json::from_str(contract).unwrap();
     without_operations["paths"] = serde_json::json!({});
     for (contract, message) in [
-        (None, "openapi.json: cannot be read: "),
+        (None, "openapi.json: could not be read: "),
         (Some("{"), "openapi.json: is not JSON: "),
         (
             Some(contract.replace("\"3.0.3\"", "\"3.1.0\"").as_str()),
             "openapi.json: is OpenAPI 3.1.0, but the generator reads 3.0.x only",
         ),
-        (Some("{}"), "openapi.json: is OpenAPI of no version, but the generator reads 3.0.x only"),
+        (
+            Some("{}"),
+            "openapi.json: is OpenAPI without a version, but the generator reads 3.0.x only",
+        ),
         (Some(r#"{"openapi": "3.0.3"}"#), "openapi.json: is not OpenAPI: "),
         (
             Some(without_operations.to_string().as_str()),

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, io, sync::Once};
 
-use poggio::testing::{Reply, Server};
+use poggio::{
+    RegisterReason, RegistrationStoreExt,
+    testing::{Reply, Server},
+};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -11,10 +14,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::support::{SECRET, TOKEN, canary_replies, metadata};
+use crate::support::{SECRET, TOKEN, canary_replies, metadata, store::Fixture};
 
 thread_local! {
-    /// What this thread has recorded. Each test runs its registration on one thread.
+    /// The text that this thread has recorded. Each test runs its registration on one thread.
     static RECORDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -42,6 +45,20 @@ async fn recorded_calls(
     replies: impl IntoIterator<Item = Reply>,
     max_retries: u32,
 ) -> String {
+    let server = Server::start().await;
+    server.script(replies);
+    let poggio =
+        server.client_builder().auth_token(TOKEN).max_retries(max_retries).build().unwrap();
+    recorded_by(&server, async || {
+        for _ in 0..calls {
+            let _ = poggio.register(&metadata()).await;
+        }
+    })
+    .await
+}
+
+/// Returns what our spans and events record at TRACE.
+async fn recorded_by(server: &Server, work: impl AsyncFnOnce()) -> String {
     // All tests share one subscriber, because tracing caches across threads what is enabled.
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {
@@ -56,13 +73,7 @@ async fn recorded_calls(
         tracing_subscriber::registry().with(layer).init();
     });
     RECORDED.take();
-    let server = Server::start().await;
-    server.script(replies);
-    let poggio =
-        server.client_builder().auth_token(TOKEN).max_retries(max_retries).build().unwrap();
-    for _ in 0..calls {
-        let _ = poggio.register(&metadata()).await;
-    }
+    work().await;
     let text = String::from_utf8(RECORDED.take()).unwrap();
     let text = text.replace(&server.base_url(), "http://loopback");
     text.lines().filter(|line| line.contains("poggio")).map(|line| format!("{line}\n")).collect()
@@ -105,6 +116,46 @@ async fn register_records_each_retry_as_an_event() {
     assert_eq!(events.len(), 2, "{text}");
     assert!(events[0].contains("attempts=1") && events[0].contains("status=429"), "{text}");
     assert!(last(&text).contains("attempts=3"), "{text}");
+}
+
+#[tokio::test]
+async fn register_once_records_and_returns_why_it_registers() {
+    let fixture = Fixture::new().await;
+    let expired = Reply::registered().with_member("client_secret_expires_at", 1_000_000_000);
+    fixture.server.script([Reply::registered(), Reply::registered(), expired]);
+    let changed = metadata().with_scope("read").with_additional("x_build", 7);
+    let mut reasons = Vec::new();
+    let text = recorded_by(&fixture.server, async || {
+        for (metadata, rejects) in [
+            (metadata(), false),
+            (changed.clone(), true),
+            (changed.clone(), false),
+            (changed, false),
+        ] {
+            let client = fixture.register_once(&metadata).await.unwrap();
+            reasons.push(client.register_reason());
+            let again = fixture.poggio.find_registration(&metadata, &fixture.store).await.unwrap();
+            assert_eq!(again.and_then(|again| again.register_reason()), None);
+            if rejects {
+                fixture.store.mark_rejected(&client.client_id).await.unwrap();
+            }
+        }
+    })
+    .await;
+    use RegisterReason::{Changed, Expired, NoRecord, Rejected};
+    assert_eq!(reasons, [NoRecord, Changed, Rejected, Expired].map(Some));
+    let events: Vec<_> =
+        text.lines().filter(|line| line.contains("registering a client")).collect();
+    assert_eq!(events.len(), 4, "{text}");
+    for (event, expected) in events.iter().zip([
+        "reason=no_record differences=[]",
+        r#"reason=changed differences=["scope", "x_build"]"#,
+        "reason=rejected differences=[]",
+        "reason=expired differences=[]",
+    ]) {
+        assert!(event.contains(" INFO ") && event.contains(expected), "{event}");
+    }
+    assert!(!text.contains("loopback-secret"), "{text}");
 }
 
 #[tokio::test]

@@ -60,7 +60,9 @@ impl Table {
         if kind == "OAuthErrorKind::Discovery" {
             // One line for each URL that was tried, and the last line is the help.
             let lines: Vec<_> = display.lines().collect();
-            lines.iter().for_each(|line| check_voice(line));
+            for line in &lines {
+                check_voice(line);
+            }
             assert_eq!(lines.last(), Some(&help), "{display}");
             return self.add(kind, situation, &lines);
         }

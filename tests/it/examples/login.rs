@@ -211,7 +211,7 @@ async fn login_uses_a_client_that_an_earlier_run_could_not_save() {
     assert_eq!(f.server.registrations().len(), 0);
 }
 
-/// Writes a script that stands in for what opens the user's browser; returns its folder.
+/// Writes a script that replaces the program that opens the user's browser; returns its folder.
 #[cfg(target_os = "linux")]
 fn xdg_open(f: &Fixture, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;

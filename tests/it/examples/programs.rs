@@ -1,4 +1,4 @@
-//! Examples without flags: each prints its whole story.
+//! Examples without flags: the complete output of each.
 
 use crate::support::example::run;
 

@@ -67,7 +67,7 @@ async fn authorization_exchanges_the_code_with_its_verifier() {
     mount_token(&tokens).await;
     let server = AuthorizationServer::new("https://a.example/authorize", tokens.uri());
     let poggio = Client::builder().base_url(tokens.uri()).build().unwrap();
-    // A whole URL, what a listener sees of it, and the query alone.
+    // A URL, the part that a listener receives, and only the query.
     for before in
         [format!("{REDIRECT_URI}?"), "/callback?".to_owned(), "/a=b&c?".to_owned(), String::new()]
     {

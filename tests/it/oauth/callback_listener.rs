@@ -62,7 +62,7 @@ fn authorization(redirect_uri: Option<&str>) -> Authorization {
     Authorization::new(&client, &server, ["read"])
 }
 
-/// What a browser knows of the login.
+/// The values of the login that a browser knows.
 struct Browser {
     redirect_uri: String,
     state: String,

@@ -4,7 +4,7 @@ mod resource;
 
 use std::time::Duration;
 
-use poggio::{Client, oauth::OAuthErrorKind};
+use poggio::{AuthMethod, Client, oauth::OAuthErrorKind};
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -290,7 +290,7 @@ async fn discover_reads_members_that_are_missing_or_of_another_type() {
         let found = poggio.discover(&server.uri()).await.unwrap();
         assert_eq!(found.registration_endpoint.as_deref(), registration_endpoint);
         let found_methods = found.token_endpoint_auth_methods_supported.iter();
-        assert_eq!(found_methods.map(|method| method.as_str()).collect::<Vec<_>>(), methods);
+        assert_eq!(found_methods.map(AuthMethod::as_str).collect::<Vec<_>>(), methods);
         assert_eq!(found.scopes_supported, scopes);
     }
 }

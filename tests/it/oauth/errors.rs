@@ -69,7 +69,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Transport,
             exchange(&client, &oauth2_client(&server)).await.unwrap_err(),
-            "the connection to http://127.0.0.1:",
+            "the connection to 127.0.0.1:",
         ),
         (
             OAuthErrorKind::Unreadable,
@@ -81,7 +81,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
             client.discover(&without_metadata.uri()).await.unwrap_err(),
             "no authorization server was found for http://127.0.0.1:",
         ),
-        (OAuthErrorKind::Registration, registration.into(), "the connection to http://127.0.0.1:"),
+        (OAuthErrorKind::Registration, registration.into(), "the connection to 127.0.0.1:"),
     ];
     for (kind, error, start) in errors {
         let text = error.to_string();

@@ -150,7 +150,7 @@ async fn with_registered_does_not_register_again_without_a_prospect() {
         (vec![invalid(), invalid()], true, 3, 2),
         // It refuses that one again in the next call.
         (vec![invalid()], true, 4, 2),
-        // A server failure says nothing about the client, whatever its code is.
+        // A server failure says nothing about the client, even with this code.
         (vec![Reply::json(503, json!({"error": "invalid_client"}))], false, 5, 2),
         // Another refusal says nothing about the client.
         (vec![Reply::json(400, json!({"error": "invalid_scope"}))], false, 6, 2),

@@ -1,5 +1,5 @@
-//! Token requests: when they are sent again, and which responses are a token. What a refusal says is
-//! in `refusals`.
+//! Token requests: when they are sent again, and which responses are a token. The errors of
+//! rejected requests are in `refusals`.
 
 mod refusals;
 
@@ -143,7 +143,8 @@ async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
         assert_eq!(error.kind(), OAuthErrorKind::Unreadable);
         let text = error.to_string();
         assert!(text.starts_with("the token response could not be decoded: "), "{text}");
-        assert!(text.contains(problem), "{text}");
+        let host = server.base_url.strip_prefix("http://").unwrap();
+        assert!(text.contains(&format!("{problem} (from {host})")), "{text}");
         assert!(text.ends_with("; log in again, because the token is lost"), "{text}");
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
     }
@@ -186,9 +187,9 @@ async fn token_request_ends_at_the_timeout() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no response from {}/token within 200ms, after the request was sent; try again, and \
+            "no response from {} within 200ms, after the request was sent; try again, and \
              log in again if the server then rejects the code or token",
-            server.uri()
+            server.uri().trim_start_matches("http://")
         )
     );
 }

@@ -1,4 +1,4 @@
-//! Damaged responses: each credential that arrived whole is returned or recovered.
+//! Damaged responses: each complete credential is returned or recovered.
 
 use poggio::{
     ClientInformation, ClientSecret, Error,

@@ -118,7 +118,7 @@ fn check_store_message_has_what_happened_the_rule_and_the_remedy() {
     insta::assert_snapshot!(message(CreatesInTheEnd).unwrap(), @"check_store: a write that expected an empty store returned Written. A write replaces only the text that was read before it, and otherwise changes nothing. Compare the version in the step that writes, as UPDATE … WHERE version = … does, and return Conflict if nothing was changed.");
 }
 
-/// What is wrong with a store.
+/// The fault of a store.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     /// It has no lock, which is allowed.

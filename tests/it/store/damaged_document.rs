@@ -1,4 +1,4 @@
-//! Damaged documents: one that is unreadable is left as it is, and everything readable is kept.
+//! Damaged documents: an unreadable one is not changed, and readable members are not lost.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The example `register_once` as a process of its own, on the store and the server of a fixture.
+//! The example `register_once` as a separate process, on the store and the server of a fixture.
 
 use std::process::{Command, Stdio};
 

@@ -3,7 +3,7 @@
 use std::{error::Error as _, fmt::Debug};
 
 use poggio::{ClientInformation, Error, testing::Reply};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::metadata;
 
@@ -44,19 +44,24 @@ pub(crate) fn canary_replies() -> Vec<Reply> {
             "input": whole, "ctx": {"error": SECRET},
         });
         let challenge = format!(r#"Bearer error="{TOKEN}", error_description="{sentence}""#);
+        // Only credentials that are known from the request or the response are masked.
+        let with = |mut body: Value| {
+            body["client_secret"] = SECRET.into();
+            Reply::json(status, body)
+        };
         replies.extend([
             Reply::json(status, whole.clone()),
-            Reply::json(status, json!({"error": SECRET, "error_description": sentence})),
-            Reply::json(status, json!({"error": TOKEN})),
-            Reply::json(status, json!({"detail": sentence})),
-            Reply::json(status, json!({"detail": [entry.clone()]})),
-            Reply::json(status, json!({"detail": [sentence.clone()]})),
-            Reply::json(status, json!({"message": sentence, "client_secret": SECRET})),
-            Reply::json(status, json!({SECRET: TOKEN})),
-            Reply::text(status, sentence.clone()),
-            Reply::html(status, format!("<title>{sentence}</title>{SECRET}")),
+            with(json!({"error": SECRET, "error_description": sentence})),
+            with(json!({"error": TOKEN})),
+            with(json!({"detail": sentence})),
+            with(json!({"detail": [entry.clone()]})),
+            with(json!({"detail": [sentence.clone()]})),
+            with(json!({"message": sentence})),
+            with(json!({SECRET: TOKEN})),
+            Reply::text(status, format!("{sentence}, client_secret={SECRET}")),
+            Reply::html(status, format!("<title>{sentence}</title>client_secret={SECRET}")),
             Reply::html(status, format!("<p>client_secret={SECRET}&token={TOKEN}</p>")),
-            Reply::status(status).with_header("www-authenticate", challenge),
+            with(json!({})).with_header("www-authenticate", challenge),
             Reply::json(status, whole.clone()).with_header("x-request-id", SECRET),
             Reply::status(status).with_header("x-request-id", TOKEN),
             Reply::status(status).with_header("set-cookie", SECRET).with_header("location", SECRET),

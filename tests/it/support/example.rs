@@ -160,7 +160,7 @@ impl Fixture {
     pub(crate) async fn new(example: &'static str) -> Self {
         let fixture =
             Self { example, folder: tempfile::tempdir().unwrap(), server: Server::start().await };
-        // The store has a folder of its own, so that a test can see what is beside it.
+        // The store has its own folder, so that a test can see what is beside it.
         fs::create_dir(fixture.path("store")).unwrap();
         fixture
     }

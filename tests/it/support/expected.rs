@@ -4,7 +4,7 @@ use std::fmt;
 
 use poggio::{ClientInformation, Error, Outcome};
 
-/// What the caller gets, or is expected to get.
+/// The result of a call, or the expected result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Expected {
     Registered,
@@ -22,6 +22,14 @@ impl Expected {
     pub(crate) const SERVER_FAILED: Self = Self::Failed("Api", Outcome::Unknown);
     /// A response that cannot be decoded.
     pub(crate) const UNREADABLE: Self = Self::Failed("Unreadable", Outcome::Registered);
+
+    /// Returns the outcome of a failure.
+    pub(crate) fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Registered => None,
+            Self::Failed(_, outcome) => Some(outcome),
+        }
+    }
 
     pub(crate) fn of(result: &Result<ClientInformation, Error>) -> Self {
         let Err(error) = result else { return Self::Registered };

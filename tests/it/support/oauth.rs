@@ -1,4 +1,4 @@
-//! What the OAuth tests share: a registered client, its authorization server, URL parameters.
+//! Helpers of the OAuth tests: a registered client, its authorization server, URL parameters.
 
 use poggio::{
     ClientInformation,

@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-/// What the server does with a connection.
+/// The behaviour of the server on a connection.
 #[derive(Clone)]
 pub(crate) enum ServerBehaviour {
     /// Reads a whole request, then writes this and closes.
@@ -184,7 +184,6 @@ async fn serve_connection(mut stream: TcpStream, behaviour: ServerBehaviour, rec
     }
 }
 
-#[cfg(feature = "rustls")]
 /// Reads a whole request, or what arrived of it before the end of the stream.
 pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     read_until(stream, is_whole).await

@@ -1,4 +1,4 @@
-//! What a test needs from the machine: installed programs, permissions. A test that lacks something is
+//! Requirements of a test on the machine: installed programs, permissions. A test that lacks something is
 //! skipped with a message on standard error, or fails if `POGGIO_REQUIRE=all` is set. `tests/keyring`
 //! includes this file too.
 

@@ -1,4 +1,4 @@
-//! What one scenario comes to: a row of `RELIABILITY.md`.
+//! The result of one scenario: a row of `RELIABILITY.md`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use poggio::{ClientInformation, ClientSecret, Error};
 
 use crate::support::{Expected, SECRET, TOKEN, all_shown_of_result, attempts};
 
-/// What a caller got in one scenario, and what the server counted.
+/// The result of a caller in one scenario, and what the server counted.
 #[derive(Clone, Debug)]
 pub(super) struct RunResult {
     /// What the server did, for `RELIABILITY.md`.
@@ -16,7 +16,7 @@ pub(super) struct RunResult {
     pub(super) attempts: u32,
     pub(super) arrived: usize,
     pub(super) elapsed: Duration,
-    /// The secret arrived whole, and the caller did not get it.
+    /// The secret arrived completely, but the caller did not get it.
     pub(super) lost: bool,
     /// The secret or the token is shown.
     pub(super) leaked: bool,

@@ -1,4 +1,4 @@
-//! What is sent, how often, and what is reported if no response arrives.
+//! The requests of a call, and its error if no response arrives.
 
 use std::time::Duration;
 
@@ -103,10 +103,10 @@ async fn register_does_not_retry_after_a_disconnect_on_a_new_or_a_pooled_connect
         assert_eq!(
             error.to_string(),
             format!(
-                "the connection to {}/v1/oauth/register broke after the request was sent; a \
-                 client may have been registered: ask Poggio before you register again, which \
-                 may create a second client",
-                server.base_url()
+                "the connection to {} broke after the request was sent: the connection was closed; a \
+                 client may have been registered: ask the server's operator before you register \
+                 again, which may create a second client",
+                server.base_url().trim_start_matches("http://")
             )
         );
         poggio.register(&metadata()).await.unwrap();
@@ -134,9 +134,9 @@ async fn register_retries_a_refused_connection() {
     assert_eq!(
         error.to_string(),
         format!(
-            "could not connect to {}/v1/oauth/register (attempt 3); no client was registered: \
-             check the network, the proxy and the base URL, then register again",
-            wire.base_url
+            "could not connect to {}: the connection was refused (attempt 3); no client was \
+             registered: check the port, and that the server is running, then try again",
+            wire.base_url.trim_start_matches("http://")
         )
     );
 }
@@ -168,7 +168,7 @@ async fn register_sends_nothing_if_the_host_does_not_resolve() {
     let poggio = Client::builder().base_url("http://localhost").http_client(http).max_retries(0);
     let error = transport_error(&poggio.build().unwrap()).await;
     assert!(!error.is_sent(), "{error}");
-    assert_eq!(error.to_string(), "could not connect to http://localhost/v1/oauth/register");
+    assert_eq!(error.to_string(), "could not connect to localhost: the host name was not found");
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -176,12 +176,12 @@ async fn register_sends_nothing_if_the_host_does_not_resolve() {
 async fn register_ends_a_stalled_handshake_at_the_connect_timeout() {
     // Accepted by the kernel only.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let poggio = Client::builder().base_url(&url).max_retries(0);
+    let host = listener.local_addr().unwrap();
+    let poggio = Client::builder().base_url(format!("https://{host}")).max_retries(0);
     let poggio = poggio.connect_timeout(Duration::from_millis(200)).build().unwrap();
     let error = transport_error(&poggio).await;
     assert!(error.is_timeout() && !error.is_sent(), "{error}");
-    assert_eq!(error.to_string(), format!("could not connect to {url}/v1/oauth/register"));
+    assert_eq!(error.to_string(), format!("could not connect to {host}: connecting timed out"));
     assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
 }
 
@@ -206,14 +206,13 @@ async fn register_reports_unknown_at_the_timeout() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no response from {}/v1/oauth/register within 30s, after the request was sent",
-            wire.base_url
+            "no response from {} within 30s, after the request was sent",
+            wire.base_url.trim_start_matches("http://")
         )
     );
     let error = Error::Transport(error);
     assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
-    let debug = format!("{error:#?}").replace(&wire.base_url, "http://loopback");
-    insta::assert_snapshot!("timeout_debug", debug);
+    assert_eq!(format!("{error:?}"), format!("Transport: {error}"));
 }
 
 #[tokio::test]
@@ -234,7 +233,8 @@ async fn register_fails_if_the_http_client_of_the_caller_followed_a_redirect() {
             error.to_string().ends_with("redirected, and the HTTP client followed the redirect"),
             "{error}"
         );
-        assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
+        // The status is not known, and it may have been a 303.
+        assert_eq!(Error::Transport(error).outcome(), Outcome::Unknown);
     }
 }
 

@@ -10,19 +10,20 @@ use super::{
     tls_server::{
         TlsBehaviour::{
             self, Closing, ClosingAfterReading, Expired, GoingAwayAfterReading, GoingAwayAtOnce,
-            Http1, Http2, OfAnotherName, RefusingTheStream, ResettingTheStream, Silent, Untrusted,
-            WithoutTls,
+            Http1, Http2, NotYetValid, OfAnotherName, RefusingTheStream, ResettingTheStream,
+            Silent, Untrusted, WithoutTls,
         },
         TlsServer,
     },
 };
 use crate::support::{Expected, metadata};
 
-/// What the server does, and what is expected of a call: its result, attempts, and whole requests that arrive.
-const SCENARIOS: [(TlsBehaviour, &str, Expected, u32, usize); 12] = [
+/// The behaviour of the server, and the expected result, attempts, and whole requests that arrive.
+const SCENARIOS: [(TlsBehaviour, &str, Expected, u32, usize); 13] = [
     (Http1, "has a valid certificate", Expected::Registered, 1, 1),
     (OfAnotherName, "has a certificate for another name", Expected::UNSENT, 3, 0),
     (Expired, "has an expired certificate", Expected::UNSENT, 3, 0),
+    (NotYetValid, "has a certificate that is not yet valid", Expected::UNSENT, 3, 0),
     (Untrusted, "has a certificate that is not trusted", Expected::UNSENT, 3, 0),
     (WithoutTls, "does not speak TLS", Expected::UNSENT, 3, 0),
     (Closing, "closes in the handshake", Expected::UNSENT, 3, 0),

@@ -23,12 +23,13 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::scenarios::registration;
 use crate::support::{TOKEN, is_whole, read_request, self_signed, sized};
 
-/// What the server does with a connection.
+/// The behaviour of the server on a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum TlsBehaviour {
     Http1,
     OfAnotherName,
     Expired,
+    NotYetValid,
     /// Presents a certificate that the client does not trust.
     Untrusted,
     WithoutTls,
@@ -48,7 +49,8 @@ pub(super) enum TlsBehaviour {
 
 use TlsBehaviour::{
     Closing, ClosingAfterReading, Expired, GoingAwayAfterReading, GoingAwayAtOnce, Http1,
-    OfAnotherName, RefusingTheStream, ResettingTheStream, Silent, Untrusted, WithoutTls,
+    NotYetValid, OfAnotherName, RefusingTheStream, ResettingTheStream, Silent, Untrusted,
+    WithoutTls,
 };
 
 pub(super) struct TlsServer {
@@ -73,8 +75,13 @@ impl TlsServer {
             (params.not_before, params.not_after) =
                 (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
         }
+        if behaviour == NotYetValid {
+            (params.not_before, params.not_after) =
+                (date_time_ymd(4000, 1, 1), date_time_ymd(4001, 1, 1));
+        }
         let (certificate, mut config) = self_signed(&params);
-        let is_http1 = matches!(behaviour, Http1 | OfAnotherName | Expired | Untrusted);
+        let is_http1 =
+            matches!(behaviour, Http1 | OfAnotherName | Expired | NotYetValid | Untrusted);
         config.alpn_protocols = vec![if is_http1 { &b"http/1.1"[..] } else { b"h2" }.to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
 
@@ -140,7 +147,9 @@ async fn serve(
     // The handshake fails if the client does not trust the certificate.
     let Ok(stream) = acceptor.accept(stream).await else { return };
     match behaviour {
-        Http1 | OfAnotherName | Expired | Untrusted => http1(stream, &record.arrived).await,
+        Http1 | OfAnotherName | Expired | NotYetValid | Untrusted => {
+            http1(stream, &record.arrived).await
+        }
         GoingAwayAtOnce => go_away(stream, &record.received).await,
         _ => http2(stream, behaviour, &record.arrived).await,
     }

@@ -93,6 +93,7 @@ impl Host {
     fn new(name: &str) -> Self {
         let query = Query {
             endpoint: "https://a.example/register".to_owned(),
+            server: None,
             metadata: ClientMetadata::new(),
             renewal_margin: Duration::ZERO,
         };

@@ -51,7 +51,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
     ]
 }
 
-/// Adds the responses whose body does not arrive whole.
+/// Adds the responses whose body is truncated.
 async fn truncated(table: &mut Table) {
     let server = Server::start().await;
     let poggio = server.client_builder().max_response_bytes(8).build().unwrap();

@@ -50,6 +50,11 @@ async fn files(table: &mut Table) {
     add_error(table, &fixture, "file that others can read", &error);
     set_mode(fixture.path(), 0o600);
 
+    set_mode(fixture.folder(), 0o777);
+    let error = fixture.store.list().await.unwrap_err();
+    add_error(table, &fixture, "folder that every user can write", &error);
+    set_mode(fixture.folder(), 0o755);
+
     let link = fixture.folder().join("link.json");
     symlink(fixture.path(), &link).unwrap();
     fixture.store = FileStore::new(&link).unwrap();

@@ -35,7 +35,7 @@ impl Fixture {
 pub(crate) struct Login {
     program: Child,
     stdout: BufReader<ChildStdout>,
-    /// What it printed, with URL in place of the authorization URL.
+    /// The output, with URL in place of the authorization URL.
     printed: String,
     states: Vec<String>,
 }

@@ -47,6 +47,37 @@ async fn login_reports_a_server_without_metadata_or_without_registration() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn login_sends_no_client_of_another_server_to_a_server_that_names_its_endpoints() {
+    let f = Fixture::new(NAME).await;
+    // A client of the honest server is in the store.
+    let honest = f.server.issuer();
+    let mut login = Login::start(&mut f.command(&["--print-url", "--discover", &honest]));
+    follow(&f.server.allow(login.url().as_str()).await).await;
+    login.end(0);
+    let token_requests = f.server.token_requests().len();
+
+    let hostile = MockServer::start().await;
+    let metadata = json!({
+        "issuer": hostile.uri(),
+        "authorization_endpoint": f.server.authorization_endpoint(),
+        "token_endpoint": format!("{}/token", hostile.uri()),
+        "registration_endpoint": format!("{}/v2/oauth/register", f.server.base_url()),
+    });
+    Mock::given(path("/.well-known/oauth-authorization-server"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(metadata))
+        .mount(&hostile)
+        .await;
+    let printed = Login::start(&mut f.command(&["--discover", &hostile.uri()])).end(8);
+    let belongs = format!("belongs to {}, but was requested for {}", honest, hostile.uri());
+    assert!(printed.contains(&belongs), "{printed}");
+    assert!(printed.contains("nothing was sent"), "{printed}");
+    let received = hostile.received_requests().await.unwrap();
+    assert!(received.iter().all(|request| request.method == "GET"), "{received:?}");
+    assert_eq!(f.server.registrations().len(), 1);
+    assert_eq!(f.server.token_requests().len(), token_requests);
+}
+
 // Poggio has an https URL.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]

@@ -218,9 +218,9 @@ async fn refusal_redacts_every_token_and_password_of_the_request() {
     let error = OAuthError::from(result.unwrap_err());
     assert!(error.to_string().contains(": no such [redacted]; "), "{error}");
 
-    let (_server, poggio, oauth) = refusing("400 Bad Request", "hunter2, sub-tok1").await;
+    let (_server, poggio, oauth) = refusing("400 Bad Request", "hunter22, sub-tok1").await;
     let (user, password) =
-        (ResourceOwnerUsername::new("ada".into()), ResourceOwnerPassword::new("hunter2".into()));
+        (ResourceOwnerUsername::new("ada".into()), ResourceOwnerPassword::new("hunter22".into()));
     let request = oauth.exchange_password(&user, &password);
     let result = request.add_extra_param("subject_token", "sub-tok1").request_async(&poggio).await;
     let error = OAuthError::from(result.unwrap_err());

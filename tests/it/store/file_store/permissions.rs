@@ -88,6 +88,15 @@ async fn file_store_refuses_everything_but_plain_files() {
             assert!(!fs::exists(fixture.folder().join("nowhere.json")).unwrap());
         }
     }
+    for (target, end) in [
+        ("there.json", "or replace the link with its target"),
+        ("nowhere.json", "or remove the link, because its target does not exist"),
+    ] {
+        let fixture = Fixture::new().await;
+        fs::write(fixture.folder().join("there.json"), "").unwrap();
+        symlink(target, fixture.path()).unwrap();
+        assert!(refusal(&fixture).await.to_string().contains(end));
+    }
     let fixture = Fixture::new().await;
     fs::create_dir(fixture.path()).unwrap();
     assert!(refusal(&fixture).await.to_string().contains("is a folder; use the path of a file"));
@@ -95,6 +104,23 @@ async fn file_store_refuses_everything_but_plain_files() {
     let _socket = UnixListener::bind(fixture.path()).unwrap();
     assert!(
         refusal(&fixture).await.to_string().contains("is not a regular file; use another path")
+    );
+    // A pipe would make the caller wait for another program.
+    for name in ["client.json", "client.json.lock"] {
+        let fixture = Fixture::new().await;
+        let pipe = fixture.folder().join(name);
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(
+            refusal(&fixture).await.to_string().contains("is not a regular file; use another path")
+        );
+    }
+    let mut fixture = Fixture::new().await;
+    fixture.store = FileStore::new("/dev/null").unwrap();
+    assert!(
+        refusal(&fixture)
+            .await
+            .to_string()
+            .contains("/dev/null is not a regular file; use another path")
     );
 }
 

@@ -1,4 +1,4 @@
-//! Files and folders that are removed between a request and its save.
+//! Files and folders that are removed or changed between a request and its save.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -6,7 +6,7 @@ use poggio::{FileStore, Outcome, RegistrationStoreExt, testing::Reply};
 
 use crate::support::{
     attempts, eventually, metadata,
-    store::{Fixture, secret, store_error},
+    store::{Fixture, secret, set_mode, store_error},
 };
 
 #[tokio::test]
@@ -68,4 +68,28 @@ async fn register_once_returns_the_client_in_the_error_if_the_folder_is_removed(
     let again = fixture.register_once(&metadata()).await.unwrap();
     assert_eq!(again.expose_json(), client.expose_json());
     assert_eq!(fixture.request_count(), 1);
+}
+
+#[tokio::test]
+async fn register_once_adopts_a_client_that_was_saved_beside_a_file_that_became_insecure() {
+    let fixture = Fixture::new().await;
+    fixture.register_once(&metadata()).await.unwrap();
+    fixture.server.script([Reply::registered().with_delay(Duration::from_millis(300))]);
+    let other = metadata().with_client_name("Another");
+    let change = async {
+        eventually(|| fixture.request_count() == 2).await;
+        set_mode(fixture.path(), 0o644);
+    };
+    let (result, ()) = tokio::join!(fixture.register_once(&other), change);
+    let error = result.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Registered);
+    assert!(error.to_string().contains("other users can access it (mode 0644)"), "{error}");
+
+    // Until that is corrected, nothing is sent.
+    let error = fixture.register_once(&other).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotRegistered);
+    set_mode(fixture.path(), 0o600);
+    let client = fixture.register_once(&other).await.unwrap();
+    assert_eq!((client.client_id.as_str(), attempts(&client)), ("loopback-client-2", 0));
+    assert_eq!(fixture.request_count(), 2);
 }

@@ -162,6 +162,32 @@ async fn register_once_saves_the_client_on_a_disk_that_fills_up_after_the_reques
 }
 
 #[tokio::test]
+async fn register_once_on_a_read_only_file_system_sends_nothing_and_finds_a_stored_client() {
+    let fixture = Fixture::new().await;
+    let tmpfs = ["-t", "tmpfs", "-o", "size=4m,mode=755", "none"];
+    let Some(mount) = Mount::new(fixture.folder(), &tmpfs) else { return };
+    let remount = |how: &str| {
+        let status = Command::new("mount").args(["-o", how]).arg(mount.0).status();
+        assert!(status.unwrap().success(), "{how}");
+    };
+    remount("remount,ro");
+    let printed = fixture.run(1, &[]);
+    let expected = format!(
+        "failed to open {}.lock: Read-only file system (os error 30); use a file on a file system \
+         that can be written; no client was registered",
+        fixture.path().display()
+    );
+    assert!(printed.contains(&expected), "{printed}");
+    assert_eq!(fixture.request_count(), 0);
+
+    remount("remount,rw");
+    fixture.run(0, &[]);
+    remount("remount,ro");
+    assert!(fixture.run(0, &[]).contains(FOUND));
+    assert_eq!(fixture.request_count(), 1);
+}
+
+#[tokio::test]
 async fn register_once_sends_nothing_if_the_file_cannot_be_replaced() {
     let fixture = Fixture::new().await;
     fixture.run(0, &[]);

@@ -54,7 +54,7 @@ enum Kill {
 struct Lane<'a> {
     runtime: &'a Runtime,
     random: fastrand::Rng,
-    /// Of the last complete run that registered, because the load of the machine changes.
+    /// The durations of the last complete run that registered, because the load of the machine changes.
     durations: Option<Durations>,
     hits: Hits,
 }

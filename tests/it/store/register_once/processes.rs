@@ -18,7 +18,7 @@ use tokio::runtime::Builder;
 
 use crate::support::store::{Fixture, secret};
 
-/// What a caller receives: the secret, or the outcome of its error.
+/// The result of a caller: the secret, or the outcome of its error.
 type Received = Result<String, Outcome>;
 
 /// The metadata that the example registers.
@@ -69,7 +69,7 @@ impl Process {
     }
 }
 
-/// Registers in a thread, with a runtime, a client and a store of its own.
+/// Registers in a thread, with its own runtime, client and store.
 fn register_in_thread(
     base_url: &str,
     path: &Path,

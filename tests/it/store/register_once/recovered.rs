@@ -1,4 +1,4 @@
-//! Unreadable responses: a client whose credentials arrived whole is saved, so that nobody registers
+//! Unreadable responses: a client whose credentials are complete is saved, so that no caller registers
 //! another.
 
 use poggio::{Error, Outcome, RegistrationStoreExt, StoreErrorKind, testing::Reply};
@@ -71,7 +71,7 @@ async fn register_once_saves_nothing_if_the_credentials_are_not_whole() {
         assert_eq!(error.outcome(), Outcome::Registered);
         let found = fixture.poggio.find_registration(&metadata(), &fixture.store).await.unwrap();
         assert!(found.is_none());
-        // Every call would create another client that nobody can use.
+        // Every call would create another client that no caller can use.
         let error = fixture.register_once(&metadata()).await.unwrap_err();
         assert_eq!(store_error(&error).kind(), StoreErrorKind::UnknownOutcome);
         assert_eq!(fixture.request_count(), 1);

@@ -39,7 +39,7 @@ pub(super) enum Fault {
 pub(super) enum Conditions {
     #[default]
     All,
-    /// Writes whatever the condition is.
+    /// Ignores the condition.
     Ignored,
     IgnoresIfMatch,
     IgnoresIfNoneMatch,

@@ -1,4 +1,4 @@
-//! The object: its path, its versions, and objects that are no documents.
+//! The object: its path, its versions, and objects that are not documents.
 
 use std::sync::Arc;
 

@@ -1,0 +1,3 @@
+//! Guide pages: documentation only.
+
+pub mod register_once;

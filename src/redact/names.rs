@@ -1,0 +1,315 @@
+//! Finds the values of members, parameters, elements and headers whose name says that they are
+//! credentials, in JSON, forms, queries, YAML, XML, HTTP headers and similar formats.
+
+use std::ops::Range;
+
+use super::{line::is_blank, unit::Unit};
+
+/// How the value of a name is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The name of a credential in OAuth or HTTP. A colon is enough before the value.
+    Name,
+    /// An ordinary word. In a sentence, a colon may follow it without a value.
+    Word,
+    /// A credential in the query of a callback, and an ordinary word elsewhere.
+    Parameter,
+    /// A header with a scheme before the value.
+    Authorization,
+    /// A header whose value extends to the end of the line.
+    Header,
+}
+
+/// Names end with one of these.
+const NAMES: &[&str] = &[
+    "accesskey",
+    "accesstoken",
+    "apikey",
+    "apitoken",
+    "authtoken",
+    "bearertoken",
+    "clientassertion",
+    "clientpassword",
+    "clientsecret",
+    "codeverifier",
+    "idtoken",
+    "privatekey",
+    "refreshtoken",
+    "secretkey",
+    "sessiontoken",
+    "subjecttoken",
+    "actortoken",
+];
+const WORDS: &[&str] = &[
+    "assertion",
+    "bearer",
+    "credential",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "secret",
+    "token",
+    "verifier",
+];
+/// Error codes begin with one of these, as `invalid_token` does.
+const ADJECTIVES: &[&str] =
+    &["bad", "expired", "invalid", "missing", "revoked", "unauthorized", "unknown", "unsupported"];
+/// Authentication schemes with one word after them.
+const SCHEMES: &[&str] = &["basic", "bearer", "dpop", "negotiate", "token"];
+/// Values that are not credentials.
+const EMPTY: &[&str] = &["null", "none", "nil", "undefined", "true", "false"];
+const MAX_NAME: usize = 64;
+
+/// Returns the ranges of the values. They are not empty, and do not overlap.
+pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
+    let text = Text(units);
+    let is_document = units.iter().any(|unit| unit.char == '\n');
+    let mut values = Vec::new();
+    let mut at = 0;
+    while at < units.len() {
+        let end = at + text.count(at, is_name);
+        let value = text.kind(at, end).and_then(|kind| text.value(at..end, kind, is_document));
+        at = value.as_ref().map_or(end.max(at + 1), |value| value.end);
+        values.extend(value);
+    }
+    values
+}
+
+/// Returns the ranges of the strings in a list or an object, without the names of members.
+pub(super) fn strings(units: &[Unit]) -> Vec<Range<usize>> {
+    let text = Text(units);
+    let mut strings = Vec::new();
+    let mut at = 0;
+    while let Some(char) = text.at(at) {
+        let inside = Some(at).filter(|_| is_quote(char)).and_then(|at| text.quoted(at));
+        at = inside.as_ref().map_or(at + 1, |inside| inside.end + 1);
+        let is_member = text.at(text.skip_blanks(at)) == Some(':');
+        strings.extend(inside.filter(|_| !is_member));
+    }
+    strings
+}
+
+fn is_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '_' | '-')
+}
+
+fn is_quote(char: char) -> bool {
+    matches!(char, '"' | '\'' | '`')
+}
+
+struct Text<'a>(&'a [Unit]);
+
+impl Text<'_> {
+    fn at(&self, index: usize) -> Option<char> {
+        self.0.get(index).map(|unit| unit.char)
+    }
+
+    fn before(&self, index: usize) -> Option<char> {
+        self.at(index.checked_sub(1)?)
+    }
+
+    /// Returns how many characters from `start` on match.
+    fn count(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
+        let rest = self.0.get(start..).unwrap_or_default();
+        rest.iter().take_while(|unit| matches(unit.char)).count()
+    }
+
+    /// Returns the index of the first character from `start` on that matches, or the end of the text.
+    fn find(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
+        start + self.count(start, |char| !matches(char))
+    }
+
+    fn skip_blanks(&self, start: usize) -> usize {
+        start + self.count(start, is_blank)
+    }
+
+    fn starts_with(&self, start: usize, text: &str) -> bool {
+        let rest = self.0.get(start..).unwrap_or_default();
+        rest.iter().map(|unit| unit.char).take(text.len()).eq(text.chars())
+    }
+
+    /// Returns the index of this text at or after `start`, or the end.
+    fn find_text(&self, start: usize, text: &str) -> usize {
+        let mut positions = start..self.0.len();
+        positions.find(|at| self.starts_with(*at, text)).unwrap_or(self.0.len())
+    }
+
+    fn lowercase(&self, range: Range<usize>) -> String {
+        let units = self.0.get(range).unwrap_or_default().iter();
+        units.map(|unit| unit.char.to_ascii_lowercase()).collect()
+    }
+
+    fn kind(&self, start: usize, end: usize) -> Option<Kind> {
+        if start == end || end - start > MAX_NAME {
+            return None;
+        }
+        let name = self.lowercase(start..end).replace(['_', '-'], "");
+        let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
+        match name.as_str() {
+            "authorization" | "proxyauthorization" => Some(Kind::Authorization),
+            "cookie" | "setcookie" => Some(Kind::Header),
+            "code" | "state" => Some(Kind::Parameter),
+            _ if ADJECTIVES.iter().any(|word| name.starts_with(word)) => None,
+            _ if ends_with(NAMES) => Some(Kind::Name),
+            _ if ends_with(WORDS) => Some(Kind::Word),
+            _ => None,
+        }
+    }
+
+    /// Returns the range of the value that follows this name.
+    fn value(&self, name: Range<usize>, kind: Kind, is_document: bool) -> Option<Range<usize>> {
+        if kind == Kind::Parameter {
+            let is_parameter = matches!(self.before(name.start), None | Some('?' | '&' | '#'));
+            let has_value = is_parameter && self.at(name.end) == Some('=');
+            let value = has_value.then(|| self.unquoted(name.end + 1)).flatten()?;
+            // At the start of a text that is not a form, it is an ordinary word.
+            return (name.start > 0 || self.at(value.end) == Some('&')).then_some(value);
+        }
+        if let Some(value) = self.element(&name) {
+            return Some(value).filter(|value| !value.is_empty());
+        }
+        let closers = self.count(name.end, |char| is_quote(char) || matches!(char, ']' | ')'));
+        let mut at = self.skip_blanks(name.end + closers);
+        let is_quoted = self.before(name.start).is_some_and(is_quote) && closers > 0;
+        if is_quoted {
+            at = self.named_value(at);
+        }
+        let starts_line = || is_document && self.starts_line(name.start);
+        match (self.at(at)?, self.at(at + 1)) {
+            ('=', Some('=' | '>')) | (':', Some('=')) => at += 2,
+            ('=', _) => at += 1,
+            (':', Some(':')) => return None,
+            (':', _) if is_quoted || kind != Kind::Word || starts_line() => at += 1,
+            _ => return None,
+        }
+        match kind {
+            Kind::Authorization => self.authorization(at),
+            Kind::Header => {
+                let start = at + self.count(at, |char| char == ' ');
+                Some(start..self.find(start, |char| char == '\n')).filter(|value| !value.is_empty())
+            }
+            _ => self.any_value(at),
+        }
+        .filter(|value| {
+            let text = self.lowercase(value.start..value.end.min(value.start + MAX_NAME));
+            !EMPTY.contains(&text.trim_end_matches([',', ';', '.', ')', ']', '}']))
+        })
+    }
+
+    /// `<name>value</name>`, `<input name="name">value<`, or `<key>name</key><string>value<`.
+    fn element(&self, name: &Range<usize>) -> Option<Range<usize>> {
+        let opener = self.before_all(name.start, |char| is_name(char) || char == ':')?;
+        let quote = self.at(name.end).filter(|char| is_quote(*char));
+        let start = if opener == '<' {
+            let close = self.find(name.end, |char| matches!(char, '<' | '>'));
+            if self.at(close)? == '<' || self.before(close) == Some('/') {
+                return None;
+            }
+            close + 1
+        } else if quote.is_some() && self.at(name.end + 1) == Some('>') {
+            name.end + 2
+        } else if opener == '>' && self.starts_with(name.end, "</") {
+            let mut at = name.end;
+            while self.at(at)? == '<' {
+                at = self.skip_blanks(self.find(at, |char| char == '>') + 1);
+            }
+            at
+        } else {
+            return None;
+        };
+        Some(start..self.find_text(start, "</"))
+    }
+
+    /// Returns the last character before `at` that does not match, unless it is far away.
+    fn before_all(&self, at: usize, matches: impl Fn(char) -> bool) -> Option<char> {
+        let before = self.0.get(..at)?.iter().rev().take(MAX_NAME);
+        before.map(|unit| unit.char).find(|char| !matches(*char))
+    }
+
+    fn starts_line(&self, at: usize) -> bool {
+        let is_indent = |char| matches!(char, ' ' | '\t' | '-');
+        matches!(self.before_all(at, is_indent), None | Some('\n'))
+    }
+
+    /// Skips `"value"` after the value of a `name`, as in `{"name": "secret", "value": "x"}`.
+    fn named_value(&self, at: usize) -> usize {
+        let word = at + self.count(at, |char| is_blank(char) || is_quote(char) || char == ',');
+        let end = word + self.count(word, is_name);
+        if self.lowercase(word..end) != "value" {
+            return at;
+        }
+        self.skip_blanks(end + self.count(end, is_quote))
+    }
+
+    /// Returns the value in any notation that begins at or after `at`.
+    fn any_value(&self, at: usize) -> Option<Range<usize>> {
+        let mut at = self.skip_blanks(at);
+        // A YAML block begins on the next line.
+        let indicator = self.count(at, |char| matches!(char, '|' | '>' | '+' | '-'));
+        if indicator > 0 && self.at(at + indicator).is_some_and(is_blank) {
+            at = self.skip_blanks(at + indicator);
+        }
+        // A value in parentheses, or a literal with a prefix: Some("…"), b'…'.
+        for _ in 0..3 {
+            let word = self.count(at, is_name);
+            if word > 0 && self.at(at + word) == Some('(') {
+                at += word + 1;
+            }
+        }
+        if is_name(self.at(at)?) && self.at(at + 1).is_some_and(is_quote) {
+            at += 1;
+        }
+        match (self.at(at)?, self.at(at + 1)) {
+            // The next layer has the quote without the backslash.
+            ('\\', Some(next)) if is_quote(next) => None,
+            (quote, _) if is_quote(quote) => self.quoted(at),
+            ('[' | '{', _) => Some(at..self.closing(at)),
+            _ => self.unquoted(at),
+        }
+    }
+
+    /// Returns the inside of the string literal at `at`.
+    fn quoted(&self, at: usize) -> Option<Range<usize>> {
+        let quote = self.at(at)?;
+        let mut end = at + 1;
+        while self.at(end).is_some_and(|char| char != quote) {
+            end += if self.at(end) == Some('\\') { 2 } else { 1 };
+        }
+        Some(at + 1..end.min(self.0.len())).filter(|value| !value.is_empty())
+    }
+
+    fn unquoted(&self, at: usize) -> Option<Range<usize>> {
+        let ends = |char| is_blank(char) || is_quote(char) || matches!(char, '&' | '<' | '>');
+        Some(at..self.find(at, ends)).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the index after the bracket that closes the one at `at`, or the end of the text.
+    fn closing(&self, mut at: usize) -> usize {
+        let mut depth = 0;
+        while let Some(char) = self.at(at) {
+            match char {
+                '[' | '{' => depth += 1,
+                ']' | '}' if depth == 1 => return at + 1,
+                ']' | '}' => depth -= 1,
+                '"' => at = self.quoted(at).map_or(at + 1, |inside| inside.end),
+                _ => {}
+            }
+            at += 1;
+        }
+        self.0.len()
+    }
+
+    /// Returns the value of an `Authorization` header, without its scheme.
+    fn authorization(&self, at: usize) -> Option<Range<usize>> {
+        let value = self.any_value(at)?;
+        let after = value.end + self.count(value.end, |char| char == ' ');
+        if self.before(value.start).is_some_and(is_quote) || after == value.end {
+            return Some(value);
+        }
+        if SCHEMES.contains(&self.lowercase(value.clone()).as_str()) {
+            return self.unquoted(after);
+        }
+        Some(after..self.find(after, |char| char == '\n')).filter(|value| !value.is_empty())
+    }
+}
