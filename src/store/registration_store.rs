@@ -217,7 +217,7 @@ pub trait RegistrationStore: Send + Sync {
     /// let store = FileStore::new("/var/lib/acme/client.json")?;
     ///
     /// let tokens = store.sibling("tokens").expect("a file has siblings");
-    /// assert!(tokens.name().ends_with("client.tokens.json"));
+    /// assert!(tokens.name().ends_with("client.json@tokens.json"));
     /// assert!(store.sibling("../tokens").is_none());
     /// # Ok(())
     /// # }

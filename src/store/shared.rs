@@ -33,7 +33,7 @@ const RESERVED_BYTES: u64 = 512 * 1024;
 ///
 /// The object contains secrets. Use a bucket that encrypts and that only these hosts can read, and
 /// turn on versioning: the object is the only copy. Its [siblings](RegistrationStore::sibling) are
-/// objects beside it: `poggio/acme.tokens.json` is a sibling of `poggio/acme.json`.
+/// objects beside it: `poggio/acme.json@tokens.json` is a sibling of `poggio/acme.json`.
 ///
 /// # The service
 ///
@@ -205,14 +205,10 @@ impl RegistrationStore for SharedStore {
     }
 
     fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
-        let path = &self.object.path;
-        let file_name = path.filename().filter(|_| is_valid_name(name))?;
-        let stem = match file_name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem,
-            _ => file_name,
-        };
-        let folder = path.as_ref().strip_suffix(file_name)?;
-        let path = Path::parse(format!("{folder}{stem}.{name}.json")).ok()?;
+        if !is_valid_name(name) {
+            return None;
+        }
+        let path = Path::parse(format!("{}@{name}.json", self.object.path)).ok()?;
         let object = self.object.at(path);
         Some(Arc::new(Self { object, has_conditions: Arc::clone(&self.has_conditions) }))
     }

@@ -46,7 +46,7 @@ async fn keyring_store_reports_a_secret_whose_part_is_lost() {
     let part = entries.keys().find(|name| name.ends_with(" part 2")).unwrap();
     fixture.keyring.remove(part);
     let error = fixture.register().await.unwrap_err();
-    assert!(error.to_string().contains("is not in the system keyring any more"), "{error}");
+    assert!(error.to_string().contains("the system keyring no longer has the secret"), "{error}");
     fixture.keyring.put(part, &entries[part]);
     fixture.register().await.unwrap();
     assert_eq!(fixture.request_count(), 0);
