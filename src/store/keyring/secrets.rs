@@ -26,6 +26,9 @@ const METADATA_FIELDS: [&str; 2] = ["client_id", "client_secret_expires_at"];
 const WHOLE: &str = "keyring";
 const TEXT: &str = "text";
 
+/// The maximum length of a file that refers to the whole text, so that longer ones are not parsed.
+const MAX_REFERENCE: usize = 8 * 1024;
+
 /// An entry of the keyring.
 #[derive(Clone)]
 pub(super) struct Entry {
@@ -51,6 +54,9 @@ pub(super) fn entry_names(file: &str) -> Vec<String> {
 
 /// Returns the name of the entry with the whole text, if the file refers to one.
 pub(super) fn whole_entry_name(file: &str) -> Option<String> {
+    if file.len() > MAX_REFERENCE {
+        return None;
+    }
     let document: Map<String, Value> = serde_json::from_str(file).ok()?;
     let name = document.get(WHOLE)?.as_str()?;
     (document.len() == 1).then(|| name.to_owned())
