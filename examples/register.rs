@@ -322,8 +322,11 @@ fn table(client: &ClientInformation, requested: &ClientMetadata) -> Vec<String> 
     }));
 
     let rows = rows.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let mut lines: Vec<_> =
-        rows.map(|(name, value)| format!("  {name:<28}{}", value.escape_debug())).collect();
+    let mut lines: Vec<_> = rows
+        .map(|(name, value)| {
+            format!("  {name:<28}{}", value.escape_debug().take(300).collect::<String>())
+        })
+        .collect();
     lines
         .extend(client.changes_from(requested).iter().map(|change| format!("\nchanged: {change}")));
     lines.extend(client.warnings().iter().map(|warning| format!("\nwarning: {warning}")));

@@ -92,8 +92,9 @@ impl Redactor {
     /// Adds a value, or the strings in a list or an object, as they are written and decoded.
     fn add_value(&mut self, value: &[Unit]) {
         let is_list = value.first().is_some_and(|unit| matches!(unit.char, '[' | '{'));
-        let parts = if is_list { names::strings(value) } else { vec![0..value.len()] };
-        for part in parts.into_iter().filter_map(|part| value.get(part)) {
+        let strings = if is_list { names::strings(value) } else { Vec::new() };
+        let whole = Some(value).filter(|_| !is_list);
+        for part in strings.into_iter().filter_map(|part| value.get(part)).chain(whole) {
             for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
                 let text: String = layer.iter().map(|unit| unit.char).collect();
                 self.needles.add(text.trim());

@@ -22,7 +22,10 @@ pub(crate) fn client(client: &ClientInformation) {
         1 => "registered: 1 request was sent".to_owned(),
         attempts => format!("registered: {attempts} requests were sent"),
     };
-    print(&format!("\n{how}\n  client_id  {}\n", client.client_id.escape_debug()));
+    print(&format!(
+        "\n{how}\n  client_id  {}\n",
+        client.client_id.escape_debug().take(300).collect::<String>()
+    ));
     for warning in client.warnings() {
         print(&format!("warning: {warning}\n"));
     }

@@ -29,7 +29,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let client = server.client().register_once(&metadata, &store).await?;
         let stored = store.list().await?.len();
         let requests = client.response().map_or(0, ResponseMeta::attempts);
-        println!("{run:6}  {}, requests: {requests}, saved: {stored}", client.client_id);
+        println!(
+            "{run:6}  {}, requests: {requests}, saved: {stored}",
+            client.client_id.escape_debug()
+        );
     }
     println!("server  clients: {}", server.registrations().len());
     Ok(())

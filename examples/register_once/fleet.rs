@@ -119,7 +119,10 @@ pub(crate) async fn member(
     let start = Instant::now();
     let client = poggio.register_once(metadata, store).await?;
     let what = if client.response().is_some() { "registered" } else { "waited" };
-    let (elapsed, id) = (start.elapsed().as_millis(), client.client_id.escape_debug());
+    let (elapsed, id) = (
+        start.elapsed().as_millis(),
+        client.client_id.escape_debug().take(300).collect::<String>(),
+    );
     print(&format!("{what:<10}  {elapsed:>5} ms  {id}\n"));
     Ok(client)
 }

@@ -139,14 +139,20 @@ async fn run(args: Args) -> Result<(), u8> {
     if let Some(path) = &args.import {
         let client = read_credentials(path)?;
         store.import(poggio.registration_endpoint(), &client).await.map_err(failed)?;
-        print(&format!("imported  {}\n", client.client_id.escape_debug()));
+        print(&format!(
+            "imported  {}\n",
+            client.client_id.escape_debug().take(300).collect::<String>()
+        ));
         return Ok(());
     }
 
     if let Some(path) = &args.keep {
         let client = read_credentials(path)?;
         poggio.save_registration(&args.metadata(), &store, &client).await.map_err(failed)?;
-        print(&format!("saved     {}\n", client.client_id.escape_debug()));
+        print(&format!(
+            "saved     {}\n",
+            client.client_id.escape_debug().take(300).collect::<String>()
+        ));
         return Ok(());
     }
 

@@ -26,7 +26,10 @@ pub(crate) fn client(client: &ClientInformation, registrations: &[StoredRegistra
     };
     let stored =
         registrations.iter().rev().find(|stored| stored.client().client_id == client.client_id);
-    print(&format!("{how}\n  client_id  {}\n", client.client_id.escape_debug()));
+    print(&format!(
+        "{how}\n  client_id  {}\n",
+        client.client_id.escape_debug().take(300).collect::<String>()
+    ));
     if let Some(stored) = stored {
         print(&format!("  saved      {}\n", stored.saved_at()));
     }
@@ -48,7 +51,7 @@ pub(crate) fn list(registrations: &[StoredRegistration]) {
         };
         print(&format!(
             "\n{}\n  endpoint  {}\n  saved     {}, {origin}\n  state     {state}\n",
-            stored.client().client_id.escape_debug(),
+            stored.client().client_id.escape_debug().take(300).collect::<String>(),
             stored.endpoint(),
             stored.saved_at(),
         ));

@@ -146,7 +146,8 @@ impl fmt::Display for TransportError {
                 write!(f, "{host} redirected, and the HTTP client followed the redirect")?;
             }
         }
-        if let Some(cause) = cause.filter(|_| failure.kind != FailureKind::Timeout) {
+        let has_cause = matches!(failure.kind, FailureKind::Connect | FailureKind::Broken);
+        if let Some(cause) = cause.filter(|_| has_cause) {
             write!(f, ": {cause}")?;
         }
         match failure.attempts {

@@ -14,7 +14,10 @@ use super::{
     server::{AUTHORIZATION_PARAMS, AuthorizationServer},
     token_error::TokenError,
 };
-use crate::{redact::Redactor, response::ErrorCode};
+use crate::{
+    redact::{Redactor, sanitize},
+    response::ErrorCode,
+};
 
 /// The authorization request of one login: the URL to open, and the values that its callback must
 /// match.
@@ -144,8 +147,8 @@ impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let endpoint = self.url.as_str().split('?').next();
         f.debug_struct("Authorization")
-            .field("endpoint", &endpoint)
-            .field("issuer", &self.issuer)
+            .field("endpoint", &endpoint.map(sanitize))
+            .field("issuer", &self.issuer.as_deref().map(sanitize))
             .finish_non_exhaustive()
     }
 }

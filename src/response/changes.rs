@@ -155,7 +155,9 @@ impl ClientInformation {
             .collect();
         if !changes.is_empty() {
             let redactor = self.redactor();
-            changes.iter_mut().for_each(|change| change.shown = change.describe(&redactor));
+            for change in &mut changes {
+                change.shown = change.describe(&redactor);
+            }
         }
         changes
     }

@@ -93,7 +93,7 @@ impl fmt::Debug for ClientInformation {
             .field("additional", &self.additional.shown(&redactor))
             .field("warnings", &self.warnings)
             .field("response", &self.response.as_ref().map(|response| response.shown(&redactor)))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -106,7 +106,7 @@ async fn token_of_closing() -> Result<(), Box<dyn StdError>> {
 async fn oauth_error_is_whole_in_a_boxed_error() {
     let error = token_of_closing().await.unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("the connection to http://127.0.0.1:"), "{text}");
+    assert!(text.starts_with("the connection to 127.0.0.1:"), "{text}");
     assert!(text.contains("; "), "{text}");
     // `main` prints `Debug`.
     assert_eq!(format!("{error:?}"), format!("Transport: {text}"));
@@ -126,7 +126,7 @@ async fn oauth_error_is_whole_in_the_error_of_the_oauth2_crate() {
     let error = request.unwrap_err();
     assert_eq!(error.to_string(), "Request failed");
     let source = StdError::source(&error).unwrap().to_string();
-    assert!(source.starts_with("the connection to http://127.0.0.1:"), "{source}");
+    assert!(source.starts_with("the connection to 127.0.0.1:"), "{source}");
 }
 
 /// Fails only in the process that the next test starts, where it stands for a `main` that returns a

@@ -8,7 +8,7 @@ use poggio::{
 use crate::support::{Expected, ServerBehaviour, Wire, http, metadata, sized};
 
 const REGISTERED: Expected = Expected::UNREADABLE;
-const UNKNOWN: Expected = Expected::Failed("Unreadable", Outcome::Unknown);
+const UNKNOWN: Expected = Expected::UNREADABLE_UNKNOWN;
 const INVALID: Expected = Expected::Failed("Validation", Outcome::NotRegistered);
 const REFUSED: Expected = Expected::REFUSED;
 const FAILED: Expected = Expected::SERVER_FAILED;

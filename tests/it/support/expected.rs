@@ -18,8 +18,10 @@ impl Expected {
     pub(crate) const UNSENT: Self = Self::Failed("Transport", Outcome::NotRegistered);
     /// A response that rejects the request.
     pub(crate) const REFUSED: Self = Self::Failed("Api", Outcome::NotRegistered);
-    /// A response that says the server failed.
+    /// A response that says the server failed, or refers to another resource.
     pub(crate) const SERVER_FAILED: Self = Self::Failed("Api", Outcome::Unknown);
+    /// A 2xx that is not a registration.
+    pub(crate) const UNREADABLE_UNKNOWN: Self = Self::Failed("Unreadable", Outcome::Unknown);
     /// A response that cannot be decoded.
     pub(crate) const UNREADABLE: Self = Self::Failed("Unreadable", Outcome::Registered);
 

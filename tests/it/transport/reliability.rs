@@ -27,6 +27,8 @@ cannot send it a second time.
 
 Other tests: `damage` truncates responses at every byte, changes bytes, and drops, repeats and retypes
 members; `secrets` puts a secret and a token into responses of every form;
+`redaction` puts random credentials into text in 25 encodings and in base64, and hostile text into
+every member;
 `http1::register_uses_no_more_memory_than_its_caps_for_an_endless_response` measures memory;
 `http1::register_sends_nothing_more_after_its_future_is_dropped` drops a call at each of its waits;
 `store::register_once::bounds` counts the requests of programs that restart, are killed or retry; the

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::run_result::RunResult;
@@ -62,6 +63,36 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         once("responds 201", Answers(ok()), Expected::Registered),
         once("responds 200", Answers(sized("200 OK", "", &registration())), Expected::Registered),
+        once(
+            "responds 200 with an error",
+            Answers(sized("200 OK", "", r#"{"error": "invalid_redirect_uri"}"#)),
+            Expected::REFUSED,
+        ),
+        once(
+            "responds 200 with a page",
+            Answers(sized("200 OK", "", "<title>Welcome</title>")),
+            Expected::UNREADABLE_UNKNOWN,
+        ),
+        once(
+            "responds 202, without a client",
+            Answers(sized("202 Accepted", "", r#"{"status": "pending_approval"}"#)),
+            Expected::UNREADABLE_UNKNOWN,
+        ),
+        once(
+            "responds 201 with a page",
+            Answers(sized("201 Created", "", "<title>Welcome</title>")),
+            Expected::UNREADABLE,
+        ),
+        once(
+            "responds 201 with a content coding that was not requested",
+            Answers(sized("201 Created", "content-encoding: gzip\r\n", "\u{1f}\u{8b}")),
+            Expected::UNREADABLE,
+        ),
+        once(
+            "responds 200 with the client in a JSON string",
+            Answers(sized("200 OK", "", &json!({"body": registration()}).to_string())),
+            Expected::UNREADABLE,
+        ),
         once(
             "responds in HTTP/1.0, without a length",
             Answers(format!("HTTP/1.0 200 OK\r\n\r\n{}", registration()).into()),
@@ -187,6 +218,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Expected::REFUSED,
         ),
         once(
+            "responds 303",
+            Answers(sized("303 See Other", "location: /x\r\n", "")),
+            Expected::SERVER_FAILED,
+        ),
+        once(
             "responds 308",
             Answers(sized("308 Permanent Redirect", "location: /x\r\n", "")),
             Expected::REFUSED,
@@ -219,6 +255,13 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         again(
             "responds 429 once, Retry-After is a date in 20 s",
             vec![Answers(limited(past)), Answers(ok())],
+            Expected::Registered,
+            2,
+            21,
+        ),
+        again(
+            "responds 429 once, Retry-After 19.997",
+            vec![Answers(limited("retry-after: 19.997\r\n")), Answers(ok())],
             Expected::Registered,
             2,
             21,
