@@ -142,7 +142,8 @@ impl Document {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
         let document = parsed.map_err(damaged)?;
-        if document.registrations.iter().any(Record::is_in_keyring) {
+        let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
+        if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
