@@ -156,7 +156,7 @@ impl AuthorizationServer {
     }
 
     /// Returns whether the endpoints were discovered, and not configured by the caller.
-    fn is_discovered(&self) -> bool {
+    pub(super) fn is_discovered(&self) -> bool {
         self.source != Source::Configured
     }
 
