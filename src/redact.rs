@@ -185,7 +185,7 @@ impl Redactor {
     }
 }
 
-/// Returns the range of the original text that these units stand for.
+/// Returns the range of the original text of these units.
 fn original(units: &[Unit], range: Range<usize>) -> Option<Range<usize>> {
     let part = units.get(range)?;
     Some(part.first()?.start..part.last()?.end)
