@@ -98,6 +98,8 @@ impl Redactor {
             for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
                 let text: String = layer.iter().map(|unit| unit.char).collect();
                 self.needles.add(text.trim());
+                // The punctuation after a value without quotes.
+                self.needles.add(text.trim().trim_end_matches([',', ';', '.', ')', ']', '}']));
             }
         }
     }
@@ -337,6 +339,7 @@ mod tests {
             r#""{\"client_secret\": \"abc/defAhi\"}""#,
             "client_secret=abc%2FdefAhi&x=1",
             "client_secret: abc/defAhi\n",
+            "{client_id: 7, client_secret: abc/defAhi}",
             "<client_secret>abc/defAhi</client_secret>",
             r#"{"client_secret": "abc/defAhi"#,
         ] {

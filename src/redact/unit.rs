@@ -8,7 +8,7 @@ pub(super) struct Unit {
     pub(super) end: usize,
 }
 
-/// Returns the characters of a text, each read from itself.
+/// Returns the characters of a text that is not decoded.
 pub(super) fn units(text: impl IntoIterator<Item = char>) -> Vec<Unit> {
     let numbered = text.into_iter().enumerate();
     numbered.map(|(at, char)| Unit { char, start: at, end: at + 1 }).collect()
