@@ -149,7 +149,7 @@ impl Bucket {
             (Conditions::Ignored, mode) => *mode = PutMode::Overwrite,
             (Conditions::IgnoresIfMatch, mode @ PutMode::Update(_))
             | (Conditions::IgnoresIfNoneMatch, mode @ PutMode::Create) => {
-                *mode = PutMode::Overwrite
+                *mode = PutMode::Overwrite;
             }
             (Conditions::CreateOnly, PutMode::Update(_)) => {
                 return Err(Error::NotImplemented {
