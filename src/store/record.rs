@@ -114,16 +114,12 @@ impl Record {
             let client: ClientInformation = serde_json::from_value(client).ok()?;
             (client.client_id == self.client.client_id).then_some(client)
         });
-        match revealed {
-            Some(client) => {
-                self.client = client;
-                true
-            }
-            None => {
-                self.secrets = self.secrets.take().map(SecretLocation::into_lost);
-                false
-            }
+        if let Some(client) = revealed {
+            self.client = client;
+            return true;
         }
+        self.secrets = self.secrets.take().map(SecretLocation::into_lost);
+        false
     }
 
     /// Returns what the history keeps of this client: neither its secrets nor its metadata.

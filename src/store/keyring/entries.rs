@@ -86,7 +86,9 @@ impl Keyring {
                 parts::put(keyring, SERVICE, &entry.name, content.as_bytes())
             });
             if result.is_err() {
-                entries.iter().for_each(|entry| parts::remove(keyring, SERVICE, &entry.name));
+                for entry in &entries {
+                    parts::remove(keyring, SERVICE, &entry.name);
+                }
             }
             result
         })
@@ -99,7 +101,9 @@ impl Keyring {
             return;
         }
         let removal = self.call(move |keyring| {
-            names.iter().for_each(|name| parts::remove(keyring, SERVICE, name));
+            for name in &names {
+                parts::remove(keyring, SERVICE, name);
+            }
             Ok(())
         });
         let _ = removal.await;

@@ -65,8 +65,8 @@ async fn shared_store_refuses_s3rver_with_an_empty_bucket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_store_refuses_s3rver_with_an_object_and_leaves_it_alone() {
     // A document with a client of another server.
-    let (server, memory) = (Server::start().await, Arc::new(InMemory::new()));
-    let client = server.client().register_once(&metadata(), &open(&memory)).await.unwrap();
+    let (loopback, memory) = (Server::start().await, Arc::new(InMemory::new()));
+    let client = loopback.client().register_once(&metadata(), &open(&memory)).await.unwrap();
     let document = open(&memory).read().await.unwrap().unwrap().expose().to_owned();
 
     let s3rver = start("object");
@@ -75,8 +75,8 @@ async fn shared_store_refuses_s3rver_with_an_object_and_leaves_it_alone() {
     assert_refused(&s3).await;
     assert_eq!(contents(&*s3).await, [(PATH.to_owned(), document)]);
     // A client that is there is found without a write.
-    let found = server.client().register_once(&metadata(), &open(&s3)).await.unwrap();
+    let found = loopback.client().register_once(&metadata(), &open(&s3)).await.unwrap();
     assert_eq!(found.client_id, client.client_id);
     assert!(open(&s3).remove(&client.client_id).await.is_err());
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(loopback.requests().len(), 1);
 }

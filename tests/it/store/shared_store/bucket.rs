@@ -149,7 +149,7 @@ impl Bucket {
             (Conditions::Ignored, mode) => *mode = PutMode::Overwrite,
             (Conditions::IgnoresIfMatch, mode @ PutMode::Update(_))
             | (Conditions::IgnoresIfNoneMatch, mode @ PutMode::Create) => {
-                *mode = PutMode::Overwrite
+                *mode = PutMode::Overwrite;
             }
             (Conditions::CreateOnly, PutMode::Update(_)) => {
                 return Err(Error::NotImplemented {
@@ -171,7 +171,7 @@ impl Bucket {
                 return Ok(PutResult {
                     e_tag: None,
                     version: None,
-                    extensions: Default::default(),
+                    extensions: http::Extensions::default(),
                 });
             }
             _ => {}
@@ -185,9 +185,11 @@ impl Bucket {
                 self.inner.put_opts(location, payload, overwrite).await?;
                 Err(error)
             }
-            (Conditions::AcceptsUnmet, Err(_)) => {
-                Ok(PutResult { e_tag: None, version: None, extensions: Default::default() })
-            }
+            (Conditions::AcceptsUnmet, Err(_)) => Ok(PutResult {
+                e_tag: None,
+                version: None,
+                extensions: http::Extensions::default(),
+            }),
             (_, result) => result,
         }
     }

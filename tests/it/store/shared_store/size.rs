@@ -7,7 +7,7 @@ use poggio::{
     ClientInformation, Outcome, RegistrationStore, RegistrationStoreExt, store::WriteResult,
     testing::Server,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{PATH, bucket::Bucket, open};
 use crate::support::{metadata, store::store_error};
@@ -47,33 +47,34 @@ async fn shared_store_preflight_requires_room_for_a_registration() {
 }
 
 #[tokio::test]
-async fn clients_of_a_document_of_the_largest_size_are_listed_and_removed() {
-    let client = |padding: usize| {
-        let json = json!({"client_id": "large", "padding": "x".repeat(padding)});
-        ClientInformation::from_json(&json.to_string()).unwrap()
-    };
-    let endpoint = "https://a.example/register";
+async fn clients_of_a_document_of_the_largest_size_are_listed_and_retired() {
     let store = open(&Arc::new(Bucket::default()));
-    store.import(endpoint, &client(0)).await.unwrap();
-    let overhead = store.read().await.unwrap().unwrap().expose().len();
-
+    for client_id in ["large", "small"] {
+        let client = json!({"client_id": client_id, "client_secret": "s3cr3t", "padding": ""});
+        let client = ClientInformation::from_json(&client.to_string()).unwrap();
+        store.import(&format!("https://{client_id}.example/register"), &client).await.unwrap();
+    }
+    // Without white space, so that the usual form of the same document would be too large.
+    let text = store.read().await.unwrap().unwrap();
+    let text = serde_json::from_str::<Value>(text.expose()).unwrap().to_string();
+    let padding = "x".repeat(MAX_SIZE - 1 - text.len());
+    let text = text.replacen(r#""padding":"""#, &format!(r#""padding":"{padding}""#), 1);
+    assert_eq!(text.len(), MAX_SIZE - 1);
     let bucket = Arc::new(Bucket::default());
-    let store = open(&bucket);
-    store.import(endpoint, &client(MAX_SIZE - 1 - overhead)).await.unwrap();
-    let before = store.read().await.unwrap().unwrap();
-    assert_eq!(before.expose().len(), MAX_SIZE - 1);
+    bucket.add(PATH, text.clone()).await;
 
     // A claim does not fit.
-    let server = Server::start().await;
+    let (server, store) = (Server::start().await, open(&bucket));
     let error = server.client().register_once(&metadata(), &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::NotRegistered);
     assert_eq!(store_error(&error).to_string(), TOO_LARGE);
     assert!(server.requests().is_empty());
-    assert!(store.read().await.unwrap().unwrap().expose() == before.expose());
+    assert!(store.read().await.unwrap().unwrap().expose() == text);
 
-    assert_eq!(store.list().await.unwrap()[0].client().client_id, "large");
+    assert_eq!(store.list().await.unwrap().len(), 2);
+    assert!(store.mark_rejected("small").await.unwrap());
     assert!(store.remove("large").await.unwrap());
     let registrations = store.list().await.unwrap();
-    assert!(registrations[0].retired().is_some());
+    assert!(registrations.iter().all(|registration| registration.retired().is_some()));
     server.client().register_once(&metadata(), &store).await.unwrap();
 }
