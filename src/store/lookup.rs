@@ -83,7 +83,7 @@ impl Query {
                 has_token: record.has_token,
             }));
         }
-        // What the response does not state counts as requested.
+        // Members that the response does not state count as requested.
         if let Some(requested) = &record.requested {
             if client.metadata.redirect_uris.is_empty() {
                 client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
@@ -175,6 +175,12 @@ impl Query {
             self.has_endpoint(record) && record.client.client_id == client_id && !record.has_token
         });
         record.map(|record| record.has_token = true).is_some()
+    }
+
+    /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let matches = self.matcher();
+        move |record| matches(record) || (self.has_endpoint(record) && record.is_imported())
     }
 
     /// Returns a text of bounded size that identifies the endpoint and the metadata.
