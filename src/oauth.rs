@@ -1,5 +1,7 @@
 //! From a registered client to a token, through the [`oauth2`] crate (feature `oauth2`).
 //!
+//! * [`Session`] keeps a login: it registers a client, logs a user in, and returns an access token that
+//!   is refreshed and saved. The items below are what it is made of.
 //! * [`ClientInformation::oauth2_client`](crate::ClientInformation::oauth2_client) returns the
 //!   client of that crate, configured with what the server granted.
 //! * [`Authorization`] has the URL at which a user logs in, with PKCE and state, and checks the

@@ -33,7 +33,8 @@ use crate::oauth::{access_token::AccessToken, error::OAuthError};
 ///
 /// # async fn run(poggio: Client, server: AuthorizationServer) -> Result<(), OAuthError> {
 /// let store = Arc::new(FileStore::for_app("acme-sync")?);
-/// let session = Session::builder(&poggio, store).server(server).build()?;
+/// let mcp_server = "https://mcp.poggio.io/mcp";
+/// let session = Session::builder(&poggio, store).server(server).resource(mcp_server).build()?;
 ///
 /// match session.access_token().await {
 ///     Err(error) if error.recovery() == Recovery::LogIn => {
@@ -41,7 +42,7 @@ use crate::oauth::{access_token::AccessToken, error::OAuthError};
 ///     }
 ///     result => drop(result?),
 /// }
-/// let url = format!("{}/v1/customers", poggio.base_url()).parse().expect("it is a URL");
+/// let url = mcp_server.parse().expect("it is a URL");
 /// let response = session.execute(Request::new(Method::GET, url)).await?;
 /// # let _ = response;
 /// # Ok(())
