@@ -25,13 +25,15 @@ after it has a connection, TLS included, and has started the request on it. Befo
 byte of the body, so the server cannot have acted. The body can be read only once, so the HTTP library
 cannot send it a second time.
 
-Other tests: `damage` truncates responses at every byte, changes bytes, and drops, repeats and retypes
-members; `secrets` puts a secret and a token into responses of every form;
+Other tests: `outcomes` combines each status with each kind of body; `late` stops the process while a
+response arrives; `causes` prevents connections in every way; `damage` truncates responses at every
+byte, changes bytes, and drops, repeats and retypes members; `secrets` puts a secret and a token into responses of every form;
 `redaction` puts random credentials into text in 25 encodings and in base64, and hostile text into
 every member;
 `http1::register_uses_no_more_memory_than_its_caps_for_an_endless_response` measures memory;
 `http1::register_sends_nothing_more_after_its_future_is_dropped` drops a call at each of its waits;
-`store::register_once::bounds` counts the requests of programs that restart, are killed or retry; the
+`store::register_once::bounds` counts the requests of programs that restart, are killed or retry;
+`store::shared_store::conditions` uses object stores that ignore or misreport conditions; the
 targets in `fuzz/` decode random responses, refusals, failures, `Retry-After` and `WWW-Authenticate`.
 ";
 
