@@ -72,10 +72,19 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
 /// returns whether there is anything to write.
 pub(super) async fn update<S: RegistrationStore + ?Sized>(
     store: &S,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    update_within(store, UPDATE_TIMEOUT, change).await
+}
+
+/// Does what [`update`] does, and waits for other users of the store at most `wait`.
+pub(super) async fn update_within<S: RegistrationStore + ?Sized>(
+    store: &S,
+    wait: Duration,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
-    let _lock = store.lock(UPDATE_TIMEOUT).await.map_err(|error| error.at(&store.name()))?;
-    let deadline = Instant::now() + UPDATE_TIMEOUT;
+    let _lock = store.lock(wait).await.map_err(|error| error.at(&store.name()))?;
+    let deadline = Instant::now() + wait;
     while Instant::now() < deadline {
         let (mut document, stored) = read_document(store).await?;
         if !change(&mut document) {
@@ -87,5 +96,5 @@ pub(super) async fn update<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.name(), "other callers keep changing it", UPDATE_TIMEOUT))
+    Err(StoreError::busy(&store.name(), "other callers keep changing it", wait))
 }
