@@ -142,7 +142,8 @@ impl Document {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
         let document = parsed.map_err(damaged)?;
-        if document.registrations.iter().any(Record::is_in_keyring) {
+        let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
+        if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
@@ -225,10 +226,15 @@ impl Document {
 
     /// Returns the document as JSON, with its secrets in plain text.
     pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|_| {
+        let failed = |_| {
             StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
-        })?;
+        };
+        let mut text = serde_json::to_string_pretty(self).map_err(failed)?;
         text.push('\n');
+        // At the size limit, so that clients can be removed from a document without white space.
+        if text.len() as u64 >= MAX_SIZE {
+            text = serde_json::to_string(self).map_err(failed)?;
+        }
         Ok(Versioned::new(text, ""))
     }
 }

@@ -154,6 +154,12 @@ impl Query {
         })
     }
 
+    /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let matches = self.matcher();
+        move |record| matches(record) || (self.has_endpoint(record) && record.is_imported())
+    }
+
     /// Returns a text of bounded size that identifies the endpoint and the metadata.
     pub(super) fn key(&self) -> String {
         format!("{:.300} {}", self.endpoint, Fingerprint::of(&self.metadata).digest())

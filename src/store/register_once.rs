@@ -9,14 +9,18 @@ use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
 use super::{
+    document::Document,
     lookup::{Lookup, Query},
     protocol::Step,
-    record::now,
+    record::{Record, now},
     registration_store::RegistrationStore,
-    update::{read_document, update, update_within},
+    update::{read_with_secrets, update_with_secrets, update_within},
 };
 #[cfg(feature = "oauth2")]
-use super::{retired::RetiredReason, update::retire};
+use super::{
+    retired::RetiredReason,
+    update::{read_document, retire},
+};
 use crate::{
     client::Client,
     error::{ConfigError, Error, Outcome},
@@ -146,8 +150,9 @@ impl Client {
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
-        let (document, _) = read_document(store).await?;
-        match self.query(metadata).find(&document, now(), u64::MAX) {
+        let query = self.query(metadata);
+        let (document, _) = read_with_secrets(store, query.needs_secrets()).await?;
+        match query.find(&document, now(), u64::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
             Lookup::Register(_) => Ok(None),
             Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
@@ -198,7 +203,11 @@ impl Client {
     ) -> Result<(), Error> {
         self.check_binding(client)?;
         let query = self.query(metadata);
-        match update(store, |document| query.save(document, client, now())).await {
+        let matches = query.needs_secrets();
+        let needed =
+            |record: &Record| matches(record) || record.client.client_id == client.client_id;
+        let save = |document: &mut Document| query.save(document, client, now());
+        match update_with_secrets(store, needed, save).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
