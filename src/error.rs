@@ -63,8 +63,8 @@ pub enum Error {
     Api(ApiError),
     /// No response arrived.
     Transport(TransportError),
-    /// The server registered a client, but its response cannot be read. Save the credentials that were
-    /// recovered.
+    /// A success response cannot be read. A client was registered, or may have been; see
+    /// [`outcome`](Self::outcome). Save the credentials that were recovered.
     Unreadable(UnreadableResponse),
     /// A [`RegistrationStore`](crate::RegistrationStore) failed. If a client was registered but could
     /// not be saved, the error contains it.

@@ -40,7 +40,8 @@ impl Client {
     ///   failed (5xx), the outcome is usually unknown.
     /// * [`Error::Transport`]: no response arrived. If the request was sent, the outcome is unknown;
     ///   otherwise no client was registered.
-    /// * [`Error::Unreadable`]: a client was registered, but the response cannot be read.
+    /// * [`Error::Unreadable`]: a success response cannot be read. A client was registered, or, if
+    ///   nothing in the response shows one, the outcome is unknown.
     ///
     /// [`Error::outcome`] returns the outcome of each error.
     ///
@@ -115,7 +116,6 @@ impl Client {
             // Not reached: building the request cannot fail, because its URL was parsed before.
             None => Err(TransportFailure {
                 sent: false,
-                is_safe: false,
                 kind: FailureKind::Connect,
                 source: None,
                 attempts: 0,

@@ -121,7 +121,7 @@ impl Class {
             // The error inside is next in the chain.
             Some(error) if error.get_ref().is_some() => None,
             Some(error) => Self::of_io(error.kind()),
-            None => Self::of_text(&error.to_string()),
+            None => Self::of_text(&error.to_string().to_lowercase()),
         }
     }
 
@@ -179,9 +179,9 @@ impl Class {
         }
     }
 
-    /// Reads the text of errors without a public type: those of OpenSSL and of proxies.
+    /// Reads the lowercase text of errors without a public type: those of OpenSSL and of proxies.
     fn of_text(text: &str) -> Option<Self> {
-        const TEXTS: [(&str, Class); 20] = [
+        const TEXTS: [(&str, Class); 21] = [
             ("tunnel error: proxy authorization required", Class::ProxyAuthentication),
             ("tunnel error: unsuccessful", Class::ProxyRefused),
             ("tunnel error: unexpected end of file", Class::Closed),
@@ -191,13 +191,14 @@ impl Class {
             ("certificate has expired", Class::CertificateExpired),
             ("certificate is not yet valid", Class::CertificateNotYetValid),
             ("hostname mismatch", Class::CertificateForAnotherName),
-            ("IP address mismatch", Class::CertificateForAnotherName),
+            ("ip address mismatch", Class::CertificateForAnotherName),
             ("self-signed certificate", Class::CertificateOfUnknownIssuer),
             ("self signed certificate", Class::CertificateOfUnknownIssuer),
             ("issuer certificate", Class::CertificateOfUnknownIssuer),
             ("verify the first certificate", Class::CertificateOfUnknownIssuer),
             ("certificate verify failed", Class::CertificateInvalid),
             ("wrong version number", Class::NotTls),
+            ("unexpected eof", Class::Closed),
             ("packet length too long", Class::NotTls),
             ("unsupported protocol", Class::NoCommonTls),
             ("alert protocol version", Class::NoCommonTls),
@@ -214,4 +215,44 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)>
         Some(error) => error.get_ref().map(|inner| inner as _),
         None => error.source(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Class;
+
+    #[test]
+    fn class_of_text_reads_errors_of_openssl() {
+        let failed = "error:0A000086:SSL routines:tls_post_process_server_certificate:\
+                      certificate verify failed:ssl/statem/statem_clnt.c:1889:";
+        for (text, expected) in [
+            (format!("{failed} (certificate has expired)"), Some(Class::CertificateExpired)),
+            (format!("{failed} (certificate is not yet valid)"), Some(Class::CertificateNotYetValid)),
+            (format!("{failed} (hostname mismatch)"), Some(Class::CertificateForAnotherName)),
+            (format!("{failed} (IP address mismatch)"), Some(Class::CertificateForAnotherName)),
+            (format!("{failed} (self-signed certificate)"), Some(Class::CertificateOfUnknownIssuer)),
+            (
+                format!("{failed} (self-signed certificate in certificate chain)"),
+                Some(Class::CertificateOfUnknownIssuer),
+            ),
+            (
+                format!("{failed} (unable to get local issuer certificate)"),
+                Some(Class::CertificateOfUnknownIssuer),
+            ),
+            (format!("{failed} (certificate revoked)"), Some(Class::CertificateInvalid)),
+            (
+                "error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl/record.c:354:"
+                    .to_owned(),
+                Some(Class::NotTls),
+            ),
+            (
+                "error:0A000102:SSL routines:ssl_choose_client_version:unsupported protocol:x.c:1:"
+                    .to_owned(),
+                Some(Class::NoCommonTls),
+            ),
+            ("client error (Connect)".to_owned(), None),
+        ] {
+            assert_eq!(Class::of_text(&text.to_lowercase()), expected, "{text}");
+        }
+    }
 }

@@ -123,8 +123,7 @@ impl StoreError {
         let (which, help) = if found < supported {
             (
                 " of an earlier version",
-                "move it away, and import the client_id and client_secret that it holds into a \
-                 new store, or register again",
+                "move it away, then import its client_id and client_secret or register again",
             )
         } else {
             ("", "update this program, or use another store")

@@ -9,8 +9,6 @@ use super::{cause::Cause, outcome::Outcome};
 pub(crate) struct TransportFailure {
     /// Whether the server may have received a part of the request.
     pub(crate) sent: bool,
-    /// Whether the method is safe, such as GET, so that it does not matter if the server acted.
-    pub(crate) is_safe: bool,
     pub(crate) kind: FailureKind,
     pub(crate) source: Option<reqwest::Error>,
     pub(crate) attempts: u32,
@@ -88,12 +86,6 @@ impl TransportError {
     #[cfg(feature = "oauth2")]
     pub(crate) fn is_redirected(&self) -> bool {
         self.0.failure.kind == FailureKind::Redirected
-    }
-
-    /// Returns whether the server may have acted on the request, and its state may have changed.
-    #[cfg(feature = "oauth2")]
-    pub(crate) fn may_have_acted(&self) -> bool {
-        self.is_sent() && !self.0.failure.is_safe
     }
 
     pub(crate) fn attempts(&self) -> u32 {

@@ -12,10 +12,10 @@ use crate::{
 
 /// A success response, or saved JSON, that cannot be read as a client.
 ///
-/// [`outcome`](Self::outcome) returns whether the client exists. It does if the status is 201, if a
-/// credential was recovered, or if the body was truncated before it could show. Then do not register
-/// again. If both the id and the secret were recovered, you can use them. If the whole body of another
-/// 2xx is not a registration, such as a page, the outcome is [`Outcome::Unknown`].
+/// A client exists if the status is 201, if a credential was recovered, or if the body was truncated
+/// before it could show: the outcome is [`Outcome::Registered`], so do not register again. If both the
+/// id and the secret were recovered, you can use them. If the whole body of another 2xx is not a
+/// registration, such as a page, the outcome is [`Outcome::Unknown`].
 ///
 /// # Examples
 ///
@@ -68,11 +68,8 @@ impl UnreadableResponse {
         Self(Box::new(Inner { response, description, reason, recovered, body }))
     }
 
-    /// Returns whether a client was registered: [`Outcome::Registered`] or [`Outcome::Unknown`].
-    ///
-    /// For saved JSON this is `Registered`, because it was saved after a registration.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    /// Saved JSON counts as registered, because it was saved after a registration.
+    pub(crate) fn outcome(&self) -> Outcome {
         let RecoveredCredentials { client_id, client_secret } = &self.0.recovered;
         let is_created = self.response().is_none_or(|response| response.status().as_u16() == 201);
         let is_truncated = matches!(

@@ -59,7 +59,7 @@ enum Cause {
     Registration(Error),
 }
 
-/// What a discovery tried.
+/// The URLs that a discovery tried.
 struct Report {
     /// The URL whose server was not found.
     url: String,
@@ -189,7 +189,7 @@ impl OAuthError {
             Cause::Transport(error) if error.is_redirected() => {
                 "build the HTTP client with redirect(Policy::none())"
             }
-            Cause::Transport(error) if error.may_have_acted() => {
+            Cause::Transport(error) if error.is_sent() => {
                 "try again, and log in again if the server then rejects the code or token"
             }
             Cause::Transport(error) => error.connection_help(),

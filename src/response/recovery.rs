@@ -66,12 +66,12 @@ fn in_strings(bytes: &[u8], nesting: usize) -> Option<Object> {
         // With the closing quote, if the string has one.
         let text = bytes.get(start + 1..end).unwrap_or_default();
         let is_value = last_end == 0 || between != b":" || !is_metadata(name);
-        if is_value && text.windows(6).any(|window| window == b"client") {
-            if let Some(object) = search_json(&unescape(text), nesting)
-                && best.as_ref().is_none_or(|best| object.rank() < best.rank())
-            {
-                best = Some(object);
-            }
+        let may_have_client = is_value && text.windows(6).any(|window| window == b"client");
+        if may_have_client
+            && let Some(object) = search_json(&unescape(text), nesting)
+            && best.as_ref().is_none_or(|best| object.rank() < best.rank())
+        {
+            best = Some(object);
         }
         (name, last_end) = (text.strip_suffix(b"\"").unwrap_or(text), end);
     }

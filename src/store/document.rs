@@ -14,7 +14,7 @@ use super::{
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 
 /// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
 const MAX_RETIRED: usize = 50;
@@ -83,9 +83,24 @@ struct FormatVersion {
     format: u64,
 }
 
-/// Returns whether `text` is JSON from its first byte to its last, in a format of this crate.
-pub(super) fn is_whole(text: &str) -> bool {
-    serde_json::from_str(text).is_ok_and(|FormatVersion { format }| format == FORMAT)
+/// Identifies a version of a document. A document of another kind has no number.
+#[derive(Deserialize)]
+pub(super) struct Generation {
+    format: u64,
+    last_number: Option<u64>,
+}
+
+impl Generation {
+    /// Returns `None` unless `text` is JSON to its last byte, in the format of this crate.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|generation: &Self| generation.format == FORMAT)
+    }
+
+    /// Returns whether this version may have a registration that `other` does not have.
+    pub(super) fn is_newer_than(&self, other: Option<&Self>) -> bool {
+        let of_other = other.map_or(Some(0), |other| other.last_number);
+        self.last_number.zip(of_other).is_none_or(|(number, of_other)| number > of_other)
+    }
 }
 
 impl Default for Document {

@@ -80,7 +80,7 @@ impl Query {
             let server = Some(server.to_stored(record.server.as_ref()));
             client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
         }
-        // What the response does not state counts as requested.
+        // Members that the response does not state count as requested.
         if let Some(requested) = &record.requested {
             if client.metadata.redirect_uris.is_empty() {
                 client.metadata.redirect_uris.clone_from(&requested.redirect_uris);

@@ -78,7 +78,7 @@ impl Record {
         }
     }
 
-    /// Returns the client, with where it belongs.
+    /// Returns the client, bound to its endpoint and its server.
     pub(super) fn bound_client(&self) -> ClientInformation {
         let binding = Binding { endpoint: self.endpoint.clone(), server: self.server.clone() };
         ClientInformation { binding: Some(Arc::new(binding)), ..self.client.clone() }

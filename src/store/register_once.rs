@@ -3,7 +3,7 @@
 
 mod caller;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tracing::{Instrument, field};
 
@@ -14,7 +14,7 @@ use super::{
     protocol::Step,
     record::{Record, now},
     registration_store::RegistrationStore,
-    update::{read_with_secrets, update, update_with_secrets},
+    update::{read_with_secrets, update_with_secrets, update_within},
 };
 #[cfg(feature = "oauth2")]
 use super::{
@@ -30,6 +30,9 @@ use crate::{
     url,
 };
 
+/// How long a call waits to store the server of its client.
+const BINDING_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Client {
     /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
     /// none, registers one, and saves it durably before returning it.
@@ -39,7 +42,8 @@ impl Client {
     ///
     /// # When a new client is registered
     ///
-    /// * The store has no client for this endpoint, or `metadata` differs from what was requested
+    /// * The store has no client for this endpoint, apart from a version such as `v1` or `v2` in its
+    ///   path, or `metadata` differs from what was requested
     ///   then, [additional members](ClientMetadata::additional) included. The order of lists does
     ///   not matter, and neither does the port of a loopback redirect URI (RFC 8252 section 7.3):
     ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
@@ -53,9 +57,17 @@ impl Client {
     /// [`register_reason`](ClientInformation::register_reason) returns the reason, and a `tracing`
     /// event names it.
     ///
-    /// The replaced client stays in the store as history. Credentials that a person
+    /// The store keeps the id of the replaced client, the reason and the times, but no secret.
+    /// Credentials that a person
     /// [imported](crate::RegistrationStoreExt::import) are returned for any metadata, and are never
     /// replaced.
+    ///
+    /// # At which server
+    ///
+    /// A client belongs to its authorization server, and `oauth2_client` (feature `oauth2`) refuses
+    /// another one. If this `Client` is for a server (`Client::for_server`), the store remembers that
+    /// server, and a client of another server is an error of the kind
+    /// [`OtherServer`](crate::StoreErrorKind::OtherServer), not a reason to register.
     ///
     /// # The returned client
     ///
@@ -246,11 +258,13 @@ impl Client {
         }
     }
 
-    /// Stores the endpoint and the server of the client in use. A failure does not matter: the next
-    /// call tries again.
+    /// Stores the endpoint and the server of the client in use, unless others keep the store busy. A
+    /// failure does not matter: the next call tries again.
     async fn update_binding(&self, metadata: &ClientMetadata, store: &dyn RegistrationStore) {
         let query = self.query(metadata);
-        if let Err(error) = update(store, |document| query.update_binding(document)).await {
+        let update =
+            update_within(store, BINDING_TIMEOUT, |document| query.update_binding(document));
+        if let Err(error) = update.await {
             tracing::debug!(%error, "the server of the client was not stored");
         }
     }

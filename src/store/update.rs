@@ -102,18 +102,36 @@ pub(super) async fn update<S: RegistrationStore + ?Sized>(
     store: &S,
     change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
-    update_with_secrets(store, |_| false, change).await
+    update_within(store, UPDATE_TIMEOUT, change).await
 }
 
-/// Applies `change` as [`update`] does, to a document with the secrets of the clients for which
-/// `needed` returns true.
+/// Does what [`update`] does, and waits for other users of the store at most `wait`.
+pub(super) async fn update_within<S: RegistrationStore + ?Sized>(
+    store: &S,
+    wait: Duration,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    apply(store, wait, |_| false, change).await
+}
+
+/// Does what [`update`] does, on a document with the secrets of the clients for which `needed`
+/// returns true.
 pub(super) async fn update_with_secrets<S: RegistrationStore + ?Sized>(
     store: &S,
     needed: impl Fn(&Record) -> bool,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    apply(store, UPDATE_TIMEOUT, needed, change).await
+}
+
+async fn apply<S: RegistrationStore + ?Sized>(
+    store: &S,
+    wait: Duration,
+    needed: impl Fn(&Record) -> bool,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
-    let _lock = store.lock(UPDATE_TIMEOUT).await.map_err(|error| error.at(&store.name()))?;
-    let deadline = Instant::now() + UPDATE_TIMEOUT;
+    let _lock = store.lock(wait).await.map_err(|error| error.at(&store.name()))?;
+    let deadline = Instant::now() + wait;
     while Instant::now() < deadline {
         let (mut document, stored) = read_with_secrets(store, &needed).await?;
         if !change(&mut document) {
@@ -125,5 +143,5 @@ pub(super) async fn update_with_secrets<S: RegistrationStore + ?Sized>(
         let pause = Duration::from_millis(fastrand::u64(5..50));
         tokio::time::sleep(pause).await;
     }
-    Err(StoreError::busy(&store.name(), "other callers keep changing it", UPDATE_TIMEOUT))
+    Err(StoreError::busy(&store.name(), "other callers keep changing it", wait))
 }

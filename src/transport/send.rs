@@ -123,7 +123,6 @@ impl Transport {
         endpoint: &Url,
         deadline: &mut Deadline<'_>,
     ) -> Result<reqwest::Response, TransportFailure> {
-        let is_safe = request.method().is_safe();
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -131,7 +130,7 @@ impl Transport {
         let mark = request.body().is_some().then(|| SentMark::attach(&mut request));
         let fail = |kind, source| {
             let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
-            TransportFailure { sent, is_safe, kind, source, attempts: 0 }
+            TransportFailure { sent, kind, source, attempts: 0 }
         };
         let is_sent = || mark.as_ref().is_none_or(SentMark::is_sent);
         match deadline.limit(http.execute(request), is_sent).await {

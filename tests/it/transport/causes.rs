@@ -56,12 +56,18 @@ async fn transport_error_names_what_is_wrong_with_a_certificate_or_a_handshake()
     ];
     for (behaviour, cause, help) in cases {
         let server = TlsServer::start(behaviour).await;
-        let poggio = server.client();
-        let host = poggio.base_url().strip_prefix("https://").unwrap();
-        let shown = message(&poggio).await;
-        let expected = format!("could not connect to {host}: {cause} (attempt 3); no client was");
-        assert!(shown.starts_with(&expected), "{shown}");
-        assert!(shown.contains(help), "{shown}");
+        #[allow(unused_mut, reason = "the feature native-tls adds one")]
+        let mut clients = vec![server.client_with(reqwest::ClientBuilder::tls_backend_rustls)];
+        #[cfg(feature = "native-tls")]
+        clients.push(server.client_with(reqwest::ClientBuilder::tls_backend_native));
+        for poggio in clients {
+            let host = poggio.base_url().strip_prefix("https://").unwrap();
+            let shown = message(&poggio).await;
+            let expected =
+                format!("could not connect to {host}: {cause} (attempt 3); no client was");
+            assert!(shown.starts_with(&expected), "{shown}");
+            assert!(shown.contains(help), "{shown}");
+        }
     }
 }
 

@@ -25,8 +25,9 @@ after it has a connection, TLS included, and has started the request on it. Befo
 byte of the body, so the server cannot have acted. The body can be read only once, so the HTTP library
 cannot send it a second time.
 
-Other tests: `damage` truncates responses at every byte, changes bytes, and drops, repeats and retypes
-members; `secrets` puts a secret and a token into responses of every form;
+Other tests: `outcomes` combines each status with each kind of body; `late` stops the process while a
+response arrives; `causes` prevents connections in every way; `damage` truncates responses at every
+byte, changes bytes, and drops, repeats and retypes members; `secrets` puts a secret and a token into responses of every form;
 `redaction` puts random credentials into text in 25 encodings and in base64, and hostile text into
 every member;
 `http1::register_uses_no_more_memory_than_its_caps_for_an_endless_response` measures memory;

@@ -102,6 +102,14 @@ impl TlsServer {
 
     /// Returns a client that trusts only this server, or only the platform's authorities.
     pub(super) fn client(&self) -> Client {
+        self.client_with(|http| http)
+    }
+
+    /// As [`client`](Self::client), with another setting of its HTTP client.
+    pub(super) fn client_with(
+        &self,
+        set: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Client {
         let is_silent = self.behaviour == Silent;
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
@@ -111,7 +119,7 @@ impl TlsServer {
             http = http.tls_certs_only([self.certificate.clone()]);
         }
         let builder = Client::builder().base_url(&self.base_url).auth_token(TOKEN);
-        builder.http_client(http.build().unwrap()).build().unwrap()
+        builder.http_client(set(http).build().unwrap()).build().unwrap()
     }
 
     /// Returns how many whole requests arrived.
