@@ -14,7 +14,7 @@ use super::{
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 
 /// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
 const MAX_RETIRED: usize = 50;
