@@ -12,6 +12,8 @@
 //!   longer accepts the client.
 //! * [`Client::discover`](crate::Client::discover) and
 //!   [`discover_for`](crate::Client::discover_for) find the endpoints of a server.
+//! * [`Client::for_server`](crate::Client::for_server) registers clients for one server, and no other
+//!   server obtains them.
 //!
 //! In a token, `scopes()` is `None` if the response has no `scope`: the server then granted what was
 //! requested (RFC 6749 section 5.1). For an empty `scope`, which grants nothing, it is one empty

@@ -131,7 +131,7 @@ impl ClientBuilder {
     ///     .auth_token("an-api-token")
     ///     .registration_endpoint("https://mcp.poggio.io/register")
     ///     .auth_token_origin("https://mcp.poggio.io")
-    /// #   .http_client(reqwest::Client::new())
+    /// #   .http_client(poggio::reqwest::Client::new())
     ///     .build()?;
     /// # let _ = poggio;
     /// # Ok(())

@@ -123,8 +123,7 @@ impl StoreError {
         let (which, help) = if found < supported {
             (
                 " of an earlier version",
-                "move it away, and import the client_id and client_secret that it holds into a \
-                 new store, or register again",
+                "move it away, then import its client_id and client_secret or register again",
             )
         } else {
             ("", "update this program, or use another store")
@@ -139,6 +138,17 @@ impl StoreError {
 
     pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {
         Self::new(format!("contains a client that cannot be used: {problem}")).at(name)
+    }
+
+    #[cfg(feature = "keyring")]
+    pub(crate) fn text_lost(entry: &str) -> Self {
+        let problem = format!(
+            "has its text in the system keyring, which no longer has the entry {entry:?} of the \
+             service \"poggio\""
+        );
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::SecretLost);
+        error.0.help = Some("restore the keyring, or delete the file of the store to begin anew");
+        error
     }
 
     pub(crate) fn in_keyring(name: &str) -> Self {

@@ -89,8 +89,9 @@ impl Client {
     /// [discovered](Self::discover) is used.
     ///
     /// Without metadata of the resource, its host is the authorization server. If that has no
-    /// metadata either, and the resource requires a token, the endpoints are `/authorize`, `/token`
-    /// and `/register` of the host, as in the MCP specification of 2025-03-26.
+    /// metadata either, and the resource responds 401 or, as an MCP server does to a GET request,
+    /// 405, the endpoints are `/authorize`, `/token` and `/register` of the host, as in the MCP
+    /// specification of 2025-03-26.
     ///
     /// # Errors
     ///
@@ -192,8 +193,11 @@ impl Search<'_> {
         let host = places::at(resource, "/");
         let issuer = Issuer::parse("issuer", host.as_str()).ok()?;
         let server = self.server(&issuer).await;
-        let requires_token = challenge.status == Some(StatusCode::UNAUTHORIZED);
-        if server.is_some() || !requires_token || !self.has_no_metadata() {
+        let is_mcp = matches!(
+            challenge.status,
+            Some(StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED)
+        );
+        if server.is_some() || !is_mcp || !self.has_no_metadata() {
             return server;
         }
         let at = |path| String::from(places::at(resource, path));

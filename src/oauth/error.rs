@@ -59,7 +59,7 @@ enum Cause {
     Registration(Error),
 }
 
-/// What a discovery tried.
+/// The URLs that a discovery tried.
 struct Report {
     /// The URL whose server was not found.
     url: String,

@@ -1,6 +1,6 @@
 //! [`TokenError`], the error response of an authorization or token endpoint.
 
-use std::{error, fmt, time::Duration};
+use std::{error, fmt, sync::Arc, time::Duration};
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Clone)]
 pub struct TokenError {
     /// `None` for an error in a callback, and for one that passed through the `oauth2` crate.
-    host: Option<String>,
+    host: Option<Arc<str>>,
     code: Option<ErrorCode>,
     description: Option<String>,
     status: Option<StatusCode>,
@@ -44,7 +44,7 @@ impl TokenError {
     pub(super) fn read(response: &Response, redactor: &Redactor) -> Self {
         let error = ApiError::new(response, redactor);
         Self {
-            host: Some(response.host.to_string()),
+            host: Some(Arc::clone(&response.host)),
             rejects_client: rejects_client(response, error.code().as_ref()),
             code: error.code(),
             description: error.description().map(str::to_owned),

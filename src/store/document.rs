@@ -83,9 +83,24 @@ struct FormatVersion {
     format: u64,
 }
 
-/// Returns whether `text` is JSON from its first byte to its last, in a format of this crate.
-pub(super) fn is_whole(text: &str) -> bool {
-    serde_json::from_str(text).is_ok_and(|FormatVersion { format }| format == FORMAT)
+/// Identifies a version of a document. A document of another kind has no number.
+#[derive(Deserialize)]
+pub(super) struct Generation {
+    format: u64,
+    last_number: Option<u64>,
+}
+
+impl Generation {
+    /// Returns `None` unless `text` is JSON to its last byte, in the format of this crate.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok().filter(|generation: &Self| generation.format == FORMAT)
+    }
+
+    /// Returns whether this version may have a registration that `other` does not have.
+    pub(super) fn is_newer_than(&self, other: Option<&Self>) -> bool {
+        let of_other = other.map_or(Some(0), |other| other.last_number);
+        self.last_number.zip(of_other).is_none_or(|(number, of_other)| number > of_other)
+    }
 }
 
 impl Default for Document {
@@ -127,7 +142,8 @@ impl Document {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
         let document = parsed.map_err(damaged)?;
-        if document.registrations.iter().any(Record::is_in_keyring) {
+        let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
+        if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
@@ -210,10 +226,15 @@ impl Document {
 
     /// Returns the document as JSON, with its secrets in plain text.
     pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|_| {
+        let failed = |_| {
             StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
-        })?;
+        };
+        let mut text = serde_json::to_string_pretty(self).map_err(failed)?;
         text.push('\n');
+        // At the size limit, so that clients can be removed from a document without white space.
+        if text.len() as u64 >= MAX_SIZE {
+            text = serde_json::to_string(self).map_err(failed)?;
+        }
         Ok(Versioned::new(text, ""))
     }
 }

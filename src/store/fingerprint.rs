@@ -111,10 +111,10 @@ mod tests {
     fn digest_is_stable() {
         let digest = |metadata: &ClientMetadata| Fingerprint::of(metadata).digest();
         let plain = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
-        assert_eq!(digest(&plain), "DIGEST");
-        assert_eq!(digest(&with_redirect_uris(&["http://127.0.0.1:2/cb"])), "DIGEST");
+        assert_eq!(digest(&plain), "0117095485d332ab");
+        assert_eq!(digest(&with_redirect_uris(&["http://127.0.0.1:2/cb"])), "0117095485d332ab");
         let additional = plain.with_additional("b", 1).with_additional("a", 2);
-        assert_ne!(digest(&additional), "DIGEST");
+        assert_ne!(digest(&additional), "0117095485d332ab");
         let reordered = with_redirect_uris(&["http://127.0.0.1:1/cb"]);
         let reordered = reordered.with_additional("a", 2).with_additional("b", 1);
         assert_eq!(digest(&reordered), digest(&additional));

@@ -80,7 +80,7 @@ impl Query {
             let server = Some(server.to_stored(record.server.as_ref()));
             client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
         }
-        // What the response does not state counts as requested.
+        // Members that the response does not state count as requested.
         if let Some(requested) = &record.requested {
             if client.metadata.redirect_uris.is_empty() {
                 client.metadata.redirect_uris.clone_from(&requested.redirect_uris);
@@ -152,6 +152,12 @@ impl Query {
                 && retired.reason == RetiredReason::Rejected
                 && RECENT_REJECTION.contains(&age)
         })
+    }
+
+    /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let matches = self.matcher();
+        move |record| matches(record) || (self.has_endpoint(record) && record.is_imported())
     }
 
     /// Returns a text of bounded size that identifies the endpoint and the metadata.

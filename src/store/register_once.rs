@@ -3,20 +3,24 @@
 
 mod caller;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
 use super::{
+    document::Document,
     lookup::{Lookup, Query},
     protocol::Step,
-    record::now,
+    record::{Record, now},
     registration_store::RegistrationStore,
-    update::{read_document, update},
+    update::{read_with_secrets, update_with_secrets, update_within},
 };
 #[cfg(feature = "oauth2")]
-use super::{retired::RetiredReason, update::retire};
+use super::{
+    retired::RetiredReason,
+    update::{read_document, retire},
+};
 use crate::{
     client::Client,
     error::{ConfigError, Error, Outcome},
@@ -25,6 +29,9 @@ use crate::{
     response::{ClientInformation, FieldWarning},
     url,
 };
+
+/// How long a call waits to store the server of its client.
+const BINDING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Returns the client that `store` has for this registration endpoint and `metadata`. If it has
@@ -35,7 +42,8 @@ impl Client {
     ///
     /// # When a new client is registered
     ///
-    /// * The store has no client for this endpoint, or `metadata` differs from what was requested
+    /// * The store has no client for this endpoint, apart from a version such as `v1` or `v2` in its
+    ///   path, or `metadata` differs from what was requested
     ///   then, [additional members](ClientMetadata::additional) included. The order of lists does
     ///   not matter, and neither does the port of a loopback redirect URI (RFC 8252 section 7.3):
     ///   listen on the port in the returned [`metadata`](ClientInformation::metadata). Omit `software_version` if a new
@@ -49,9 +57,17 @@ impl Client {
     /// [`register_reason`](ClientInformation::register_reason) returns the reason, and a `tracing`
     /// event names it.
     ///
-    /// The replaced client stays in the store as history. Credentials that a person
+    /// The store keeps the id of the replaced client, the reason and the times, but no secret.
+    /// Credentials that a person
     /// [imported](crate::RegistrationStoreExt::import) are returned for any metadata, and are never
     /// replaced.
+    ///
+    /// # At which server
+    ///
+    /// A client belongs to its authorization server, and `oauth2_client` (feature `oauth2`) refuses
+    /// another one. If this `Client` is for a server (`Client::for_server`), the store remembers that
+    /// server, and a client of another server is an error of the kind
+    /// [`OtherServer`](crate::StoreErrorKind::OtherServer), not a reason to register.
     ///
     /// # The returned client
     ///
@@ -134,8 +150,9 @@ impl Client {
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
-        let (document, _) = read_document(store).await?;
-        match self.query(metadata).find(&document, now(), u64::MAX) {
+        let query = self.query(metadata);
+        let (document, _) = read_with_secrets(store, query.needs_secrets()).await?;
+        match query.find(&document, now(), u64::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
             Lookup::Register(_) => Ok(None),
             Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
@@ -186,7 +203,11 @@ impl Client {
     ) -> Result<(), Error> {
         self.check_binding(client)?;
         let query = self.query(metadata);
-        match update(store, |document| query.save(document, client, now())).await {
+        let matches = query.needs_secrets();
+        let needed =
+            |record: &Record| matches(record) || record.client.client_id == client.client_id;
+        let save = |document: &mut Document| query.save(document, client, now());
+        match update_with_secrets(store, needed, save).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
@@ -237,11 +258,13 @@ impl Client {
         }
     }
 
-    /// Stores the endpoint and the server of the client in use. A failure does not matter: the next
-    /// call tries again.
+    /// Stores the endpoint and the server of the client in use, unless others keep the store busy. A
+    /// failure does not matter: the next call tries again.
     async fn update_binding(&self, metadata: &ClientMetadata, store: &dyn RegistrationStore) {
         let query = self.query(metadata);
-        if let Err(error) = update(store, |document| query.update_binding(document)).await {
+        let update =
+            update_within(store, BINDING_TIMEOUT, |document| query.update_binding(document));
+        if let Err(error) = update.await {
             tracing::debug!(%error, "the server of the client was not stored");
         }
     }

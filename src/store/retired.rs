@@ -1,4 +1,4 @@
-//! Retired clients: why and when, and what a document keeps of them.
+//! Retired clients: why and when they were retired, and the part that a document keeps.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub struct Retired {
     pub at: DateTime<Utc>,
 }
 
-/// What a document keeps of a client that is no longer used. There are no secrets in it.
+/// A client that is no longer used, as a document keeps it: without its secrets.
 #[derive(Clone, Debug)]
 pub(super) struct RetiredRecord {
     /// Identifies the metadata requested. `None` for imported credentials.

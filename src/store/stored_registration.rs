@@ -36,8 +36,8 @@ impl StoredRegistration {
         &self.endpoint
     }
 
-    /// Returns the client. Of a client that is no longer used, the store has only the id and the
-    /// expiry of the secret.
+    /// Returns the client. A client that is no longer used has only its id and the expiry of its
+    /// secret.
     #[must_use]
     pub fn client(&self) -> &ClientInformation {
         &self.client

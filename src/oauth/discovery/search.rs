@@ -151,7 +151,7 @@ impl<'c> Search<'c> {
                 let left = deadline.saturating_duration_since(Instant::now());
                 // Time is left for the next URL.
                 let result = timeout_at(Instant::now() + left / 2, request).await;
-                result.unwrap_or_else(|_| Err(no_response(url, left / 2)))
+                result.unwrap_or_else(|_| Err(no_response(left / 2)))
             }
         };
         match result {
@@ -165,13 +165,7 @@ impl<'c> Search<'c> {
                 if error.is_unsent() {
                     self.unreachable = Some(url.clone());
                 }
-                let problem = sanitize(&error.problem());
-                if error.kind() == OAuthErrorKind::Transport {
-                    // It names the URL.
-                    self.lines.push(problem);
-                } else {
-                    self.record(url, &problem);
-                }
+                self.record(url, &error.problem());
                 self.failure = Some(error);
                 None
             }
@@ -196,8 +190,8 @@ impl<'c> Search<'c> {
     }
 }
 
-fn no_response(url: &Url, within: Duration) -> OAuthError {
-    let problem = format!("no response from {url} within {} ms", within.as_millis());
+fn no_response(within: Duration) -> OAuthError {
+    let problem = format!("no response within {} ms", within.as_millis());
     OAuthError::new(OAuthErrorKind::Transport, problem)
 }
 

@@ -1,13 +1,17 @@
 //! Adopts the new version of a write that did not finish: its process was killed before the rename,
 //! or the rename failed.
 //!
-//! Such a version is newer than the file, and was made from it. Every writer holds the lock. Before
-//! it writes, it adopts or removes the temporary file that it finds, and a write that succeeds
-//! leaves none. So no version is written between the one in the file and the one that is left.
+//! It is adopted if it has a registration that the file does not have, by the number of the last
+//! registration in both. Otherwise it is removed: the caller of that write was not told that it had
+//! taken effect, and no secret is lost with it.
 //!
-//! The file is adopted only if it passes the checks of the document itself, and if it is whole: its
-//! content is JSON to the last byte, with the format's number. A write that stopped midway leaves
-//! bytes of the reservation in it, which no JSON contains.
+//! Nothing in the file is lost by an adoption, because the new version was made from the version in
+//! the file: every writer holds the lock, and adopts or removes the temporary file that it finds
+//! before it writes its own.
+//!
+//! The temporary file has to pass the checks of the file itself, and has to be whole: its content is
+//! JSON to the last byte, with the format's number. A write that stopped midway leaves bytes of the
+//! reservation in it, which JSON text cannot contain.
 
 use std::{
     fs::{self, File, Metadata},
@@ -23,22 +27,27 @@ use super::{
     rename::rename,
 };
 use crate::store::{
-    document::{self, MAX_SIZE},
+    document::{Generation, MAX_SIZE},
     registration_store::Versioned,
 };
 
-/// Puts a whole new version that a write left behind in the place of the file, and removes one that
-/// is not whole. The caller holds the lock.
+/// Puts a new version that a write left behind in the place of the file, if it has a registration
+/// that the file does not have, and removes it otherwise. The caller holds the lock.
 ///
 /// Leaves everything as it is if the file cannot be read or is damaged, and a temporary file of
 /// another user.
 pub(super) fn adopt(paths: &Paths) -> Result<(), FileError> {
     let Some(file) = open(paths)? else { return Ok(()) };
-    let Ok(current) = access::read(paths) else { return Ok(()) };
-    if current.is_some_and(|current| !document::is_whole(current.expose())) {
-        return Ok(());
-    }
-    let Some(text) = read_whole(&file).map_err(FileError::io("read", &paths.temp))? else {
+    let current = match access::read(paths) {
+        Ok(None) => None,
+        Ok(Some(current)) => match Generation::parse(current.expose()) {
+            Some(generation) => Some(generation),
+            None => return Ok(()),
+        },
+        Err(_) => return Ok(()),
+    };
+    let left = read_whole(&file).map_err(FileError::io("read", &paths.temp))?;
+    let Some((text, _)) = left.filter(|(_, left)| left.is_newer_than(current.as_ref())) else {
         remove_temp_file(paths);
         return Ok(());
     };
@@ -55,7 +64,8 @@ pub(super) fn adopt(paths: &Paths) -> Result<(), FileError> {
 #[cfg(feature = "keyring")]
 pub(super) fn read(paths: &Paths) -> Result<Option<Versioned>, FileError> {
     let Some(file) = open(paths)? else { return Ok(None) };
-    read_whole(&file).map_err(FileError::io("read", &paths.temp))
+    let left = read_whole(&file).map_err(FileError::io("read", &paths.temp))?;
+    Ok(left.map(|(text, _)| text))
 }
 
 /// Removes the temporary file, if there is one.
@@ -90,7 +100,7 @@ fn open(paths: &Paths) -> Result<Option<File>, FileError> {
 
 /// Returns the document in the file, without what is left of the reservation, or `None` if it is
 /// not whole.
-fn read_whole(mut file: &File) -> io::Result<Option<Versioned>> {
+fn read_whole(mut file: &File) -> io::Result<Option<(Versioned, Generation)>> {
     let length = file.metadata()?.len();
     if length >= MAX_SIZE {
         return Ok(None);
@@ -99,6 +109,5 @@ fn read_whole(mut file: &File) -> io::Result<Option<Versioned>> {
     file.read_to_end(&mut bytes)?;
     let end = bytes.iter().rposition(|byte| *byte != FILLER).map_or(0, |last| last + 1);
     let text = bytes.get(..end).and_then(|bytes| str::from_utf8(bytes).ok());
-    let text = text.filter(|text| document::is_whole(text));
-    Ok(text.map(|text| Versioned::new(text.to_owned(), "")))
+    Ok(text.and_then(|text| Some((Versioned::new(text.to_owned(), ""), Generation::parse(text)?))))
 }

@@ -120,6 +120,8 @@ async fn register_records_each_retry_as_an_event() {
 
 #[tokio::test]
 async fn register_once_records_and_returns_why_it_registers() {
+    use RegisterReason::{Changed, Expired, NoRecord, Rejected};
+
     let fixture = Fixture::new().await;
     let expired = Reply::registered().with_member("client_secret_expires_at", 1_000_000_000);
     fixture.server.script([Reply::registered(), Reply::registered(), expired]);
@@ -142,7 +144,6 @@ async fn register_once_records_and_returns_why_it_registers() {
         }
     })
     .await;
-    use RegisterReason::{Changed, Expired, NoRecord, Rejected};
     assert_eq!(reasons, [NoRecord, Changed, Rejected, Expired].map(Some));
     let events: Vec<_> =
         text.lines().filter(|line| line.contains("registering a client")).collect();

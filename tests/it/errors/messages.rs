@@ -33,7 +33,7 @@ impl Table {
     fn add(&mut self, kind: &str, situation: &str, lines: &[&str]) {
         writeln!(self.text, "\n{kind}: {situation}").unwrap();
         for line in lines {
-            let mut line = without_ports(line);
+            let mut line = without_times(&without_ports(line));
             for folder in &self.folders {
                 line = line.replace(folder, "FOLDER");
             }
@@ -86,6 +86,23 @@ fn without_ports(line: &str) -> String {
         text.push_str("127.0.0.1:");
         text.push_str(if digits < 5 { part } else { "PORT" });
         text.push_str(if digits < 5 { "" } else { &part[digits..] });
+    }
+    text
+}
+
+/// Replaces times, such as `2026-01-01 00:00:00`.
+fn without_times(line: &str) -> String {
+    let form = "0000-00-00 00:00:00";
+    let is_time = |text: &str| {
+        let mut pairs = text.chars().zip(form.chars());
+        let matches = |(c, form): (char, char)| c == form || (form == '0' && c.is_ascii_digit());
+        text.len() == form.len() && pairs.all(matches)
+    };
+    let mut text = line.to_owned();
+    for start in (0..line.len()).rev() {
+        if line.get(start..start + form.len()).is_some_and(is_time) {
+            text.replace_range(start..start + form.len(), "TIME");
+        }
     }
     text
 }

@@ -83,9 +83,13 @@ async fn register_once_exits_with_a_code_per_outcome() {
     let f = Fixture::new(NAME).await;
     f.server.script([Reply::json(403, json!({"detail": "No"}))]);
     insta::assert_snapshot!("refused", f.snapshot(1, &[]));
-    for unknown in [Reply::status(500), Reply::disconnect()] {
+    // Each has its own metadata, because the next request for the same metadata waits.
+    for (unknown, uri) in [
+        (Reply::status(500), "http://127.0.0.1:8910/500"),
+        (Reply::disconnect(), "http://127.0.0.1:8910/disconnect"),
+    ] {
         f.server.script([unknown]);
-        let printed = f.run(3, &[]).stderr;
+        let printed = f.run(3, &["--redirect-uri", uri]).stderr;
         assert!(printed.contains("; a client may have been registered: "), "{printed}");
     }
     f.run(1, &["--redirect-uri", "http://app.example/cb"]);

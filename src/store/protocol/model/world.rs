@@ -1,16 +1,18 @@
 //! A store and its hosts at one moment, the steps that can follow, and the invariants.
 
-use std::{collections::HashSet, fmt::Write as _, time::Duration};
+use std::{collections::HashSet, fmt::Write as _};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::super::{CallResult, Protocol, State, Step};
+use super::{
+    super::State,
+    host::{Host, Next, Request},
+};
 use crate::{
-    ClientInformation, ClientMetadata,
+    ClientInformation,
     store::{
         document::{Claim, Document},
         intent::Intent,
-        lookup::Query,
         retired::{RetiredReason, RetiredRecord},
     },
 };
@@ -41,110 +43,6 @@ pub(super) struct World {
     now: DateTime<Utc>,
 }
 
-#[derive(Clone)]
-pub(super) struct Host {
-    pub(super) name: String,
-    pub(super) protocol: Protocol,
-    pub(super) next: Next,
-    /// Whether the document is still the version that this host read.
-    pub(super) is_up_to_date: bool,
-    pub(super) request: Request,
-    holds_lock: bool,
-}
-
-/// What became of a host's request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    NotSent,
-    Registered,
-    Refused,
-    Unknown,
-}
-
-#[derive(Clone)]
-pub(super) enum Next {
-    Read,
-    Write(Document),
-    Lock,
-    Wait(Claim),
-    Register,
-    Done(String),
-    /// The call failed. The error may hold a client.
-    Failed(Option<String>),
-    /// The request was refused or not sent, and the claim and the intent were removed.
-    NotRegistered,
-    /// The outcome of this host's request, or of an earlier one, is unknown.
-    Unknown,
-    Crashed,
-}
-
-impl Next {
-    fn of(result: &CallResult) -> Self {
-        match result {
-            CallResult::Client(client) => Self::Done(client.client_id.clone()),
-            CallResult::NotRegistered => Self::NotRegistered,
-            CallResult::Unknown | CallResult::Waiting(_) => Self::Unknown,
-            CallResult::Unusable(unusable) => panic!("{unusable}"),
-        }
-    }
-}
-
-impl Host {
-    fn new(name: &str) -> Self {
-        let query = Query {
-            endpoint: "https://a.example/register".to_owned(),
-            server: None,
-            metadata: ClientMetadata::new(),
-            renewal_margin: Duration::ZERO,
-        };
-        let claim = Claim { owner: name.to_owned(), term_seconds: 1 };
-        let protocol = Protocol::new(query, claim);
-        Self {
-            name: name.to_owned(),
-            protocol,
-            next: Next::Read,
-            is_up_to_date: false,
-            request: Request::NotSent,
-            holds_lock: false,
-        }
-    }
-
-    fn is_final(&self) -> bool {
-        !matches!(
-            self.next,
-            Next::Read | Next::Lock | Next::Write(_) | Next::Wait(_) | Next::Register
-        )
-    }
-
-    fn set_next(&mut self, step: Step, has_lock: bool) {
-        self.next = match step {
-            Step::Read => Next::Read,
-            // Without a lock, nothing happens in between.
-            Step::Lock if !has_lock => {
-                let step = self.protocol.on_lock(false);
-                return self.set_next(step, has_lock);
-            }
-            Step::Lock => Next::Lock,
-            Step::Write(document) => Next::Write(document),
-            Step::Wait(claim) => Next::Wait(claim),
-            Step::Register(_) => Next::Register,
-            Step::Return(result) => Next::of(&result),
-        };
-    }
-
-    fn fail(&mut self) {
-        if self.protocol.on_store_error() {
-            self.next = Next::Read;
-            return;
-        }
-        if let Some(result) = self.protocol.result() {
-            self.next = Next::of(result);
-            return;
-        }
-        self.next = Next::Failed(self.protocol.unsaved().map(|client| client.client_id.clone()));
-    }
-}
-
 impl World {
     pub(super) fn new(faults: Faults) -> Self {
         let hosts = ["A", "B", "C"].map(Host::new).into();
@@ -155,7 +53,7 @@ impl World {
     /// Returns every world that can follow.
     pub(super) fn successors(&self) -> Vec<Self> {
         let mut all = Vec::new();
-        if self.faults.waits > 0 && !self.is_final() {
+        if self.faults.waits > 0 && !self.document.intents.is_empty() && !self.is_final() {
             let mut later = self.clone();
             later.faults.waits -= 1;
             later.now += TimeDelta::days(2);

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
-use poggio::{Error, FileStore, RegistrationStore, RegistrationStoreExt, testing::Reply};
+use poggio::{
+    Error, FileStore, RegistrationStore, RegistrationStoreExt, oauth::AuthorizationServer,
+    testing::Reply,
+};
 use serde_json::json;
 
 use super::Table;
@@ -23,9 +26,29 @@ pub(super) async fn add(table: &mut Table) {
     let warning = client.warnings()[0].to_string();
     table.add("FieldWarning", "recovered by register_once", &[&warning]);
 
+    let fixture = Fixture::new().await;
+    fixture.server.script([Reply::status(500)]);
+    fixture.register_once(&metadata()).await.unwrap_err();
+    let error = fixture.register_once(&metadata()).await.unwrap_err();
+    add_error(table, &fixture, "request whose outcome is unknown", &error);
+
+    other_server(table).await;
     files(table).await;
     documents(table).await;
     imported(table).await;
+}
+
+async fn other_server(table: &mut Table) {
+    let fixture = Fixture::new().await;
+    for (origin, is_own) in [("https://a.example", true), ("https://b.example", false)] {
+        let server =
+            AuthorizationServer::new(format!("{origin}/authorize"), format!("{origin}/token"));
+        let poggio = fixture.poggio.for_server(&server).unwrap();
+        match poggio.register_once(&metadata(), &fixture.store).await {
+            Ok(_) => assert!(is_own),
+            Err(error) => add_error(table, &fixture, "client of another server", &error),
+        }
+    }
 }
 
 /// Adds an error of the kind that it has.

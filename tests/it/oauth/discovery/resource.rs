@@ -203,14 +203,16 @@ async fn discover_for_uses_the_metadata_of_the_host_of_a_resource_without_its_ow
 
 #[tokio::test]
 async fn discover_for_uses_the_fixed_endpoints_of_a_protected_host_without_metadata() {
-    let (server, poggio) = serve(&[]).await;
-    mount_challenge(&server, &["Bearer"]).await;
-    let found = poggio.discover_for(&format!("{}/mcp?x=1", server.uri())).await.unwrap();
-    let uri = server.uri();
-    assert_eq!(found.authorization_endpoint, format!("{uri}/authorize"));
-    assert_eq!(found.token_endpoint, format!("{uri}/token"));
-    assert_eq!(found.registration_endpoint, Some(format!("{uri}/register")));
-    assert_eq!(found.issuer, None);
+    for status in [401, 405] {
+        let (server, poggio) = serve(&[]).await;
+        mount(&server, "/mcp", ResponseTemplate::new(status)).await;
+        let found = poggio.discover_for(&format!("{}/mcp?x=1", server.uri())).await.unwrap();
+        let uri = server.uri();
+        assert_eq!(found.authorization_endpoint, format!("{uri}/authorize"));
+        assert_eq!(found.token_endpoint, format!("{uri}/token"));
+        assert_eq!(found.registration_endpoint, Some(format!("{uri}/register")));
+        assert_eq!(found.issuer, None);
+    }
 
     // A resource that needs no token, or a host that is down or has unusable metadata.
     let unusable = metadata(json!({"issuer": "https://evil.example"}));

@@ -80,7 +80,7 @@ pub(super) fn base64(before: &str, text: &str, after: &str, is_url_safe: bool) -
     let start = (before.len() * 8).div_ceil(6);
     let end = (before.len() + text.len()) * 8 / 6;
     let own = encoded[start..end].to_owned();
-    while !is_url_safe && encoded.len() % 4 > 0 {
+    while !is_url_safe && !encoded.len().is_multiple_of(4) {
         encoded.push('=');
     }
     (encoded, own)

@@ -151,8 +151,8 @@ async fn file_store_refuses_a_document_of_format_1_and_says_what_to_do() {
             error.to_string(),
             format!(
                 "{} has format 1 of an earlier version, but this program supports format 2; it was \
-                 not changed; no client was registered: move it away, and import the client_id and \
-                 client_secret that it holds into a new store, or register again",
+                 not changed; no client was registered: move it away, then import its client_id and \
+                 client_secret or register again",
                 fixture.path().display()
             )
         );

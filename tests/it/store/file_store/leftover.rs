@@ -2,11 +2,11 @@
 
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
-use poggio::{ClientMetadata, RegistrationStoreExt, StoreErrorKind};
+use poggio::{ClientMetadata, RegistrationStore, RegistrationStoreExt, StoreErrorKind};
 
 use super::{NOBODY, chown_if_root, refusal};
 use crate::support::{
-    attempts, metadata,
+    PATIENCE, attempts, metadata,
     store::{Fixture, set_mode, store_error},
 };
 
@@ -92,6 +92,21 @@ async fn file_store_adopts_a_new_version_before_any_write() {
     let mut ids = versions.ids().await;
     ids.sort();
     assert_eq!(ids, ["loopback-client-1", "loopback-client-2"]);
+}
+
+#[tokio::test]
+async fn file_store_adopts_no_version_without_a_new_registration() {
+    let versions = Versions::new().await;
+    let fixture = &versions.fixture;
+    fixture.write(&versions.new);
+    let changed =
+        versions.new.replacen("\"registrations\"", "\"intents\": {}, \"registrations\"", 1);
+    for left in [&versions.old, &versions.new, &changed] {
+        write_new(fixture, left);
+        drop(fixture.store.lock(PATIENCE).await.unwrap());
+        assert_eq!(fixture.text(), versions.new);
+        assert_eq!(fixture.file_names(), ["client.json", "client.json.lock"]);
+    }
 }
 
 #[tokio::test]

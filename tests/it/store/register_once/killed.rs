@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poggio::{RegistrationStoreExt, store::StoredRegistration};
+use poggio::{RegistrationStore, RegistrationStoreExt, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -87,6 +87,8 @@ impl Lane<'_> {
 
     /// Allows the next run to register, as a person would. Without that, it waits.
     fn override_wait(&mut self, fixture: &Fixture) {
+        // The next holder of the lock adopts the client of a save that was killed before its end.
+        drop(self.runtime.block_on(fixture.store.lock(PATIENCE)).unwrap());
         let file = fs::read_to_string(fixture.path()).unwrap_or_default();
         if !file.contains("\"intents\"") {
             return;
