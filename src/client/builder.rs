@@ -254,7 +254,7 @@ impl ClientBuilder {
             renewal_margin: self.renewal_margin,
         };
         let endpoint = shared.transport.endpoint.as_str().to_owned();
-        let binding = Arc::new(Binding { endpoint, server: None, has_token: false });
+        let binding = Arc::new(Binding { endpoint, server: None });
         Ok(Client { http, shared: Arc::new(shared), binding })
     }
 

@@ -64,7 +64,7 @@ impl Client {
     #[cfg(feature = "oauth2")]
     pub(crate) fn with_server(&self, server: ServerId) -> Self {
         let endpoint = self.registration_endpoint().to_owned();
-        Self { binding: Arc::new(Binding { endpoint, server: Some(server), has_token: false }), ..self.clone() }
+        Self { binding: Arc::new(Binding { endpoint, server: Some(server) }), ..self.clone() }
     }
 
     pub(crate) fn transport(&self) -> &Transport {

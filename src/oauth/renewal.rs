@@ -11,8 +11,9 @@ impl Client {
     ///
     /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
     /// call registered it, or if another client for the same metadata was rejected within the last
-    /// hour. A client that never obtained a token is replaced once, if it is older than an hour,
-    /// because the server may reject every client for the same cause.
+    /// hour: a server that rejects every client would otherwise get a new one at each call. A client
+    /// for which `work` never succeeded, and which replaced a rejected one, is replaced only if you
+    /// call [`RegistrationStoreExt::mark_rejected`].
     /// Imported credentials ([`RegistrationStoreExt::import`]) are never replaced.
     ///
     /// # Errors
@@ -21,6 +22,7 @@ impl Client {
     /// registered, read or saved; [`OAuthError::registration`] then has the outcome.
     ///
     /// [`RegistrationStoreExt::import`]: crate::RegistrationStoreExt::import
+    /// [`RegistrationStoreExt::mark_rejected`]: crate::RegistrationStoreExt::mark_rejected
     /// [`OAuthErrorKind::Registration`]: super::OAuthErrorKind::Registration
     ///
     /// # Examples
@@ -50,20 +52,17 @@ impl Client {
     ) -> Result<T, OAuthError> {
         let client = self.register_once(metadata, store).await?;
         let (client_id, is_new) = (client.client_id.clone(), client.response().is_some());
-        let has_token = client.binding.as_ref().is_some_and(|binding| binding.has_token);
         match work(client).await {
-            Ok(result) => {
-                if !has_token {
-                    self.note_token(metadata, store, &client_id).await;
-                }
-                Ok(result)
-            }
             Err(error) if error.is_invalid_client() && !is_new => {
                 if self.reject_registration(metadata, store, &client_id).await? {
                     work(self.register_once(metadata, store).await?).await
                 } else {
                     Err(error)
                 }
+            }
+            Ok(result) => {
+                self.note_token(metadata, store, &client_id).await;
+                Ok(result)
             }
             Err(error) => Err(error),
         }

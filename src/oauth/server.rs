@@ -220,7 +220,7 @@ impl Client {
     pub fn for_server(&self, server: &AuthorizationServer) -> Result<Self, OAuthError> {
         let token = endpoint("token_endpoint", &server.token_endpoint)?;
         let id = server.id(&token);
-        let binding = Binding { endpoint: self.registration_endpoint().to_owned(), server: None, has_token: false };
+        let binding = Binding { endpoint: self.registration_endpoint().to_owned(), server: None };
         binding.check(&id).map_err(|problem| {
             let problem = format!(
                 "token_endpoint: a client of this registration endpoint {problem}; configure the \

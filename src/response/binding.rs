@@ -72,8 +72,6 @@ pub(crate) struct Binding {
     pub(crate) endpoint: String,
     /// `None` if it is not known yet.
     pub(crate) server: Option<ServerId>,
-    /// Whether the store knows that the client has obtained a token.
-    pub(crate) has_token: bool,
 }
 
 impl Binding {

@@ -43,9 +43,6 @@ impl Query {
             let replaced = document.registrations.iter().rfind(|record| matches(record));
             record.server = replaced.and_then(|replaced| replaced.server.clone());
         }
-        let newest = self.retired(document).next().map(|retired| retired.reason);
-        record.replaces_rejected = newest == Some(RetiredReason::Rejected)
-            && !document.registrations.iter().any(&matches);
         document.retire(RetiredReason::Expired, |record| matches(record));
         // The server gave the same client a new secret.
         document.retire(RetiredReason::Replaced, |replaced| {
@@ -92,6 +89,17 @@ impl Query {
         let earlier = record.server.as_ref();
         let server = self.server.as_ref().map(|server| server.to_stored(earlier));
         server.or_else(|| earlier.cloned())
+    }
+
+    /// Notes that the client in use has obtained a token. Returns whether that changed the document.
+    #[cfg(feature = "oauth2")]
+    pub(super) fn note_token(&self, document: &mut Document, client_id: &str) -> bool {
+        let matches = self.matcher();
+        let mut in_use = document.registrations.iter_mut().filter(|record| matches(record));
+        let Some(record) = in_use.find(|record| record.client.client_id == client_id) else {
+            return false;
+        };
+        !std::mem::replace(&mut record.has_obtained_token, true)
     }
 
     /// Returns whether this client is in use with this secret.

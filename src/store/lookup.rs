@@ -77,11 +77,7 @@ impl Query {
         let mut client = record.bound_client();
         if let Some(server) = &self.server {
             let server = Some(server.to_stored(record.server.as_ref()));
-            client.binding = Some(Arc::new(Binding {
-                endpoint: self.endpoint.clone(),
-                server,
-                has_token: record.has_token,
-            }));
+            client.binding = Some(Arc::new(Binding { endpoint: self.endpoint.clone(), server }));
         }
         // Members that the response does not state count as requested.
         if let Some(requested) = &record.requested {
@@ -113,7 +109,7 @@ impl Query {
     }
 
     /// Returns the retired clients of this endpoint with this metadata, newest first.
-    pub(super) fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
+    fn retired(&self, document: &Document) -> impl Iterator<Item = RetiredRecord> {
         let digest = Fingerprint::of(&self.metadata).digest();
         document.retired().rev().filter(move |retired| {
             self.is_endpoint(&retired.endpoint) && retired.fingerprint.as_ref() == Some(&digest)
@@ -142,39 +138,33 @@ impl Query {
 
     /// Returns whether a client that the server rejects may be replaced without a person.
     ///
-    /// A client that never obtained a token is replaced once, and only if it is older than an hour,
-    /// because the next one may be rejected for the same cause. No client is replaced if another one
-    /// was rejected in the last hour.
+    /// It may not if another client was rejected in the last hour. A client that never obtained a
+    /// token is replaced once, and only if it is older than an hour, because the server may reject
+    /// every client for the same cause.
     #[cfg(feature = "oauth2")]
-    pub(super) fn may_replace(
+    pub(super) fn may_be_replaced(
         &self,
         document: &Document,
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
+        let matches = self.matcher();
         let age = |at: DateTime<Utc>| now.timestamp().saturating_sub(at.timestamp());
-        let was_other_rejected = self.retired(document).any(|retired| {
+        let mut in_use = document.registrations.iter().filter(|record| matches(record));
+        let unproven = in_use
+            .find(|record| record.client.client_id == client_id && !record.has_obtained_token);
+        let is_replacement = self
+            .retired(document)
+            .next()
+            .is_some_and(|previous| previous.reason == RetiredReason::Rejected);
+        let was_recently_rejected = self.retired(document).any(|retired| {
             retired.client_id != client_id
                 && retired.reason == RetiredReason::Rejected
                 && (0..HOUR).contains(&age(retired.at))
         });
-        let matches = self.matcher();
-        let mut records = document.registrations.iter();
-        let record = records.find(|r| r.client.client_id == client_id && matches(r));
-        let may_replace = record.is_none_or(|record| {
-            record.has_token || (!record.replaces_rejected && age(record.saved_at) >= HOUR)
-        });
-        may_replace && !was_other_rejected
-    }
-
-    /// Notes that a client has obtained a token. Returns whether that changed the document.
-    #[cfg(feature = "oauth2")]
-    pub(super) fn set_has_token(&self, document: &mut Document, client_id: &str) -> bool {
-        let mut records = document.registrations.iter_mut();
-        let record = records.find(|record| {
-            self.has_endpoint(record) && record.client.client_id == client_id && !record.has_token
-        });
-        record.map(|record| record.has_token = true).is_some()
+        let is_proven =
+            unproven.is_none_or(|record| !is_replacement && age(record.saved_at) >= HOUR);
+        !was_recently_rejected && is_proven
     }
 
     /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.

@@ -30,15 +30,12 @@ pub(super) struct Record {
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
+    /// Whether the client has obtained a token. If it never did, a new client may not help.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_obtained_token: bool,
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
-    /// Whether the token endpoint has issued a token to this client.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) has_token: bool,
-    /// Whether the client replaces one that the server rejected.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) replaces_rejected: bool,
     #[serde(serialize_with = "serialize_with_secrets")]
     pub(super) client: ClientInformation,
 }
@@ -79,20 +76,15 @@ impl Record {
             server: server.map(|server| server.to_stored(None)),
             requested: requested.cloned(),
             saved_at: now(),
+            has_obtained_token: false,
             secrets: None,
-            has_token: false,
-            replaces_rejected: false,
             client,
         }
     }
 
     /// Returns the client, bound to its endpoint and its server.
     pub(super) fn bound_client(&self) -> ClientInformation {
-        let binding = Binding {
-            endpoint: self.endpoint.clone(),
-            server: self.server.clone(),
-            has_token: self.has_token,
-        };
+        let binding = Binding { endpoint: self.endpoint.clone(), server: self.server.clone() };
         ClientInformation { binding: Some(Arc::new(binding)), ..self.client.clone() }
     }
 

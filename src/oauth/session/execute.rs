@@ -77,7 +77,6 @@ impl Session {
         headers.insert(AUTHORIZATION, header);
         headers.entry(USER_AGENT).or_insert(context.poggio.transport().user_agent.clone());
         let host = url::host_and_port(request.url()).into();
-        let is_safe = request.method().is_safe();
         context.poggio.http().execute(request).await.map_err(|error| {
             let kind = match &error {
                 error if error.is_connect() => FailureKind::Connect,
@@ -85,13 +84,7 @@ impl Session {
                 _ => FailureKind::Broken,
             };
             let sent = kind != FailureKind::Connect;
-            let failure = TransportFailure {
-                sent,
-                is_safe,
-                kind,
-                source: Some(error),
-                attempts: 1,
-            };
+            let failure = TransportFailure { sent, kind, source: Some(error), attempts: 1 };
             OAuthError::transport(TransportError::new(failure, host, context.timeout()))
         })
     }

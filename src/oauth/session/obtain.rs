@@ -177,9 +177,7 @@ async fn send(
     match request.send(context).await {
         Ok(replacement) => {
             let token = save(context, exclusive, replacement).await;
-            if !request.client.binding.as_ref().is_some_and(|binding| binding.has_token) {
-                context.note_token(&request.client.client_id).await;
-            }
+            context.note_token(&request.client.client_id).await;
             token
         }
         Err(error) => {

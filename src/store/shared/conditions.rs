@@ -4,7 +4,7 @@
 use super::object::Object;
 use crate::{
     error::StoreError,
-    store::{document::unique_id, registration_store::WriteResult},
+    store::{claim::unique_id, registration_store::WriteResult},
 };
 
 /// Checks that the service of `document` creates an object only if there is none, and replaces it
