@@ -26,6 +26,7 @@ mod register_once;
 mod registration_store;
 mod registration_store_ext;
 mod retired;
+mod reveal;
 #[cfg(feature = "object-store")]
 mod shared;
 mod stored_registration;

@@ -140,6 +140,17 @@ impl StoreError {
         Self::new(format!("contains a client that cannot be used: {problem}")).at(name)
     }
 
+    #[cfg(feature = "keyring")]
+    pub(crate) fn text_lost(entry: &str) -> Self {
+        let problem = format!(
+            "has its text in the system keyring, which no longer has the entry {entry:?} of the \
+             service \"poggio\""
+        );
+        let mut error = Self::new(problem).with_kind(StoreErrorKind::SecretLost);
+        error.0.help = Some("restore the keyring, or delete the file of the store to begin anew");
+        error
+    }
+
     pub(crate) fn in_keyring(name: &str) -> Self {
         let problem = "keeps its secrets in the system keyring; it was not changed";
         Self::new(problem).with_kind(StoreErrorKind::RequiresKeyring).at(name)

@@ -14,7 +14,7 @@ use super::{
 use crate::error::StoreError;
 
 /// The version of the document's format. Other versions are refused.
-const FORMAT: u64 = 2;
+pub(super) const FORMAT: u64 = 2;
 
 /// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
 const MAX_RETIRED: usize = 50;
@@ -142,7 +142,8 @@ impl Document {
             return Err(StoreError::unknown_format(store_name, format, FORMAT));
         }
         let document = parsed.map_err(damaged)?;
-        if document.registrations.iter().any(Record::is_in_keyring) {
+        let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
+        if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));
         }
         Ok(document)
@@ -226,10 +227,15 @@ impl Document {
 
     /// Returns the document as JSON, with its secrets in plain text.
     pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|_| {
+        let failed = |_| {
             StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
-        })?;
+        };
+        let mut text = serde_json::to_string_pretty(self).map_err(failed)?;
         text.push('\n');
+        // At the size limit, so that clients can be removed from a document without white space.
+        if text.len() as u64 >= MAX_SIZE {
+            text = serde_json::to_string(self).map_err(failed)?;
+        }
         Ok(Versioned::new(text, ""))
     }
 }

@@ -6,7 +6,7 @@
 //!   its holder dies.
 //! * Before a registration, a write is rehearsed, and disk space is reserved for the one that
 //!   follows.
-//! * A write that did not finish leaves a new version, which the next holder of the lock adopts.
+//! * A new client that a write could not put in place is adopted by the next holder of the lock.
 //! * A file that other users can use or replace, that is not a regular file, or that cannot be read
 //!   is refused and not changed.
 
@@ -58,10 +58,10 @@ use crate::error::{ConfigError, Error, StoreError};
 ///
 /// # Files
 ///
-/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. If a write is
-/// interrupted, or the file cannot be replaced, the complete `<file>.new` stays, and the next call
-/// that changes the store or registers adopts it first. [Siblings](RegistrationStore::sibling) are
-/// `<file stem>.<name>.json` in the same folder.
+/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. If the write of a
+/// new client is interrupted, or the file cannot be replaced, the complete `<file>.new` stays, and
+/// the next call that changes the store or registers adopts it first. [Siblings](RegistrationStore::sibling) are
+/// `<file>@<name>.json` in the same folder.
 ///
 /// # Examples
 ///
@@ -176,13 +176,15 @@ impl FileStore {
         &self.paths.file
     }
 
-    /// Returns the store in `<file stem>.<name>.json` in the same folder.
+    /// Returns the store in `<file>@<name>.json` in the same folder. No name of an application or a
+    /// sibling contains `@`, so that this is the file of no other store of [`for_app`](Self::for_app),
+    /// and of no other sibling.
     pub(super) fn sibling_file(&self, name: &str) -> Option<Self> {
         if !is_valid_name(name) {
             return None;
         }
-        let mut file_name = self.paths.file.file_stem()?.to_owned();
-        file_name.push(format!(".{name}.json"));
+        let mut file_name = self.paths.file.file_name()?.to_owned();
+        file_name.push(format!("@{name}.json"));
         let mut sibling = Self::from_path(&self.paths.folder.join(file_name)).ok()?;
         Arc::make_mut(&mut sibling.paths).allows_insecure = self.paths.allows_insecure;
         Some(sibling)

@@ -1,25 +1,27 @@
 //! A file store whose secrets are in the system keyring.
 //!
 //! The file holds everything but the secrets. For each client with secrets, it holds the name of a
-//! keyring entry. A file and a keyring cannot be changed in one atomic step, so entries never
+//! keyring entry, which is read only if a call needs that client. A text that is not a document with
+//! registrations is in an entry as a whole. A file and a keyring cannot be changed in one atomic step, so entries never
 //! change: a new client gets an entry with a unique name, which is written before the file that
 //! refers to it. After a crash or a failed write, the file is unchanged and all its entries exist.
 //! At worst, an entry remains that no file refers to. Its name identifies the client.
 
 mod entries;
+mod parts;
 mod secrets;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use keyring_core::CredentialStore;
+use serde_json::{Map, Value};
 
-use self::{
-    entries::Keyring,
-    secrets::{Entry, Extracted, Restored},
-};
+use self::{entries::Keyring, secrets::Extracted};
 use super::{
     file::FileStore,
-    registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult},
+    registration_store::{
+        RegistrationStore, SecretSource, StoreFuture, StoreLock, Versioned, WriteResult,
+    },
 };
 use crate::error::StoreError;
 
@@ -29,7 +31,12 @@ use crate::error::StoreError;
 /// `client_secret` and `registration_access_token` are in the keyring, everything else is in the
 /// file. Each client has an entry of the service `poggio`, named after its `client_id` and
 /// endpoint. The entry is RFC 7591 JSON that [`import`](crate::RegistrationStoreExt::import)
-/// accepts. All users of the file must use the same keyring.
+/// accepts. A call reads only the entries that it needs: one to find a client, however many the
+/// store has. All users of the file must use the same keyring.
+///
+/// Any other text that is written to the store or to a [sibling](RegistrationStore::sibling), such
+/// as tokens, is in the keyring as a whole. An entry that is too long for the keyring is split: on
+/// Windows, the limit is 2,560 bytes.
 ///
 /// You can open the file of a [`FileStore`]: the next change moves its secrets into the keyring.
 /// The reverse is not possible, because a [`FileStore`] refuses a file whose secrets are in a
@@ -92,11 +99,25 @@ impl KeyringStore {
         Self { file, keyring: Keyring::new(keyring) }
     }
 
-    /// Reads the file, and restores its secrets from the keyring.
-    async fn read_with_secrets(&self) -> Result<Option<Restored>, StoreError> {
-        let Some(file) = self.file.read().await? else { return Ok(None) };
-        let entries = self.keyring.get(secrets::entry_names(file.expose())).await?;
-        Ok(Some(secrets::restore(file, &entries)))
+    /// Reads the file. The secrets of its clients are read later, if they are needed. A text that is
+    /// in the keyring as a whole is read now.
+    async fn read_file(&self) -> Result<Option<Versioned>, StoreError> {
+        let mut before = None;
+        loop {
+            let Some(file) = self.file.read().await? else { return Ok(None) };
+            let Some(name) = secrets::whole_entry_name(file.expose()) else {
+                return Ok(Some(file.with_secrets(Arc::new(self.keyring.clone()))));
+            };
+            let members = self.keyring.get(vec![name.clone()]).await?.remove(&name);
+            if let Some(text) = members.as_ref().and_then(secrets::whole_text) {
+                return Ok(Some(Versioned::new(text.to_owned(), name)));
+            }
+            // Another caller may have replaced the text, and its entry, since the file was read.
+            if before.as_ref() == Some(&name) {
+                return Err(StoreError::text_lost(&name));
+            }
+            before = Some(name);
+        }
     }
 
     /// Replaces the document with `text` if the store still holds `expected`. The caller holds the
@@ -106,37 +127,44 @@ impl KeyringStore {
         text: &Versioned,
         expected: Option<&Versioned>,
     ) -> Result<WriteResult, StoreError> {
-        let current = self.read_with_secrets().await?;
-        if current.as_ref().map(|current| current.text.expose()) != expected.map(Versioned::expose)
-        {
+        let current = self.file.read().await?;
+        let is_expected = match (&current, expected) {
+            (None, None) => true,
+            (Some(current), Some(expected)) => {
+                match secrets::whole_entry_name(current.expose()) {
+                    // Each text has an entry of its own.
+                    Some(entry) => expected.version() == entry,
+                    None => expected.expose() == current.expose(),
+                }
+            }
+            _ => false,
+        };
+        if !is_expected {
             return Ok(WriteResult::Conflict);
         }
-        let (file, entries) = current.map(|current| (current.file, current.entries)).unzip();
-        let old_entries = entries.unwrap_or_default();
-        let Extracted { text, new_entries } = secrets::extract(text, &old_entries);
-        self.keyring.put(new_entries.clone()).await?;
-        let result = self.file.write(text.expose(), file.as_ref()).await;
+        let Extracted { file, new_entries } = secrets::extract(text, &self.name());
+        let new_names: Vec<_> = new_entries.iter().map(|entry| entry.name.clone()).collect();
+        self.keyring.put(new_entries).await?;
+        let result = self.file.write(file.expose(), current.as_ref()).await;
         let unused = match &result {
             // The secrets of clients that were removed or replaced.
             Ok(WriteResult::Written) => {
-                let names = secrets::entry_names(text.expose());
-                old_entries.into_iter().filter(|entry| !names.contains(&entry.name)).collect()
+                let names = secrets::entry_names(file.expose());
+                let old = current.map(|current| secrets::entry_names(current.expose()));
+                old.into_iter().flatten().filter(|name| !names.contains(name)).collect()
             }
-            Err(_) if self.may_refer_to(&new_entries).await => Vec::new(),
-            Ok(WriteResult::Conflict) | Err(_) => new_entries,
+            Err(_) if self.may_refer_to(&new_names).await => Vec::new(),
+            Ok(WriteResult::Conflict) | Err(_) => new_names,
         };
-        if !unused.is_empty() {
-            self.keyring.remove(unused).await;
-        }
+        self.keyring.remove(unused).await;
         result
     }
 
     /// Returns whether the file, or a new version of it that could not be renamed, refers to any of
     /// these entries. True if that cannot be read.
-    async fn may_refer_to(&self, entries: &[Entry]) -> bool {
+    async fn may_refer_to(&self, names: &[String]) -> bool {
         let refers = |file: Versioned| {
-            let names = secrets::entry_names(file.expose());
-            entries.iter().any(|entry| names.contains(&entry.name))
+            secrets::entry_names(file.expose()).iter().any(|name| names.contains(name))
         };
         let (file, unfinished) = (self.file.read().await, self.file.unfinished_write().await);
         [file, unfinished]
@@ -145,13 +173,18 @@ impl KeyringStore {
     }
 }
 
+impl SecretSource for Keyring {
+    fn members(
+        &self,
+        entries: Vec<String>,
+    ) -> StoreFuture<'_, HashMap<String, Map<String, Value>>> {
+        Box::pin(self.get(entries))
+    }
+}
+
 impl RegistrationStore for KeyringStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        Box::pin(async {
-            let restored =
-                self.read_with_secrets().await.map_err(|error| error.at(&self.name()))?;
-            Ok(restored.map(|restored| restored.text))
-        })
+        Box::pin(async { self.read_file().await.map_err(|error| error.at(&self.name())) })
     }
 
     fn write<'a>(

@@ -46,6 +46,7 @@ use super::{
     document::{Claim, Document},
     intent::{Intent, Wait},
     lookup::{Lookup, Query},
+    record::Record,
     unusable::Unusable,
 };
 use crate::response::{ClientInformation, RegisterReason};
@@ -159,6 +160,13 @@ impl Protocol {
             State::Releasing(result) => Some(result),
             State::LookingUp { .. } | State::Saving { .. } => None,
         }
+    }
+
+    /// Returns a predicate for the records whose secrets the next read needs.
+    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+        let unsaved = self.unsaved().map(|client| client.client_id.clone());
+        let matches = self.query.needs_secrets();
+        move |record| matches(record) || unsaved.as_ref() == Some(&record.client.client_id)
     }
 
     /// Call this if the store failed. Returns true if a claim or an intent may be left although no

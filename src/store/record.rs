@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use chrono::{DateTime, Utc, serde::ts_seconds};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::{
     fingerprint::Fingerprint,
@@ -29,6 +30,9 @@ pub(super) struct Record {
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
+    /// Whether the client has obtained a token. If it never did, a new client may not help.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_obtained_token: bool,
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
@@ -41,11 +45,18 @@ pub(super) struct Record {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SecretLocation {
-    /// In this entry of the system keyring. This is in the file only: `KeyringStore` puts the
-    /// secrets back into the document that it returns.
+    /// In this entry of the system keyring. `reveal` copies them into the client.
     Keyring(String),
     /// They were in this entry, which no longer exists.
     Lost(String),
+}
+
+impl SecretLocation {
+    fn into_lost(self) -> Self {
+        match self {
+            Self::Keyring(entry) | Self::Lost(entry) => Self::Lost(entry),
+        }
+    }
 }
 
 impl Record {
@@ -65,6 +76,7 @@ impl Record {
             server: server.map(|server| server.to_stored(None)),
             requested: requested.cloned(),
             saved_at: now(),
+            has_obtained_token: false,
             secrets: None,
             client,
         }
@@ -87,19 +99,43 @@ impl Record {
         }
     }
 
-    pub(super) fn is_in_keyring(&self) -> bool {
-        matches!(self.secrets, Some(SecretLocation::Keyring(_)))
+    /// Returns the keyring entry that has the secrets.
+    pub(super) fn keyring_entry(&self) -> Option<&str> {
+        match &self.secrets {
+            Some(SecretLocation::Keyring(entry)) => Some(entry),
+            Some(SecretLocation::Lost(_)) | None => None,
+        }
+    }
+
+    /// Adds the members of the keyring entry to the client, or marks its secrets as lost if the
+    /// entry does not exist or belongs to another client. Returns whether they were added.
+    ///
+    /// The record still refers to the entry, so that a write does not make another one.
+    pub(super) fn reveal(&mut self, members: Option<Map<String, Value>>) -> bool {
+        let revealed = members.and_then(|members| {
+            let mut client = self.client.expose_json();
+            client.as_object_mut()?.extend(members);
+            let client: ClientInformation = serde_json::from_value(client).ok()?;
+            (client.client_id == self.client.client_id).then_some(client)
+        });
+        if let Some(client) = revealed {
+            self.client = client;
+            return true;
+        }
+        self.secrets = self.secrets.take().map(SecretLocation::into_lost);
+        false
     }
 
     /// Returns what the history keeps of this client: neither its secrets nor its metadata.
     pub(super) fn into_retired(self, reason: RetiredReason) -> RetiredRecord {
+        let has_secret = self.client.client_secret.is_some() || self.secrets.is_some();
         RetiredRecord {
             client_id: self.client.client_id,
             endpoint: self.endpoint,
             fingerprint: self.requested.map(|requested| Fingerprint::of(&requested).digest()),
             saved_at: self.saved_at,
             secret_expires_at: match self.client.client_secret_expires_at {
-                SecretExpiry::At(at) if self.client.client_secret.is_some() => Some(at),
+                SecretExpiry::At(at) if has_secret => Some(at),
                 _ => None,
             },
             reason,

@@ -9,14 +9,18 @@ use tracing::{Instrument, field};
 
 use self::caller::RegisterOnce;
 use super::{
+    document::Document,
     lookup::{Lookup, Query},
     protocol::Step,
-    record::now,
+    record::{Record, now},
     registration_store::RegistrationStore,
-    update::{read_document, update, update_within},
+    update::{read_with_secrets, update_with_secrets, update_within},
 };
 #[cfg(feature = "oauth2")]
-use super::{retired::RetiredReason, update::retire};
+use super::{
+    retired::RetiredReason,
+    update::{read_document, retire},
+};
 use crate::{
     client::Client,
     error::{ConfigError, Error, Outcome},
@@ -146,8 +150,9 @@ impl Client {
         metadata: &ClientMetadata,
         store: &dyn RegistrationStore,
     ) -> Result<Option<ClientInformation>, Error> {
-        let (document, _) = read_document(store).await?;
-        match self.query(metadata).find(&document, now(), u64::MAX) {
+        let query = self.query(metadata);
+        let (document, _) = read_with_secrets(store, query.needs_secrets()).await?;
+        match query.find(&document, now(), u64::MAX) {
             Lookup::Usable(client) => Ok(Some(*client)),
             Lookup::Register(_) => Ok(None),
             Lookup::Unusable(unusable) => Err(unusable.into_error(&store.name()).into()),
@@ -198,7 +203,11 @@ impl Client {
     ) -> Result<(), Error> {
         self.check_binding(client)?;
         let query = self.query(metadata);
-        match update(store, |document| query.save(document, client, now())).await {
+        let matches = query.needs_secrets();
+        let needed =
+            |record: &Record| matches(record) || record.client.client_id == client.client_id;
+        let save = |document: &mut Document| query.save(document, client, now());
+        match update_with_secrets(store, needed, save).await {
             Ok(_) => Ok(()),
             Err(error) => Err(error.with_client(Some(client.clone())).into()),
         }
@@ -223,8 +232,34 @@ impl Client {
         })
     }
 
-    /// Marks a client as rejected and returns true, unless another client for this metadata was
-    /// rejected in the last hour: the server would then reject the next one too.
+    /// Stores that a client has obtained a token. A failure does not matter: the next call tries
+    /// again.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn note_token(
+        &self,
+        metadata: &ClientMetadata,
+        store: &dyn RegistrationStore,
+        client_id: &str,
+    ) {
+        let query = self.query(metadata);
+        // Almost always noted already, which a read without the lock shows.
+        let is_new = match read_document(store).await {
+            Ok((mut document, _)) => query.note_token(&mut document, client_id),
+            Err(_) => false,
+        };
+        if !is_new {
+            return;
+        }
+        let update =
+            update_within(store, BINDING_TIMEOUT, |document| query.note_token(document, client_id));
+        if let Err(error) = update.await {
+            tracing::debug!(%error, "it was not stored that the client has obtained a token");
+        }
+    }
+
+    /// Marks a client as rejected and returns true, unless a new one would not help: another client
+    /// for this metadata was rejected in the last hour, or before this one, which never obtained a
+    /// token.
     #[cfg(feature = "oauth2")]
     pub(crate) async fn reject_registration(
         &self,
@@ -233,7 +268,7 @@ impl Client {
         client_id: &str,
     ) -> Result<bool, Error> {
         let (document, _) = read_document(store).await?;
-        if self.query(metadata).was_recently_rejected(&document, client_id, now()) {
+        if !self.query(metadata).may_be_replaced(&document, client_id, now()) {
             return Ok(false);
         }
         let endpoint = Some(self.registration_endpoint());

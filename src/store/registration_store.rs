@@ -1,9 +1,10 @@
 //! The trait that a store implements, and its types. Methods for callers are in
 //! `registration_store_ext`.
 
-use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, pin::Pin, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 
 use crate::{error::StoreError, secret};
 
@@ -21,13 +22,25 @@ pub type StoreLock = Box<dyn Send>;
 pub struct Versioned {
     text: SecretString,
     version: String,
+    /// Where the secrets are that the text refers to, if it does not hold them.
+    secrets: Option<Arc<dyn SecretSource>>,
 }
 
 impl Versioned {
     /// Creates a document from its text and the store's version of it, such as a row version or an
     /// `ETag`. Pass an empty version if the store compares the text itself.
     pub fn new(text: String, version: impl Into<String>) -> Self {
-        Self { text: secret::into_secret(text), version: version.into() }
+        Self { text: secret::into_secret(text), version: version.into(), secrets: None }
+    }
+
+    /// Adds the source of the secrets that the text refers to.
+    #[cfg(feature = "keyring")]
+    pub(super) fn with_secrets(self, secrets: Arc<dyn SecretSource>) -> Self {
+        Self { secrets: Some(secrets), ..self }
+    }
+
+    pub(super) fn secrets(&self) -> Option<&dyn SecretSource> {
+        self.secrets.as_deref()
     }
 
     /// Returns the text, **with its secrets in plain text**.
@@ -47,6 +60,13 @@ impl fmt::Debug for Versioned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Versioned").field("version", &self.version).finish_non_exhaustive()
     }
+}
+
+/// Reads the secrets of single clients, so that finding one client does not read those of all.
+pub(super) trait SecretSource: Send + Sync {
+    /// Returns the members of these entries. Omits entries that do not exist.
+    fn members(&self, entries: Vec<String>)
+    -> StoreFuture<'_, HashMap<String, Map<String, Value>>>;
 }
 
 /// The result of a conditional write.
@@ -197,7 +217,7 @@ pub trait RegistrationStore: Send + Sync {
     /// let store = FileStore::new("/var/lib/acme/client.json")?;
     ///
     /// let tokens = store.sibling("tokens").expect("a file has siblings");
-    /// assert!(tokens.name().ends_with("client.tokens.json"));
+    /// assert!(tokens.name().ends_with("client.json@tokens.json"));
     /// assert!(store.sibling("../tokens").is_none());
     /// # Ok(())
     /// # }

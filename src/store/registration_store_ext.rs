@@ -8,7 +8,7 @@ use super::{
     retired::RetiredReason,
     stored_registration::StoredRegistration,
     unusable::Unusable,
-    update::{read_document, retire, update},
+    update::{read_with_secrets, retire, update},
 };
 use crate::{
     error::{ConfigError, Error},
@@ -51,7 +51,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// Returns [`Error::Store`] if the store cannot be read.
     fn list(&self) -> StoreFuture<'_, Vec<StoredRegistration>, Error> {
         Box::pin(async move {
-            let document = read_document(self).await?.0;
+            let document = read_with_secrets(self, |_| true).await?.0;
             let mut all: Vec<_> = document.retired().map(StoredRegistration::from).collect();
             all.extend(document.registrations.into_iter().map(StoredRegistration::from));
             Ok(all)
@@ -236,8 +236,9 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// the client's secret.
     fn export<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, Option<Value>, Error> {
         Box::pin(async move {
-            let records = read_document(self).await?.0.registrations;
-            let newest = records.iter().rfind(|record| record.client.client_id == client_id);
+            let is_client = |record: &Record| record.client.client_id == client_id;
+            let records = read_with_secrets(self, is_client).await?.0.registrations;
+            let newest = records.iter().rfind(|record| is_client(record));
             if let Some(lost) = newest.and_then(Unusable::secret_lost) {
                 return Err(lost.into_error(&self.name()).into());
             }

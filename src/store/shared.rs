@@ -5,22 +5,24 @@
 //! the others wait and what happens if a host crashes is decided by the claim in the document; see
 //! `protocol`.
 
-use std::{fmt, sync::Arc};
+mod conditions;
+mod object;
 
-use object_store::{
-    Error as ObjectError, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
-    UpdateVersion, path::Path,
-};
-use serde::{Deserialize, Serialize};
+use std::{fmt, sync::Arc, time::Duration};
 
+use object_store::{ObjectStore, path::Path};
+use tokio::sync::OnceCell;
+
+use self::object::Object;
 use super::{
     document::MAX_SIZE,
     registration_store::{RegistrationStore, StoreFuture, Versioned, WriteResult, is_valid_name},
 };
-use crate::{
-    error::{ConfigError, Error, StoreError},
-    redact::Redactor,
-};
+use crate::error::{ConfigError, Error, StoreError};
+
+/// Room for one registration below the size limit. Exceeds what a response of the default maximum
+/// size needs.
+const RESERVED_BYTES: u64 = 512 * 1024;
 
 /// A store in an object of a cloud's object storage, for many hosts (feature `object-store`).
 ///
@@ -31,13 +33,19 @@ use crate::{
 ///
 /// The object contains secrets. Use a bucket that encrypts and that only these hosts can read, and
 /// turn on versioning: the object is the only copy. Its [siblings](RegistrationStore::sibling) are
-/// objects beside it: `poggio/acme.tokens.json` is a sibling of `poggio/acme.json`.
+/// objects beside it: `poggio/acme.json@tokens.json` is a sibling of `poggio/acme.json`.
 ///
 /// # The service
 ///
 /// The service must support conditional writes. S3, Google Cloud Storage, Azure Blob Storage, R2
-/// and `MinIO` do. With a service that does not, [`register_once`](crate::Client::register_once)
-/// fails before it sends a request. Every write of this store is conditional.
+/// and `MinIO` do. Every write of this store is conditional. Before its first write, a store checks
+/// the service with seven requests on another object, `<path>@probe-<unique id>`. With a service
+/// that ignores a condition, every write fails, so that
+/// [`register_once`](crate::Client::register_once) sends no request, and the object is unchanged.
+///
+/// The credentials need to read and write objects whose path starts with that of the object, and
+/// should be allowed to delete them: otherwise a probe of about 70 bytes remains for each store that
+/// wrote something.
 ///
 /// You configure the service with the crate [`object_store`]:
 ///
@@ -106,16 +114,9 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct SharedStore {
-    objects: Arc<dyn ObjectStore>,
-    path: Path,
-}
-
-/// The version of the object, stored as JSON in [`Versioned`]. Services return an `ETag`, a
-/// version, or both.
-#[derive(Serialize, Deserialize)]
-struct Version {
-    e_tag: Option<String>,
-    version: Option<String>,
+    object: Object,
+    /// Set once the service has passed the check of its conditional writes. Siblings share it.
+    has_conditions: Arc<OnceCell<()>>,
 }
 
 impl SharedStore {
@@ -127,7 +128,9 @@ impl SharedStore {
     /// Returns [`Error::Config`] if the path is empty, or has a segment that is empty, `.` or `..`.
     pub fn new(objects: Arc<dyn ObjectStore>, path: &str) -> Result<Self, Error> {
         match Path::parse(path) {
-            Ok(path) if !path.as_ref().is_empty() => Ok(Self { objects, path }),
+            Ok(path) if !path.as_ref().is_empty() => {
+                Ok(Self { object: Object::new(objects, path), has_conditions: Arc::default() })
+            }
             _ => {
                 let problem = format!(
                     "{path:?} is not the path of an object; use one such as \
@@ -141,30 +144,7 @@ impl SharedStore {
     /// Returns the path of the object.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.path.as_ref()
-    }
-
-    async fn get(&self) -> Result<Option<Versioned>, StoreError> {
-        let response = match self.objects.get_opts(&self.path, GetOptions::default()).await {
-            Ok(response) => response,
-            Err(ObjectError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(self.store_error("read", &error)),
-        };
-        let damaged = |how: &str| Err(StoreError::damaged(&self.name(), how));
-        if response.meta.size >= MAX_SIZE {
-            return damaged("it is larger than 64 MiB");
-        }
-        let version =
-            Version { e_tag: response.meta.e_tag.clone(), version: response.meta.version.clone() };
-        if version.e_tag.is_none() && version.version.is_none() {
-            return Err(self.not_conditional("returns neither an ETag nor a version"));
-        }
-        let bytes = response.bytes().await.map_err(|error| self.store_error("read", &error))?;
-        let Ok(text) = String::from_utf8(Vec::from(bytes)) else {
-            return damaged("it is not UTF-8");
-        };
-        let version = serde_json::json!(version).to_string();
-        Ok(Some(Versioned::new(text, version)))
+        self.object.path.as_ref()
     }
 
     async fn put(
@@ -172,101 +152,26 @@ impl SharedStore {
         text: &str,
         expected: Option<&Versioned>,
     ) -> Result<WriteResult, StoreError> {
-        let Some(expected) = expected else {
-            self.check_conditional_writes().await?;
-            return self.put_if(text, PutMode::Create).await;
-        };
-        let Ok(version) = serde_json::from_str::<Version>(expected.version()) else {
-            let problem =
-                "got a version of another store; pass the value that `read` of this store returned";
-            return Err(StoreError::new(problem).at(&self.name()));
-        };
-        let Version { e_tag, version } = version;
-        self.put_if(text, PutMode::Update(UpdateVersion { e_tag, version })).await
-    }
-
-    async fn put_if(&self, text: &str, mode: PutMode) -> Result<WriteResult, StoreError> {
-        let is_update = matches!(mode, PutMode::Update(_));
-        let payload = PutPayload::from(text.to_owned());
-        match self.objects.put_opts(&self.path, payload, PutOptions::from(mode)).await {
-            Ok(_) => Ok(WriteResult::Written),
-            Err(
-                ObjectError::AlreadyExists { .. }
-                | ObjectError::Precondition { .. }
-                | ObjectError::NotModified { .. },
-            ) => Ok(WriteResult::Conflict),
-            // Removed since the read. If the bucket is missing, the next read or write fails.
-            Err(ObjectError::NotFound { .. }) if is_update => Ok(WriteResult::Conflict),
-            Err(error) => Err(self.store_error("write", &error)),
+        if text.len() as u64 >= MAX_SIZE {
+            return Err(self.too_large());
+        }
+        self.has_conditions.get_or_try_init(|| conditions::check(&self.object)).await?;
+        match expected {
+            None => self.object.create(text).await,
+            Some(expected) => self.object.replace(text, expected).await,
         }
     }
 
-    /// Checks that the service evaluates conditions, before the object is created. It has to refuse
-    /// an update of an object that does not exist, from a version that never existed.
-    async fn check_conditional_writes(&self) -> Result<(), StoreError> {
-        let (e_tag, version) = (format!("\"{}\"", "0".repeat(32)), "1".to_owned());
-        let mode = PutMode::Update(UpdateVersion { e_tag: Some(e_tag), version: Some(version) });
-        if self.put_if("", mode).await? == WriteResult::Conflict {
-            return Ok(());
-        }
-        // Remove the empty object. If that fails, the next read refuses it as damaged.
-        let _ = self.objects.delete(&self.path).await;
-        Err(self.not_conditional("ignores the condition of a write"))
-    }
-
-    fn not_conditional(&self, what: &str) -> StoreError {
-        let problem = format!(
-            "cannot be used: its service {what}, so two hosts could overwrite each other; use a \
-             service with conditional writes, and leave them on"
-        );
-        StoreError::new(problem).at(&self.name())
-    }
-
-    fn store_error(&self, operation: &str, error: &ObjectError) -> StoreError {
-        let hint = match error {
-            ObjectError::NotImplemented { .. } | ObjectError::NotSupported { .. } => {
-                return self.not_conditional("does not support conditional writes");
-            }
-            ObjectError::NotFound { .. } => " (check that the bucket exists)",
-            ObjectError::PermissionDenied { .. } => " (the credentials lack permission)",
-            ObjectError::Unauthenticated { .. } => " (the credentials were rejected)",
-            _ => "",
-        };
-        let problem =
-            format!("could not be used: failed to {operation} it: {}{hint}", safe_cause(error));
-        StoreError::new(problem).at(&self.name())
-    }
-}
-
-/// Returns the innermost cause of an error, because the outer ones contain the URL. For an error
-/// response, returns only the status and the error code, because the body can repeat the request.
-fn safe_cause(error: &ObjectError) -> String {
-    const STATUS: &str = "Server returned non-2xx status code: ";
-    const BODY: &str = "Server returned error response: ";
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    let text = cause.to_string();
-    let (status, body) = if let Some((_, response)) = text.split_once(STATUS) {
-        response.split_once(": ").unwrap_or((response, ""))
-    } else if let Some((_, body)) = text.split_once(BODY) {
-        ("an error in the response", body)
-    } else {
-        return Redactor::default().redact(&text);
-    };
-    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    match code {
-        Some((code, _)) if code.len() < 64 && code.chars().all(|c| c.is_ascii_alphabetic()) => {
-            format!("{status}, {code}")
-        }
-        _ => status.to_owned(),
+    /// A larger object could not be read again.
+    fn too_large(&self) -> StoreError {
+        let problem = "has reached the limit of 64 MiB; remove clients, or use another object";
+        StoreError::new(problem).at(&self.object.name)
     }
 }
 
 impl RegistrationStore for SharedStore {
     fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        Box::pin(self.get())
+        Box::pin(self.object.read())
     }
 
     fn write<'a>(
@@ -285,19 +190,27 @@ impl RegistrationStore for SharedStore {
         })
     }
 
+    fn preflight(&self, _: Duration) -> StoreFuture<'_, ()> {
+        Box::pin(async {
+            let size = self.object.size().await?;
+            if size.saturating_add(RESERVED_BYTES) >= MAX_SIZE {
+                return Err(self.too_large());
+            }
+            Ok(())
+        })
+    }
+
     fn name(&self) -> String {
-        format!("{} in {}", self.path, self.objects)
+        self.object.name.clone()
     }
 
     fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
-        let file_name = self.path.filename().filter(|_| is_valid_name(name))?;
-        let stem = match file_name.rsplit_once('.') {
-            Some((stem, _)) if !stem.is_empty() => stem,
-            _ => file_name,
-        };
-        let folder = self.path.as_ref().strip_suffix(file_name)?;
-        let path = Path::parse(format!("{folder}{stem}.{name}.json")).ok()?;
-        Some(Arc::new(Self { objects: Arc::clone(&self.objects), path }))
+        if !is_valid_name(name) {
+            return None;
+        }
+        let path = Path::parse(format!("{}@{name}.json", self.object.path)).ok()?;
+        let object = self.object.at(path);
+        Some(Arc::new(Self { object, has_conditions: Arc::clone(&self.has_conditions) }))
     }
 }
 

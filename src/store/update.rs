@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use super::{
     document::Document,
-    record::now,
+    record::{Record, now},
     registration_store::{RegistrationStore, Versioned, WriteResult},
     retired::RetiredReason,
+    reveal::reveal,
 };
 use crate::{
     error::{Error, StoreError},
@@ -18,6 +19,9 @@ use crate::{
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
 const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often a document is read that others change so fast that its secrets are gone.
+const MAX_READS: u32 = 5;
+
 /// Reads the document, and returns it with the version to pass to [`write_document`].
 pub(super) async fn read_document<S: RegistrationStore + ?Sized>(
     store: &S,
@@ -25,6 +29,30 @@ pub(super) async fn read_document<S: RegistrationStore + ?Sized>(
     let name = store.name();
     let stored = store.read().await.map_err(|error| error.at(&name))?;
     Ok((Document::parse(stored.as_ref(), &name)?, stored))
+}
+
+/// Reads the document, and the secrets of the clients for which `needed` returns true.
+pub(super) async fn read_with_secrets<S: RegistrationStore + ?Sized>(
+    store: &S,
+    needed: impl Fn(&Record) -> bool,
+) -> Result<(Document, Option<Versioned>), StoreError> {
+    let mut before: Option<Versioned> = None;
+    let mut reads_left = MAX_READS;
+    loop {
+        let (mut document, stored) = read_document(store).await?;
+        let is_complete = reveal(&mut document, stored.as_ref(), &needed)
+            .await
+            .map_err(|error| error.at(&store.name()))?;
+        reads_left -= 1;
+        // Another caller may have retired a client, and deleted its entry, since the document was
+        // read.
+        let is_unchanged =
+            before.as_ref().map(Versioned::expose) == stored.as_ref().map(Versioned::expose);
+        if is_complete || is_unchanged || reads_left == 0 {
+            return Ok((document, stored));
+        }
+        before = stored;
+    }
 }
 
 /// Writes the document if the store still holds `expected`.
@@ -69,7 +97,7 @@ pub(super) async fn retire<S: RegistrationStore + ?Sized>(
 }
 
 /// Applies `change` to the document, and again after each conflict with another writer. `change`
-/// returns whether there is anything to write.
+/// returns whether there is anything to write. The document has no secrets that are in a keyring.
 pub(super) async fn update<S: RegistrationStore + ?Sized>(
     store: &S,
     change: impl FnMut(&mut Document) -> bool,
@@ -81,12 +109,31 @@ pub(super) async fn update<S: RegistrationStore + ?Sized>(
 pub(super) async fn update_within<S: RegistrationStore + ?Sized>(
     store: &S,
     wait: Duration,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    apply(store, wait, |_| false, change).await
+}
+
+/// Does what [`update`] does, on a document with the secrets of the clients for which `needed`
+/// returns true.
+pub(super) async fn update_with_secrets<S: RegistrationStore + ?Sized>(
+    store: &S,
+    needed: impl Fn(&Record) -> bool,
+    change: impl FnMut(&mut Document) -> bool,
+) -> Result<bool, StoreError> {
+    apply(store, UPDATE_TIMEOUT, needed, change).await
+}
+
+async fn apply<S: RegistrationStore + ?Sized>(
+    store: &S,
+    wait: Duration,
+    needed: impl Fn(&Record) -> bool,
     mut change: impl FnMut(&mut Document) -> bool,
 ) -> Result<bool, StoreError> {
     let _lock = store.lock(wait).await.map_err(|error| error.at(&store.name()))?;
     let deadline = Instant::now() + wait;
     while Instant::now() < deadline {
-        let (mut document, stored) = read_document(store).await?;
+        let (mut document, stored) = read_with_secrets(store, &needed).await?;
         if !change(&mut document) {
             return Ok(false);
         }

@@ -10,3 +10,4 @@ mod flat_size;
 mod register_once;
 mod shared_store;
 mod sibling;
+mod tenants;

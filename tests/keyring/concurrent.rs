@@ -46,7 +46,8 @@ async fn keyring_store_keeps_what_others_write_without_the_lock() {
 async fn keyring_store_loses_no_secret_in_a_crash_between_keyring_and_file() {
     let fixture = Fixture::new().await;
     let other = metadata().with_client_name("another");
-    let before = fixture.poggio.register_once(&other, &fixture.keyring_store()).await.unwrap();
+    let store = fixture.keyring_store();
+    let before = fixture.poggio.register_once(&other, &store).await.unwrap();
     let state = Arc::new(Mutex::new(None));
     fixture.keyring.after({
         let (path, state) = (fixture.path().to_owned(), Arc::clone(&state));
@@ -74,7 +75,8 @@ async fn keyring_store_loses_no_secret_in_a_crash_between_keyring_and_file() {
     assert_eq!(exported["client_secret"], secret(&before));
     let poggio = &fixture.poggio;
     assert!(poggio.find_registration(&metadata(), &store).await.unwrap().is_none());
-    // The request of the killed process counts as unknown.
+    let error = poggio.register_once(&metadata(), &store).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown, "the crash left the intent of its request");
     assert!(store.clear_unknown().await.unwrap());
     let next = poggio.register_once(&metadata(), &store).await.unwrap();
     assert_eq!(next.client_id, "loopback-client-3");

@@ -4,13 +4,16 @@
 
 use std::{env, fs, process::Command};
 
-use poggio::{FileStore, RegistrationStoreExt, store::KeyringStore};
+use poggio::{
+    FileStore, RegistrationStore, RegistrationStoreExt,
+    store::{KeyringStore, WriteResult},
+};
 use tokio::task::JoinSet;
 
 use crate::{
     FIRST_SECRET, client_with,
     support::{
-        metadata, require_program,
+        PATIENCE, metadata, require_program,
         store::{Fixture, secret},
     },
 };
@@ -72,12 +75,20 @@ async fn in_a_session() {
     let imported = client_with("7", "s3cr3t");
     store.import(poggio.registration_endpoint(), &imported).await.unwrap();
     assert_eq!(secret(&poggio.register_once(&metadata(), &store).await.unwrap()), "s3cr3t");
-    assert_eq!(store.export("loopback-client-1").await.unwrap(), None);
+    let exported = store.export("loopback-client-2").await.unwrap().unwrap();
+    assert_eq!(exported["client_secret"], secret(&next));
 
     let text = fixture.text();
     assert!(!text.contains("loopback-secret") && !text.contains("s3cr3t"), "{text}");
     assert_eq!(text.matches("\"keyring\":").count(), 2);
     assert_eq!(fixture.request_count(), 2);
+
+    // A text that is in the keyring as a whole.
+    let tokens = store.sibling("tokens").unwrap();
+    let _lock = tokens.lock(PATIENCE).await.unwrap();
+    let text = "s3cr3t 🔑".repeat(2000);
+    assert_eq!(tokens.write(&text, None).await.unwrap(), WriteResult::Written);
+    assert_eq!(tokens.read().await.unwrap().unwrap().expose(), text);
 }
 
 #[test]

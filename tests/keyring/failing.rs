@@ -72,19 +72,14 @@ async fn keyring_store_sends_nothing_if_a_stored_secret_cannot_be_read() {
     assert_eq!(fixture.request_count(), 1);
 }
 
-/// Returns the clients in use in the file.
-fn registrations(fixture: &Fixture) -> serde_json::Value {
-    fixture.json()["registrations"].clone()
-}
-
 #[tokio::test]
-async fn keyring_store_returns_the_client_in_the_error_and_changes_no_client_if_a_save_fails() {
+async fn keyring_store_returns_the_client_in_the_error_and_changes_nothing_if_a_save_fails() {
     // The keyring fails, or the new file becomes a folder.
     for fails_in_keyring in [true, false] {
         let fixture = Fixture::new().await;
         let (store, imported) = (fixture.keyring_store(), client_with("7", "s3cr3t"));
         store.import("https://a.example/register", &imported).await.unwrap();
-        let (registrations, entries) = (registrations(&fixture), fixture.keyring.entries());
+        let (json, entries) = (fixture.json(), fixture.keyring.entries());
         let new = fixture.folder().join("client.json.new");
         if fails_in_keyring {
             fixture.keyring.fail(Call::Put, locked);
@@ -102,7 +97,7 @@ async fn keyring_store_returns_the_client_in_the_error_and_changes_no_client_if_
         assert!(!all_shown(&error).contains("loopback-secret"));
         let client = store_error(&error).client().unwrap();
         assert_eq!(secret(client), FIRST_SECRET);
-        assert_eq!(self::registrations(&fixture), registrations);
+        assert_eq!(fixture.json()["registrations"], json["registrations"]);
         assert_eq!(fixture.keyring.entries(), entries);
 
         // The error advises to save it once the store works.
@@ -191,12 +186,12 @@ async fn keyring_store_moves_all_secrets_into_the_keyring_or_none() {
         puts += usize::from(call == Call::Put);
         if call == Call::Put && puts == 2 { Err(locked()) } else { Ok(()) }
     });
-    let error = store.remove("9").await.unwrap_err();
+    let error = store.remove("7").await.unwrap_err();
     assert!(error.to_string().contains("is locked"), "{error}");
     assert!(store_error(&error).client().is_none());
     assert_eq!(fixture.text(), text);
     fixture.keyring.reset();
     assert!(fixture.keyring.entries().is_empty());
-    assert!(store.remove("9").await.unwrap());
+    assert!(store.remove("7").await.unwrap());
     assert_eq!(fixture.keyring.entries().len(), 2);
 }

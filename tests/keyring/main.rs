@@ -6,8 +6,11 @@ mod contents;
 #[cfg(target_os = "linux")]
 mod desktop;
 mod failing;
+mod long_entries;
 mod lost_secrets;
 mod mock_keyring;
+mod reads;
+mod whole_texts;
 
 #[allow(
     clippy::format_collect,
@@ -56,7 +59,11 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        Self { file: FileFixture::new().await, keyring: MockKeyring::new() }
+        Self::with_keyring(MockKeyring::new()).await
+    }
+
+    async fn with_keyring(keyring: Arc<MockKeyring>) -> Self {
+        Self { file: FileFixture::new().await, keyring }
     }
 
     /// Returns a new handle, as another process has it.

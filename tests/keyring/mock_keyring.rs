@@ -35,13 +35,21 @@ type Hook = Box<dyn FnMut(When, Call) -> Result<(), Error> + Send>;
 pub(crate) struct MockKeyring {
     entries: Arc<mock::Store>,
     hook: Arc<Mutex<Hook>>,
+    /// The maximum length of an entry, in bytes.
+    limit: Option<u32>,
 }
 
 impl MockKeyring {
     pub(crate) fn new() -> Arc<Self> {
         let hook: Hook = Box::new(|_, _| Ok(()));
         let entries = mock::Store::new().unwrap();
-        Arc::new(Self { entries, hook: Arc::new(Mutex::new(hook)) })
+        Arc::new(Self { entries, hook: Arc::new(Mutex::new(hook)), limit: None })
+    }
+
+    /// Returns a keyring whose entries have at most so many bytes, as on Windows.
+    pub(crate) fn with_limit(limit: u32) -> Arc<Self> {
+        let Ok(keyring) = Arc::try_unwrap(Self::new()) else { unreachable!("it is not shared") };
+        Arc::new(Self { limit: Some(limit), ..keyring })
     }
 
     fn set_hook(&self, hook: impl FnMut(When, Call) -> Result<(), Error> + Send + 'static) {
@@ -116,6 +124,7 @@ impl CredentialStoreApi for MockKeyring {
             entry: self.entries.build(service, user, modifiers)?,
             is_probe: user.starts_with("write test"),
             hook: Arc::clone(&self.hook),
+            limit: self.limit,
         })))
     }
 
@@ -133,6 +142,7 @@ struct HookedEntry {
     entry: Entry,
     is_probe: bool,
     hook: Arc<Mutex<Hook>>,
+    limit: Option<u32>,
 }
 
 impl HookedEntry {
@@ -152,6 +162,9 @@ impl HookedEntry {
 
 impl CredentialApi for HookedEntry {
     fn set_secret(&self, secret: &[u8]) -> Result<(), Error> {
+        if let Some(limit) = self.limit.filter(|limit| secret.len() > *limit as usize) {
+            return Err(Error::TooLong("secret".to_owned(), limit));
+        }
         self.call(Call::Put, Call::ProbePut, |entry| entry.set_secret(secret))
     }
 

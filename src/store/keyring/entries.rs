@@ -13,7 +13,7 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::secrets::Entry;
+use super::{parts, secrets::Entry};
 use crate::{error::StoreError, redact::sanitize, store::document::unique_id};
 
 const SERVICE: &str = "poggio";
@@ -63,15 +63,10 @@ impl Keyring {
         self.call(|keyring| {
             let mut found = HashMap::new();
             for name in names.into_iter().collect::<HashSet<_>>() {
-                let content = keyring.build(SERVICE, &name, None)?.get_secret();
-                let content = match content.map(Zeroizing::new) {
-                    Ok(content) => content,
-                    Err(Error::NoEntry | Error::BadDataFormat(..) | Error::BadEncoding(_)) => {
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
-                if let Ok(members) = serde_json::from_slice(&content) {
+                let content = parts::get(keyring, SERVICE, &name)?;
+                if let Some(members) =
+                    content.and_then(|content| serde_json::from_slice(&content).ok())
+                {
                     found.insert(name, members);
                 }
             }
@@ -88,10 +83,12 @@ impl Keyring {
         self.call(move |keyring| {
             let result = entries.iter().try_for_each(|entry| {
                 let content = Zeroizing::new(Value::Object(entry.members.clone()).to_string());
-                keyring.build(SERVICE, &entry.name, None)?.set_secret(content.as_bytes())
+                parts::put(keyring, SERVICE, &entry.name, content.as_bytes())
             });
             if result.is_err() {
-                remove(keyring, &entries);
+                for entry in &entries {
+                    parts::remove(keyring, SERVICE, &entry.name);
+                }
             }
             result
         })
@@ -99,9 +96,14 @@ impl Keyring {
     }
 
     /// Deletes entries. Ignores errors, because no file refers to these entries.
-    pub(super) async fn remove(&self, entries: Vec<Entry>) {
+    pub(super) async fn remove(&self, names: Vec<String>) {
+        if names.is_empty() {
+            return;
+        }
         let removal = self.call(move |keyring| {
-            remove(keyring, &entries);
+            for name in &names {
+                parts::remove(keyring, SERVICE, name);
+            }
             Ok(())
         });
         let _ = removal.await;
@@ -155,13 +157,6 @@ fn system_keyring() -> Result<Arc<CredentialStore>, StoreError> {
         "is not available: {problem}; run this in a session with a keyring (on Linux, D-Bus with \
          GNOME Keyring or KWallet), or use FileStore"
     )))
-}
-
-fn remove(keyring: &CredentialStore, entries: &[Entry]) {
-    for entry in entries {
-        let entry = keyring.build(SERVICE, &entry.name, None);
-        let _ = entry.and_then(|entry| entry.delete_credential());
-    }
 }
 
 fn unusable(problem: impl AsRef<str>) -> StoreError {

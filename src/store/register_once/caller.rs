@@ -16,7 +16,7 @@ use crate::{
         protocol::{CallResult, Protocol, Step},
         record::now,
         registration_store::{RegistrationStore, StoreLock, Versioned, WriteResult},
-        update::{read_document, write_document},
+        update::{read_with_secrets, write_document},
     },
 };
 
@@ -92,7 +92,8 @@ impl<'a> RegisterOnce<'a> {
                 Ok(Step::Read)
             }
             _ => {
-                let (document, version) = read_document(self.store).await?;
+                let needed = self.protocol.needs_secrets();
+                let (document, version) = read_with_secrets(self.store, needed).await?;
                 self.last_read = version;
                 Ok(self.protocol.on_read(document, now()))
             }

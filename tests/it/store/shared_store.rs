@@ -1,11 +1,13 @@
 //! `SharedStore`: hosts that start at once, die or are slow, and object stores that fail or lack
-//! conditional writes.
+//! conditional writes. `tests/interop` uses real services.
 
 mod bucket;
+mod conditions;
 mod documents;
 mod faults;
 mod hosts;
-mod s3;
+mod plain_http;
+mod size;
 
 use std::sync::Arc;
 

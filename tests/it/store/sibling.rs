@@ -8,8 +8,21 @@ use poggio::{
 };
 
 /// Names that could leave the folder, hide the file, or be read as something else.
-const HOSTILE_NAMES: [&str; 12] =
-    ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "/etc/passwd", "a b", "a\0b", "ä", "a%2fb"];
+const HOSTILE_NAMES: [&str; 13] = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "a\\b",
+    ".hidden",
+    "/etc/passwd",
+    "a b",
+    "a\0b",
+    "ä",
+    "a%2fb",
+    "a@b",
+];
 
 async fn write(store: &dyn RegistrationStore, text: &str) {
     let _lock = store.lock(std::time::Duration::from_secs(10)).await.unwrap();
@@ -46,14 +59,51 @@ async fn check_siblings(
     }
 }
 
+/// Returns the names of `stores`, of their siblings and of the siblings of these.
+fn names(stores: &[Arc<dyn RegistrationStore>]) -> Vec<String> {
+    // Names that contain one another, or end as the lock, the new version or another file does.
+    const NAMES: [&str; 8] = ["a", "b", "a.b", "a.json", "b.json", "a.lock", "a.json.new", "json"];
+    let siblings =
+        |store: &Arc<dyn RegistrationStore>| NAMES.map(|name| store.sibling(name).unwrap());
+    let first: Vec<_> = stores.iter().flat_map(siblings).collect();
+    let second: Vec<_> = first.iter().flat_map(siblings).collect();
+    [stores, &first, &second].concat().iter().map(|store| store.name()).collect()
+}
+
+fn assert_distinct(names: &[String]) {
+    let set: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(set.len(), names.len());
+}
+
+#[test]
+fn siblings_are_no_other_document() {
+    let apps = ["a", "b", "a.b", "a.a", "a.json", "a.a.json", "a.b.json", "a.lock", "a.json.a"];
+    let names_of = |open: &dyn Fn(&str) -> Arc<dyn RegistrationStore>| names(&apps.map(open));
+    // With the lock and the new version of each file.
+    let files = names_of(&|app| Arc::new(FileStore::for_app(app).unwrap()));
+    let suffixed = |suffix| files.iter().map(move |file| format!("{file}{suffix}"));
+    let all: Vec<_> = ["", ".lock", ".new"].into_iter().flat_map(suffixed).collect();
+    assert_distinct(&all);
+
+    let bucket = Arc::new(InMemory::new());
+    assert_distinct(&names_of(&|app| {
+        Arc::new(SharedStore::new(bucket.clone(), &format!("tenants/{app}.json")).unwrap())
+    }));
+    // Files that differ only in their extension.
+    assert_distinct(&names(
+        &["client", "client.json", "client.conf"]
+            .map(|name| Arc::new(FileStore::new(name).unwrap()) as Arc<dyn RegistrationStore>),
+    ));
+}
+
 #[tokio::test]
 async fn file_store_sibling_is_a_file_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     for (name, sibling) in [
-        ("client.json", "client.tokens.json"),
-        ("client", "client.tokens.json"),
-        ("a.b.conf", "a.b.tokens.json"),
-        (".client", ".client.tokens.json"),
+        ("client.json", "client.json@tokens.json"),
+        ("client", "client@tokens.json"),
+        ("a.b.conf", "a.b.conf@tokens.json"),
+        (".client", ".client@tokens.json"),
     ] {
         let folder = folder.path().join(name.replace('.', "_"));
         let open = || FileStore::new(folder.join(name)).unwrap();
@@ -66,11 +116,11 @@ async fn file_store_sibling_is_a_file_beside_it() {
 #[tokio::test]
 async fn shared_store_sibling_is_an_object_beside_it() {
     for (path, sibling) in [
-        ("poggio/acme.json", "poggio/acme.tokens.json"),
-        ("acme", "acme.tokens.json"),
-        ("a.b/a.b.conf", "a.b/a.b.tokens.json"),
-        ("acme/acme/.acme", "acme/acme/.acme.tokens.json"),
-        ("acme/a%2Fb.json", "acme/a%2Fb.tokens.json"),
+        ("poggio/acme.json", "poggio/acme.json@tokens.json"),
+        ("acme", "acme@tokens.json"),
+        ("a.b/a.b.conf", "a.b/a.b.conf@tokens.json"),
+        ("acme/acme/.acme", "acme/acme/.acme@tokens.json"),
+        ("acme/a%2Fb.json", "acme/a%2Fb.json@tokens.json"),
     ] {
         let bucket = Arc::new(InMemory::new());
         let open = |path: &str| SharedStore::new(bucket.clone(), path).unwrap();
@@ -95,7 +145,7 @@ async fn keyring_store_sibling_is_a_file_beside_it_with_the_same_keyring() {
 
     let credentials = open().sibling("credentials").unwrap();
     write(&*credentials, DOCUMENT).await;
-    let file = std::fs::read_to_string(folder.path().join("client.credentials.json")).unwrap();
+    let file = std::fs::read_to_string(folder.path().join("client.json@credentials.json")).unwrap();
     assert!(!file.contains("secret-of-one"), "{file}");
     let document = read(&*open().sibling("credentials").unwrap()).await.unwrap();
     assert!(document.contains("secret-of-one"), "{document}");

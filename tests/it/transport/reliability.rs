@@ -32,7 +32,8 @@ byte, changes bytes, and drops, repeats and retypes members; `secrets` puts a se
 every member;
 `http1::register_uses_no_more_memory_than_its_caps_for_an_endless_response` measures memory;
 `http1::register_sends_nothing_more_after_its_future_is_dropped` drops a call at each of its waits;
-`store::register_once::bounds` counts the requests of programs that restart, are killed or retry; the
+`store::register_once::bounds` counts the requests of programs that restart, are killed or retry;
+`store::shared_store::conditions` uses object stores that ignore or misreport conditions; the
 targets in `fuzz/` decode random responses, refusals, failures, `Retry-After` and `WWW-Authenticate`.
 ";
 

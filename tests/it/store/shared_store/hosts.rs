@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     PATH,
-    bucket::{Bucket, Conditions, Fault},
+    bucket::{Bucket, Fault},
     faults::{READ_AFTER_CLAIM, SAVE},
     open,
 };
@@ -106,7 +106,7 @@ async fn register_once_names_the_owner_of_a_claim_that_does_not_end() {
 #[tokio::test(start_paused = true)]
 async fn register_once_returns_the_client_in_the_error_if_no_save_succeeds_in_time() {
     let (wire, poggio) = wire().await;
-    let bucket = Arc::new(Bucket::with_conditions(Conditions::WeakTags));
+    let bucket = Arc::new(Bucket::with_fault(SAVE, Fault::RefusesFromHere));
     let start = Instant::now();
     let error = poggio.register_once(&metadata(), &open(&bucket)).await.unwrap_err();
     assert!((TIMEOUT..2 * TIMEOUT).contains(&start.elapsed()), "{:?}", start.elapsed());

@@ -1,0 +1,44 @@
+//! Azure Blob Storage, by Azurite.
+
+use std::{process::Command, sync::Arc};
+
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
+
+use crate::{
+    service::{Service, installed},
+    shared_store::{check, retry},
+};
+
+/// The account of every Azurite, from its documentation.
+const ACCOUNT: &str = "devstoreaccount1";
+const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// Returns the container as another host sees it, with its own connections.
+fn connect(azurite: &Service) -> Arc<MicrosoftAzure> {
+    let azure = MicrosoftAzureBuilder::new()
+        .with_account(ACCOUNT)
+        .with_access_key(KEY)
+        .with_endpoint(format!("{}/{ACCOUNT}", azurite.url))
+        .with_container_name("container1")
+        .with_allow_http(true)
+        .with_retry(retry());
+    Arc::new(azure.build().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_store_works_on_azurite() {
+    let mut command = Command::new("node");
+    command
+        .arg(installed("node_modules/azurite/dist/src/blob/main.js"))
+        .args(["--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"])
+        .args(["--blobHost", "127.0.0.1", "--blobPort", "0"])
+        .current_dir(installed(""));
+    let azurite = Service::start(&mut command, "listens on http://127.0.0.1:");
+    let container = Command::new("node")
+        .arg(installed("create_container.mjs"))
+        .args([&*azurite.url, "container1"])
+        .status();
+    assert!(container.unwrap().success());
+    check(|| connect(&azurite)).await;
+}

@@ -1,0 +1,36 @@
+//! S3, by moto.
+
+use std::{process::Command, sync::Arc};
+
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use poggio::reqwest;
+
+use crate::{
+    service::{Service, installed},
+    shared_store::{check, retry},
+};
+
+/// Returns the bucket as another host sees it, with its own connections.
+fn connect(moto: &Service) -> Arc<AmazonS3> {
+    let s3 = AmazonS3Builder::new()
+        .with_endpoint(&moto.url)
+        .with_bucket_name("bucket1")
+        .with_region("us-east-1")
+        .with_access_key_id("test")
+        .with_secret_access_key("test")
+        .with_allow_http(true)
+        .with_retry(retry());
+    Arc::new(s3.build().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_store_works_on_moto() {
+    let python = installed("venv/bin/python");
+    let mut command = Command::new(python);
+    command.arg(installed("moto_one_at_a_time.py")).stderr(std::process::Stdio::null());
+    let moto = Service::start(&mut command, "");
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let bucket = http.put(format!("{}/bucket1", moto.url)).header("content-length", "0");
+    assert_eq!(bucket.send().await.unwrap().status(), 200);
+    check(|| connect(&moto)).await;
+}
