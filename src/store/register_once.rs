@@ -217,10 +217,11 @@ impl Client {
     fn check_binding(&self, client: &ClientInformation) -> Result<(), Error> {
         let Some(other) = &client.binding else { return Ok(()) };
         let own = self.binding();
-        let result = if url::origin(&other.endpoint) != url::origin(&own.endpoint) {
-            Err(format!("was registered at {}, not at {}", other.endpoint, own.endpoint))
-        } else {
+        let result = if url::origin(&other.endpoint) == url::origin(&own.endpoint) {
             own.server.as_ref().map_or(Ok(()), |server| other.check(server))
+        } else {
+            let (endpoint, own) = (sanitize(&other.endpoint), &own.endpoint);
+            Err(format!("was registered at {endpoint}, not at {own}"))
         };
         result.map_err(|problem| {
             let client_id = sanitize(&client.client_id);

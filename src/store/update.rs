@@ -114,8 +114,8 @@ pub(super) async fn update_within<S: RegistrationStore + ?Sized>(
     apply(store, wait, |_| false, change).await
 }
 
-/// Applies `change` as [`update`] does, to a document with the secrets of the clients for which
-/// `needed` returns true.
+/// Does what [`update`] does, on a document with the secrets of the clients for which `needed`
+/// returns true.
 pub(super) async fn update_with_secrets<S: RegistrationStore + ?Sized>(
     store: &S,
     needed: impl Fn(&Record) -> bool,

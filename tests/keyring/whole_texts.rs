@@ -9,7 +9,7 @@ use poggio::{
     testing::check_store,
 };
 
-use crate::{Fixture, mock_keyring::Call};
+use crate::{Fixture, mock_keyring::Call, support::store::set_mode};
 
 async fn write(store: &dyn RegistrationStore, text: &str) -> WriteResult {
     let _lock = store.lock(Duration::from_secs(10)).await.unwrap();
@@ -117,4 +117,26 @@ async fn keyring_store_reads_a_text_again_that_was_replaced_while_it_read() {
         Ok(())
     });
     assert_eq!(read(&store).await.unwrap(), "after");
+}
+
+#[tokio::test]
+async fn keyring_store_finishes_a_write_of_a_text_that_was_interrupted() {
+    let fixture = Fixture::new().await;
+    let store = fixture.keyring_store();
+    write(&store, "one").await;
+    let (before, old_entries) = (fs::read(fixture.path()).unwrap(), fixture.keyring.entries());
+    write(&store, "two").await;
+    let after = fs::read(fixture.path()).unwrap();
+    // The process was killed before the rename.
+    for (name, content) in &old_entries {
+        fixture.keyring.put(name, content);
+    }
+    fixture.write(before);
+    let new = fixture.folder().join("client.json.new");
+    fs::write(&new, after).unwrap();
+    set_mode(&new, 0o600);
+
+    assert_eq!(read(&store).await.unwrap(), "one");
+    drop(store.lock(Duration::from_secs(10)).await.unwrap());
+    assert_eq!(read(&store).await.unwrap(), "two");
 }

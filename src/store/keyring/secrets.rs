@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     redact::sanitize,
     store::{
-        document::{Document, unique_id},
+        document::{Document, FORMAT, unique_id},
         registration_store::Versioned,
     },
 };
@@ -59,7 +59,7 @@ pub(super) fn whole_entry_name(file: &str) -> Option<String> {
     }
     let document: Map<String, Value> = serde_json::from_str(file).ok()?;
     let name = document.get(WHOLE)?.as_str()?;
-    (document.len() == 1).then(|| name.to_owned())
+    (document.len() == 2 && document.contains_key("format")).then(|| name.to_owned())
 }
 
 /// Returns the whole text that an entry holds.
@@ -82,7 +82,8 @@ pub(super) fn extract(text: &Versioned, name: &str) -> Extracted {
 fn extract_whole(text: &Versioned, name: &str) -> Extracted {
     let entry = format!("{} ({})", shorten(name, 400), unique_id());
     let members = Map::from_iter([(TEXT.to_owned(), text.expose().into())]);
-    let file = to_text(&json!({ WHOLE: entry }));
+    // With the format, so that the file store finishes a write that was interrupted.
+    let file = to_text(&json!({ "format": FORMAT, WHOLE: entry }));
     Extracted { file, new_entries: vec![Entry { name: entry, members }] }
 }
 
