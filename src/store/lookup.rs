@@ -163,7 +163,7 @@ impl Query {
                 && retired.reason == RetiredReason::Rejected
                 && RECENT_REJECTION.contains(&age)
         });
-        !was_recently_rejected && !(is_unproven && is_replacement)
+        !(was_recently_rejected || is_unproven && is_replacement)
     }
 
     /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.
