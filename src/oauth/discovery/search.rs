@@ -162,7 +162,8 @@ impl<'c> Search<'c> {
             }
             Err(error) => {
                 self.is_unavailable = true;
-                if error.is_unsent() {
+                // The request for a challenge is not retried, so it does not count.
+                if reads_body && error.is_unsent() {
                     self.unreachable = Some(url.clone());
                 }
                 self.record(url, &error.problem());
