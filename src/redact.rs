@@ -98,6 +98,8 @@ impl Redactor {
             for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
                 let text: String = layer.iter().map(|unit| unit.char).collect();
                 self.needles.add(text.trim());
+                // The punctuation after a value without quotes.
+                self.needles.add(text.trim().trim_end_matches([',', ';', '.', ')', ']', '}']));
             }
         }
     }
@@ -185,7 +187,7 @@ impl Redactor {
     }
 }
 
-/// Returns the range of the original text that these units stand for.
+/// Returns the range of the original text of these units.
 fn original(units: &[Unit], range: Range<usize>) -> Option<Range<usize>> {
     let part = units.get(range)?;
     Some(part.first()?.start..part.last()?.end)
@@ -337,6 +339,7 @@ mod tests {
             r#""{\"client_secret\": \"abc/defAhi\"}""#,
             "client_secret=abc%2FdefAhi&x=1",
             "client_secret: abc/defAhi\n",
+            "{client_id: 7, client_secret: abc/defAhi}",
             "<client_secret>abc/defAhi</client_secret>",
             r#"{"client_secret": "abc/defAhi"#,
         ] {

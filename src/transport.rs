@@ -11,6 +11,4 @@ mod send;
 mod sent_mark;
 
 pub(crate) use attempt::Attempt;
-#[cfg(feature = "oauth2")]
-pub(crate) use deadline::limit_at;
 pub(crate) use send::Transport;

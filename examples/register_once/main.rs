@@ -76,6 +76,9 @@ struct Args {
     /// Stop using this client, which may be an imported one.
     #[arg(long, value_name = "CLIENT_ID", group = "action", conflicts_with = "export")]
     remove: Option<String>,
+    /// Let the next run send its request now, although the outcome of an earlier one is unknown.
+    #[arg(long, group = "action", conflicts_with = "export")]
+    clear_unknown: bool,
     /// Use the credentials in this RFC 7591 JSON file from now on. They are never replaced.
     #[arg(long, value_name = "FILE", group = "action", conflicts_with = "export")]
     import: Option<PathBuf>,
@@ -128,6 +131,12 @@ async fn run(args: Args) -> Result<(), u8> {
     if let Some(client_id) = &args.remove {
         let was_there = store.remove(client_id).await.map_err(failed)?;
         return show::changed(client_id, was_there, "removed");
+    }
+    if args.clear_unknown {
+        let was_there = store.clear_unknown().await.map_err(failed)?;
+        let request = if was_there { "the next run sends its request" } else { "nothing waited" };
+        print(&format!("\n{request}\n"));
+        return Ok(());
     }
 
     let poggio = args.client().map_err(failed)?;

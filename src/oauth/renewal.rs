@@ -11,7 +11,9 @@ impl Client {
     ///
     /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
     /// call registered it, or if another client for the same metadata was rejected within the last
-    /// hour: a server that rejects every client would otherwise get a new one at each call.
+    /// hour: a server that rejects every client would otherwise get a new one at each call. A client
+    /// for which `work` never succeeded, and which replaced a rejected one, is replaced only if you
+    /// call [`RegistrationStoreExt::mark_rejected`].
     /// Imported credentials ([`RegistrationStoreExt::import`]) are never replaced.
     ///
     /// # Errors
@@ -20,6 +22,7 @@ impl Client {
     /// registered, read or saved; [`OAuthError::registration`] then has the outcome.
     ///
     /// [`RegistrationStoreExt::import`]: crate::RegistrationStoreExt::import
+    /// [`RegistrationStoreExt::mark_rejected`]: crate::RegistrationStoreExt::mark_rejected
     /// [`OAuthErrorKind::Registration`]: super::OAuthErrorKind::Registration
     ///
     /// # Examples
@@ -57,7 +60,11 @@ impl Client {
                     Err(error)
                 }
             }
-            result => result,
+            Ok(result) => {
+                self.note_token(metadata, store, &client_id).await;
+                Ok(result)
+            }
+            Err(error) => Err(error),
         }
     }
 }

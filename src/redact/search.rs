@@ -16,9 +16,11 @@ const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;
 const OVERLAP: usize = 32;
 /// The number of pieces of credentials that are searched, the first ones.
-const MAX_NEEDLES: usize = 64;
+const MAX_NEEDLES: usize = 256;
 /// The number of paths that are followed at once for one piece. Only text that repeats itself has more.
 const MAX_PATHS: usize = 32;
+/// The number of paths that are followed at once for all pieces, those of the first ones.
+const MAX_ALL_PATHS: usize = 256;
 /// The number of characters of a tag or of a terminal's control sequence.
 const MAX_TAG: usize = 80;
 
@@ -171,6 +173,7 @@ impl Graph {
             let mut here = paths.get_mut(start).map(mem::take).unwrap_or_default();
             here.sort_unstable();
             here.dedup_by_key(|path| (path.needle, path.spelled));
+            here.truncate(MAX_ALL_PATHS);
             for edge in edges {
                 let first = edge.label.chars.first().copied().flatten();
                 let new = needles.by_first.get(&first.unwrap_or(' ')).into_iter().flatten();

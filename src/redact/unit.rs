@@ -1,4 +1,4 @@
-//! [`Unit`]: a character of a text, decoded or not, and the part of the text that it stands for.
+//! [`Unit`]: a character of a text, decoded or not, and the part of the text that it was read from.
 
 /// A character, and the range of characters of the original text that it was read from.
 #[derive(Clone, Copy)]
@@ -8,7 +8,7 @@ pub(super) struct Unit {
     pub(super) end: usize,
 }
 
-/// Returns the characters of a text, each of which stands for itself.
+/// Returns the characters of a text that is not decoded.
 pub(super) fn units(text: impl IntoIterator<Item = char>) -> Vec<Unit> {
     let numbered = text.into_iter().enumerate();
     numbered.map(|(at, char)| Unit { char, start: at, end: at + 1 }).collect()

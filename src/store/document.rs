@@ -171,7 +171,9 @@ impl Document {
         let retired: Vec<_> =
             self.registrations.extract_if(.., |record| predicate(record)).collect();
         let has_any = !retired.is_empty();
-        retired.into_iter().for_each(|record| self.add_retired(&record.into_retired(reason)));
+        for record in retired {
+            self.add_retired(&record.into_retired(reason));
+        }
         has_any
     }
 
@@ -216,11 +218,10 @@ impl Document {
     /// Returns whether no lookup needs this retired client. Imported credentials that the server
     /// rejected are needed until others follow, because no registration may replace them.
     fn can_drop(&self, index: usize) -> bool {
-        let Some((line, later)) = self.retired[index..].split_first() else { return true };
-        let Some(retired) = line.parse().filter(RetiredRecord::is_rejected_import) else {
-            return true;
-        };
-        let mut later = later.iter().filter(|line| line.is_import()).filter_map(RetiredLine::parse);
+        let mut lines = self.retired.iter().skip(index);
+        let retired = lines.next().and_then(RetiredLine::parse);
+        let Some(retired) = retired.filter(RetiredRecord::is_rejected_import) else { return true };
+        let mut later = lines.filter(|line| line.is_import()).filter_map(RetiredLine::parse);
         later.any(|later| later.endpoint == retired.endpoint)
     }
 

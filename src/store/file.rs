@@ -6,7 +6,7 @@
 //!   its holder dies.
 //! * Before a registration, a write is rehearsed, and disk space is reserved for the one that
 //!   follows.
-//! * A write that did not finish leaves a new version, which the next holder of the lock adopts.
+//! * A new client that a write could not put in place is adopted by the next holder of the lock.
 //! * A file that other users can use or replace, that is not a regular file, or that cannot be read
 //!   is refused and not changed.
 
@@ -58,9 +58,9 @@ use crate::error::{ConfigError, Error, StoreError};
 ///
 /// # Files
 ///
-/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. If a write is
-/// interrupted, or the file cannot be replaced, the complete `<file>.new` stays, and the next call
-/// that changes the store or registers adopts it first. [Siblings](RegistrationStore::sibling) are
+/// Next to the file are its lock, `<file>.lock`, and during a write `<file>.new`. If the write of a
+/// new client is interrupted, or the file cannot be replaced, the complete `<file>.new` stays, and
+/// the next call that changes the store or registers adopts it first. [Siblings](RegistrationStore::sibling) are
 /// `<file>@<name>.json` in the same folder.
 ///
 /// # Examples

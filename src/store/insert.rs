@@ -91,6 +91,17 @@ impl Query {
         server.or_else(|| earlier.cloned())
     }
 
+    /// Notes that the client in use has obtained a token. Returns whether that changed the document.
+    #[cfg(feature = "oauth2")]
+    pub(super) fn note_token(&self, document: &mut Document, client_id: &str) -> bool {
+        let matches = self.matcher();
+        let mut in_use = document.registrations.iter_mut().filter(|record| matches(record));
+        let Some(record) = in_use.find(|record| record.client.client_id == client_id) else {
+            return false;
+        };
+        !std::mem::replace(&mut record.has_obtained_token, true)
+    }
+
     /// Returns whether this client is in use with this secret.
     pub(super) fn has_in_use(&self, document: &Document, client: &ClientInformation) -> bool {
         document.registrations.iter().any(|record| {

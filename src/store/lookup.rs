@@ -137,21 +137,33 @@ impl Query {
         now.signed_duration_since(record.saved_at) < wait
     }
 
-    /// Returns whether another client than `client_id` was rejected for this query in the last
-    /// hour.
+    /// Returns whether a client that the server rejects may be replaced without a person.
+    ///
+    /// It may not if another client was rejected in the last hour. If it never obtained a token, and
+    /// itself replaced a client that was rejected, it may not at any time: another one would not
+    /// help.
     #[cfg(feature = "oauth2")]
-    pub(super) fn was_recently_rejected(
+    pub(super) fn may_be_replaced(
         &self,
         document: &Document,
         client_id: &str,
         now: DateTime<Utc>,
     ) -> bool {
-        self.retired(document).any(|retired| {
+        let matches = self.matcher();
+        let mut in_use = document.registrations.iter().filter(|record| matches(record));
+        let is_unproven =
+            in_use.any(|record| record.client.client_id == client_id && !record.has_obtained_token);
+        let is_replacement = self
+            .retired(document)
+            .next()
+            .is_some_and(|previous| previous.reason == RetiredReason::Rejected);
+        let was_recently_rejected = self.retired(document).any(|retired| {
             let age = now.timestamp().saturating_sub(retired.at.timestamp());
             retired.client_id != client_id
                 && retired.reason == RetiredReason::Rejected
                 && RECENT_REJECTION.contains(&age)
-        })
+        });
+        !was_recently_rejected && !(is_unproven && is_replacement)
     }
 
     /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.

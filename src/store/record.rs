@@ -30,6 +30,9 @@ pub(super) struct Record {
     pub(super) requested: Option<ClientMetadata>,
     #[serde(with = "ts_seconds")]
     pub(super) saved_at: DateTime<Utc>,
+    /// Whether the client has obtained a token. If it never did, a new client may not help.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) has_obtained_token: bool,
     /// Where the secrets are, if they are not in `client`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretLocation>,
@@ -73,6 +76,7 @@ impl Record {
             server: server.map(|server| server.to_stored(None)),
             requested: requested.cloned(),
             saved_at: now(),
+            has_obtained_token: false,
             secrets: None,
             client,
         }

@@ -217,10 +217,11 @@ impl Client {
     fn check_binding(&self, client: &ClientInformation) -> Result<(), Error> {
         let Some(other) = &client.binding else { return Ok(()) };
         let own = self.binding();
-        let result = if url::origin(&other.endpoint) != url::origin(&own.endpoint) {
-            Err(format!("was registered at {}, not at {}", other.endpoint, own.endpoint))
-        } else {
+        let result = if url::origin(&other.endpoint) == url::origin(&own.endpoint) {
             own.server.as_ref().map_or(Ok(()), |server| other.check(server))
+        } else {
+            let (endpoint, own) = (sanitize(&other.endpoint), &own.endpoint);
+            Err(format!("was registered at {endpoint}, not at {own}"))
         };
         result.map_err(|problem| {
             let client_id = sanitize(&client.client_id);
@@ -231,8 +232,34 @@ impl Client {
         })
     }
 
-    /// Marks a client as rejected and returns true, unless another client for this metadata was
-    /// rejected in the last hour: the server would then reject the next one too.
+    /// Stores that a client has obtained a token. A failure does not matter: the next call tries
+    /// again.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn note_token(
+        &self,
+        metadata: &ClientMetadata,
+        store: &dyn RegistrationStore,
+        client_id: &str,
+    ) {
+        let query = self.query(metadata);
+        // Almost always noted already, which a read without the lock shows.
+        let is_new = match read_document(store).await {
+            Ok((mut document, _)) => query.note_token(&mut document, client_id),
+            Err(_) => false,
+        };
+        if !is_new {
+            return;
+        }
+        let update =
+            update_within(store, BINDING_TIMEOUT, |document| query.note_token(document, client_id));
+        if let Err(error) = update.await {
+            tracing::debug!(%error, "it was not stored that the client has obtained a token");
+        }
+    }
+
+    /// Marks a client as rejected and returns true, unless a new one would not help: another client
+    /// for this metadata was rejected in the last hour, or before this one, which never obtained a
+    /// token.
     #[cfg(feature = "oauth2")]
     pub(crate) async fn reject_registration(
         &self,
@@ -241,7 +268,7 @@ impl Client {
         client_id: &str,
     ) -> Result<bool, Error> {
         let (document, _) = read_document(store).await?;
-        if self.query(metadata).was_recently_rejected(&document, client_id, now()) {
+        if !self.query(metadata).may_be_replaced(&document, client_id, now()) {
             return Ok(false);
         }
         let endpoint = Some(self.registration_endpoint());

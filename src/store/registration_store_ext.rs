@@ -211,7 +211,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
                 let problem = format!(
                     "the client {:?} was registered at {}; import it for that endpoint",
                     sanitize(&client.client_id),
-                    other.endpoint
+                    sanitize(&other.endpoint)
                 );
                 return Err(ConfigError::new("RegistrationStoreExt::import", problem).into());
             }

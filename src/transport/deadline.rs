@@ -6,8 +6,6 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-#[cfg(feature = "oauth2")]
-use tokio::time::sleep_until;
 use tokio::time::{Instant, Sleep};
 
 /// Returns whether a wait that begins now ends before the deadline.
@@ -21,13 +19,6 @@ pub(super) fn ends_before(wait: Duration, deadline: Option<Instant>) -> bool {
 const LATE: Duration = Duration::from_millis(3);
 /// How long the task of the connection may then take to read what is already in the socket.
 const GRACE: Duration = Duration::from_millis(100);
-
-/// Awaits a future until this time. Returns `None` if the time passes first; see [`Deadline::limit`].
-#[cfg(feature = "oauth2")]
-pub(crate) async fn limit_at<T>(at: Instant, future: impl Future<Output = T>) -> Option<T> {
-    let timer = pin!(Some(sleep_until(at)));
-    Deadline::new(timer).limit(future, || true).await
-}
 
 /// The deadline of one request and its response.
 pub(super) struct Deadline<'a> {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rustls")]
 mod causes;
+mod content_coding;
 mod costs;
 mod http1;
 mod late;

@@ -8,7 +8,7 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
 };
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::documents::Document;
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
     oauth::error::{OAuthError, OAuthErrorKind},
     redact::sanitize,
     response::{Response, challenge},
-    transport,
 };
 
 /// How many redirects of one request are followed.
@@ -151,8 +150,8 @@ impl<'c> Search<'c> {
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 // Time is left for the next URL.
-                let result = transport::limit_at(Instant::now() + left / 2, request).await;
-                result.unwrap_or_else(|| Err(no_response(left / 2)))
+                let result = timeout_at(Instant::now() + left / 2, request).await;
+                result.unwrap_or_else(|_| Err(no_response(left / 2)))
             }
         };
         match result {

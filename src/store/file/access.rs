@@ -193,15 +193,14 @@ fn damaged(path: &Path, how: &str) -> FileError {
 
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
     /// Simulates a file system without modes by a file whose mode is not the one it was created with.
+    #[cfg(unix)]
     #[test]
     fn check_new_file_refuses_a_file_system_without_modes() {
+        use std::os::unix::fs::PermissionsExt;
+
+        use super::*;
+
         let folder = tempfile::tempdir().unwrap();
         let mut paths = Paths::new(&folder.path().join("client.json")).unwrap();
         let file = File::create(&paths.temp).unwrap();

@@ -83,13 +83,23 @@ async fn register_once_exits_with_a_code_per_outcome() {
     let f = Fixture::new(NAME).await;
     f.server.script([Reply::json(403, json!({"detail": "No"}))]);
     insta::assert_snapshot!("refused", f.snapshot(1, &[]));
-    for unknown in [Reply::status(500), Reply::disconnect()] {
+    // Each has its own metadata, because the next request for the same metadata waits.
+    for (unknown, uri) in [
+        (Reply::status(500), "http://127.0.0.1:8910/500"),
+        (Reply::disconnect(), "http://127.0.0.1:8910/disconnect"),
+    ] {
         f.server.script([unknown]);
-        let printed = f.run(3, &[]).stderr;
+        let printed = f.run(3, &["--redirect-uri", uri]).stderr;
         assert!(printed.contains("; a client may have been registered: "), "{printed}");
     }
+    f.run(3, &["--redirect-uri", "http://127.0.0.1:8910/500"]);
     f.run(1, &["--redirect-uri", "http://app.example/cb"]);
     assert_eq!(f.server.requests().len(), 3);
+    for what in ["the next run sends its request", "nothing waited"] {
+        let printed = f.run(0, &["--clear-unknown"]).stdout;
+        assert!(printed.ends_with(&format!("\n{what}\n")), "{printed}");
+    }
+    f.run(0, &["--redirect-uri", "http://127.0.0.1:8910/500"]);
     f.run(0, &[]);
     fs::write(f.store(), "not json").unwrap();
     let printed = f.run(1, &[]).stderr;
@@ -225,6 +235,7 @@ async fn register_once_writes_credentials_elsewhere_if_they_cannot_be_saved() {
         if is_removed {
             fs::remove_dir_all(f.path("store")).unwrap();
         } else {
+            fs::remove_file(f.store()).unwrap();
             fs::create_dir(f.store()).unwrap();
         }
         let result = running.join().unwrap();

@@ -169,6 +169,42 @@ async fn with_registered_does_not_register_again_without_a_prospect() {
 }
 
 #[tokio::test]
+async fn with_registered_replaces_a_client_that_never_obtained_a_token_once() {
+    let f = Fixture::new().await;
+    let first = f.poggio.register_once(&without_users(), &f.store).await.unwrap();
+    let invalid = || Reply::json(401, json!({"error": "invalid_client"}));
+    f.server.script_token([invalid(), invalid()]);
+    f.token_of_registered().await.unwrap_err();
+    assert_eq!(f.server.registrations().len(), 2);
+    // As if the rejection had been long ago.
+    let age = |text: &str| {
+        let mut document: Value = serde_json::from_str(text).unwrap();
+        let lines = document["retired"].as_array_mut().unwrap();
+        for line in lines {
+            let mut fields: Vec<_> = line.as_str().unwrap().split(' ').collect();
+            fields[2] = "1000000000";
+            *line = fields.join(" ").into();
+        }
+        document.to_string()
+    };
+    let path = f.store.path();
+    std::fs::write(path, age(&std::fs::read_to_string(path).unwrap())).unwrap();
+    for _ in 0..3 {
+        f.server.script_token([invalid()]);
+        f.token_of_registered().await.unwrap_err();
+    }
+    assert_eq!(f.server.registrations().len(), 2);
+
+    // Once it has obtained a token, it is replaced like any other.
+    f.token_of_registered().await.unwrap();
+    let second = f.poggio.register_once(&without_users(), &f.store).await.unwrap();
+    assert_ne!(second.client_id, first.client_id);
+    f.server.revoke_client(&second.client_id);
+    f.token_of_registered().await.unwrap();
+    assert_eq!(f.server.registrations().len(), 3);
+}
+
+#[tokio::test]
 async fn with_registered_does_not_replace_an_imported_client() {
     let f = Fixture::new().await;
     let imported = ClientInformation::from_json(

@@ -117,7 +117,7 @@ async fn late_deadline_sends_nothing_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn token_and_metadata_that_arrive_while_the_process_is_stopped_are_read() {
+async fn token_that_arrives_while_the_process_is_stopped_is_read() {
     let token = sized("200 OK", "", r#"{"access_token": "t", "token_type": "bearer"}"#);
     let url = start(Stop { during: token, ..Stop::default() }).await;
     let server = AuthorizationServer::poggio().with_token_endpoint(format!("{url}/token"));
@@ -126,9 +126,4 @@ async fn token_and_metadata_that_arrive_while_the_process_is_stopped_are_read() 
     let request = oauth.exchange_code(AuthorizationCode::new("code".to_owned()));
     let token: BasicTokenResponse = request.request_async(&poggio).await.unwrap();
     assert_eq!(oauth2::TokenResponse::access_token(&token).secret(), "t");
-
-    let refused = sized("404 Not Found", "", "");
-    let url = start(Stop { during: refused, ..Stop::default() }).await;
-    let error = client(&url).discover(&url).await.unwrap_err();
-    assert!(error.to_string().contains("404 Not Found"), "{error}");
 }

@@ -122,7 +122,7 @@ fn credentials_are_never_shown_in_any_encoding_at_any_place() {
             }
             Ok(())
         };
-    runner(32).run(&cases, test).unwrap();
+    runner(24).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn credentials_are_never_shown_in_base64_at_any_alignment() {
         }
         Ok(())
     };
-    runner(32).run(&cases, test).unwrap();
+    runner(24).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn values_are_never_shown_after_the_name_of_a_credential() {
         }
         Ok(())
     };
-    runner(32).run(&cases, test).unwrap();
+    runner(24).run(&cases, test).unwrap();
 }
 
 #[test]

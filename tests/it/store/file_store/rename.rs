@@ -76,9 +76,13 @@ impl Gate {
     /// Runs the example, and injects a fault into each rename after the request. Returns `None` if
     /// strace is not available.
     fn run_with_fault_after_request(&self, fixture: &Fixture, fault: &str) -> Option<Run> {
-        let child = self.command(fixture).spawn().unwrap();
+        let mut child = self.command(fixture).spawn().unwrap();
         self.arrived.recv().unwrap();
-        let mut strace = attach(child.id(), fault)?;
+        let Some(mut strace) = attach(child.id(), fault) else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        };
         self.release.send(()).unwrap();
         let output = child.wait_with_output().unwrap();
         strace.wait().unwrap();
