@@ -132,7 +132,7 @@ impl KeyringStore {
             (None, None) => true,
             (Some(current), Some(expected)) => {
                 match secrets::whole_entry_name(current.expose()) {
-                    // Each text has an entry of its own.
+                    // The entry of each text has a unique name.
                     Some(entry) => expected.version() == entry,
                     None => expected.expose() == current.expose(),
                 }

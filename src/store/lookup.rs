@@ -164,7 +164,7 @@ impl Query {
         });
         let is_proven =
             unproven.is_none_or(|record| !is_replacement && age(record.saved_at) >= HOUR);
-        !was_recently_rejected && is_proven
+        is_proven && !was_recently_rejected
     }
 
     /// Returns a predicate for the records whose secrets [`find`](Self::find) may return.

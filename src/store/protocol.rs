@@ -30,7 +30,7 @@
 //! lost leads to a conflict or an error too: the next read then finds the caller's claim or client.
 //!
 //! With a lock that is released when its holder dies, no claim is needed, and a claim in the
-//! document counts as expired. The intent is written all the same.
+//! document counts as expired. The intent is written anyway.
 //!
 //! So a request is sent only if the document has its intent, and the intent of a request that may
 //! have registered a client is removed only with the write that saves the client. The tests in

@@ -139,7 +139,7 @@ impl Client {
     }
 
     /// Returns the client that [`register_once`](Self::register_once) would return without a
-    /// request, or `None` if it would register one.
+    /// request, or `None` if it would register one, or has to wait before it may.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{
     Method, StatusCode, Url,
-    header::{ACCEPT, HeaderMap, HeaderValue, LOCATION},
+    header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE},
 };
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
@@ -100,11 +100,15 @@ impl<'c> Search<'c> {
             let is_named = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
             params.iter().filter(is_named).map(|(_, value)| value.clone()).collect::<Vec<_>>()
         };
+        let mut metadata_urls = values("resource_metadata");
+        if metadata_urls.is_empty() {
+            metadata_urls = unquoted(&response, "resource_metadata=");
+        }
         let scopes = values("scope").join(" ");
         Challenge {
             url,
             status: Some(response.status),
-            metadata_urls: values("resource_metadata"),
+            metadata_urls,
             scopes: scopes.split_ascii_whitespace().map(str::to_owned).collect(),
         }
     }
@@ -162,7 +166,8 @@ impl<'c> Search<'c> {
             }
             Err(error) => {
                 self.is_unavailable = true;
-                if error.is_unsent() {
+                // The request for a challenge is not retried, so it does not count.
+                if reads_body && error.is_unsent() {
                     self.unreachable = Some(url.clone());
                 }
                 self.record(url, &error.problem());
@@ -193,6 +198,16 @@ impl<'c> Search<'c> {
 fn no_response(within: Duration) -> OAuthError {
     let problem = format!("no response within {} ms", within.as_millis());
     OAuthError::new(OAuthErrorKind::Transport, problem)
+}
+
+/// Returns the values after `name` in challenges that cannot be parsed, because a URL in them is not
+/// quoted.
+fn unquoted(response: &Response, name: &str) -> Vec<String> {
+    let headers = response.headers.get_all(WWW_AUTHENTICATE).iter();
+    let texts = headers.filter_map(|value| value.to_str().ok());
+    let values = texts.flat_map(|text| text.split(name).skip(1));
+    let value = |rest: &str| rest.split([',', ' ', '"']).next().unwrap_or_default().to_owned();
+    values.map(value).collect()
 }
 
 /// Returns the target of a redirect within the origin of `url`.

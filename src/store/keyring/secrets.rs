@@ -1,9 +1,9 @@
 //! Moves the secrets of a document to keyring entries. Reading and writing the entries is in
 //! `entries`.
 //!
-//! Of a document with registrations, the secrets of each client go to an entry of their own, so that
-//! finding a client reads one entry. Any other text goes to an entry as a whole, because this module
-//! does not know which parts of it are secret.
+//! If a text is a document with registrations, the secrets of each client go to a separate entry, so
+//! that finding a client reads one entry. Any other text goes to an entry as a whole, because this
+//! module does not know which parts of it are secret.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The check that a service evaluates the conditions of a write, on an object of its own beside the
+//! Checks that a service evaluates the conditions of a write, on a separate object beside the
 //! document. The document is neither read nor written, so the check risks no data.
 
 use super::object::Object;

@@ -381,11 +381,32 @@ async fn discover_ends_at_the_timeout_and_goes_on_after_a_broken_connection() {
 }
 
 #[tokio::test]
-async fn discover_tries_a_host_that_refuses_connections_once() {
+async fn discover_ends_at_the_first_metadata_url_of_a_host_that_refuses_connections() {
     let nobody = Wire::nobody();
     let poggio = nobody.client_builder().max_retries(0).build().unwrap();
     let error = poggio.discover_for(&format!("{}/mcp", nobody.base_url)).await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::Transport, "{error}");
-    assert_eq!(error.to_string().lines().count(), 3, "{error}");
+    let text = error.to_string();
+    let lines: Vec<_> = text.lines().collect();
+    let base_url = &nobody.base_url;
+    assert_eq!(lines[0], format!("no authorization server was found for {base_url}/mcp"));
+    assert!(lines[1].starts_with(&format!("  {base_url}/mcp: could not connect")), "{text}");
+    let metadata_url = format!("  {base_url}/.well-known/oauth-protected-resource/mcp: could not");
+    assert!(lines[2].starts_with(&metadata_url), "{text}");
+    assert_eq!(lines[3..], ["check the network, the proxy and the URL, then try again"]);
     assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn discover_for_goes_on_if_the_resource_closes_the_connection() {
+    let document = json!({"resource": "https://a.example"}).to_string();
+    let behaviours = vec![
+        ServerBehaviour::ResetsAfter(20),
+        ServerBehaviour::Answers(support::sized("200 OK", "", &document)),
+    ];
+    let server = Wire::serve(behaviours).await;
+    let error =
+        server.client().discover_for(&format!("{}/mcp", server.base_url)).await.unwrap_err();
+    assert_eq!(error.kind(), OAuthErrorKind::Discovery);
+    assert!(error.to_string().contains("it describes the resource"), "{error}");
 }

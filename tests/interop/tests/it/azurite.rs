@@ -6,7 +6,7 @@ use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 
 use crate::{
     service::{Service, installed},
-    shared_store::{check, retry},
+    shared_store::{check, client_options, retry},
 };
 
 /// The account of every Azurite, from its documentation.
@@ -21,7 +21,7 @@ fn connect(azurite: &Service) -> Arc<MicrosoftAzure> {
         .with_access_key(KEY)
         .with_endpoint(format!("{}/{ACCOUNT}", azurite.url))
         .with_container_name("container1")
-        .with_allow_http(true)
+        .with_client_options(client_options())
         .with_retry(retry());
     Arc::new(azure.build().unwrap())
 }
@@ -33,6 +33,7 @@ async fn shared_store_works_on_azurite() {
         .arg(installed("node_modules/azurite/dist/src/blob/main.js"))
         .args(["--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"])
         .args(["--blobHost", "127.0.0.1", "--blobPort", "0"])
+        .args(["--blobKeepAliveTimeout", "60"])
         .current_dir(installed(""));
     let azurite = Service::start(&mut command, "listens on http://127.0.0.1:");
     let container = Command::new("node")

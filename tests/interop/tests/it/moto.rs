@@ -7,7 +7,7 @@ use poggio::reqwest;
 
 use crate::{
     service::{Service, installed},
-    shared_store::{check, retry},
+    shared_store::{check, client_options, retry},
 };
 
 /// Returns the bucket as another host sees it, with its own connections.
@@ -18,7 +18,7 @@ fn connect(moto: &Service) -> Arc<AmazonS3> {
         .with_region("us-east-1")
         .with_access_key_id("test")
         .with_secret_access_key("test")
-        .with_allow_http(true)
+        .with_client_options(client_options())
         .with_retry(retry());
     Arc::new(s3.build().unwrap())
 }

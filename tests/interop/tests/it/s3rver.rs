@@ -12,7 +12,7 @@ use poggio::{Error, Outcome, RegistrationStore, RegistrationStoreExt, testing::S
 
 use crate::{
     service::{Service, installed},
-    shared_store::{PATH, contents, metadata, open, retry},
+    shared_store::{PATH, client_options, contents, metadata, open, retry},
 };
 
 fn start(folder: &str) -> Service {
@@ -34,7 +34,7 @@ fn connect(s3rver: &Service) -> Arc<AmazonS3> {
         .with_region("us-east-1")
         .with_access_key_id("S3RVER")
         .with_secret_access_key("S3RVER")
-        .with_allow_http(true)
+        .with_client_options(client_options())
         .with_retry(retry());
     Arc::new(s3.build().unwrap())
 }

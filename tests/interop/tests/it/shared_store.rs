@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use object_store::{ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use poggio::{
     ClientMetadata, RegistrationStore, RegistrationStoreExt,
     store::SharedStore,
@@ -15,6 +15,11 @@ pub(crate) const PATH: &str = "poggio/acme.json";
 
 pub(crate) fn metadata() -> ClientMetadata {
     ClientMetadata::new().with_redirect_uri("http://127.0.0.1:8910/callback")
+}
+
+/// Plain HTTP, on connections that are idle for less time than Node.js keeps them open.
+pub(crate) fn client_options() -> ClientOptions {
+    ClientOptions::new().with_allow_http(true).with_pool_idle_timeout(Duration::from_secs(2))
 }
 
 /// Retries for less time than a claim lasts.

@@ -42,6 +42,11 @@ async fn discover_for_finds_the_metadata_of_the_resource_in_order() {
             "/elsewhere",
             &["/mcp", "/elsewhere", SERVER_PATH],
         ),
+        (
+            &[r#"Bearer error="invalid_token", resource_metadata=BASE/elsewhere, realm="x""#],
+            "/elsewhere",
+            &["/mcp", "/elsewhere", SERVER_PATH],
+        ),
         // The first is dead, at another host, or no URL.
         (
             &[
