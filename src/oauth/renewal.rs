@@ -12,8 +12,8 @@ impl Client {
     /// The client comes from [`register_once`](Self::register_once). It is not replaced if this
     /// call registered it, or if another client for the same metadata was rejected within the last
     /// hour: a server that rejects every client would otherwise get a new one at each call. A client
-    /// for which `work` never succeeded, and which replaced a rejected one, is replaced only if you
-    /// call [`RegistrationStoreExt::mark_rejected`].
+    /// for which `work` never succeeded is replaced once, and only if it is older than an hour. Then
+    /// only [`RegistrationStoreExt::mark_rejected`] replaces it.
     /// Imported credentials ([`RegistrationStoreExt::import`]) are never replaced.
     ///
     /// # Errors

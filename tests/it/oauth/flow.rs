@@ -37,6 +37,16 @@ impl Fixture {
         Self { server, poggio, endpoints, store, _folder: folder }
     }
 
+    /// Changes the store as if its clients had been registered years ago.
+    fn make_old(&self) {
+        let Ok(text) = std::fs::read_to_string(self.store.path()) else { return };
+        let mut document: Value = serde_json::from_str(&text).unwrap();
+        for record in document["registrations"].as_array_mut().unwrap() {
+            record["saved_at"] = json!(1_600_000_000);
+        }
+        std::fs::write(self.store.path(), document.to_string()).unwrap();
+    }
+
     /// Calls the MCP server with this token; returns status and body.
     async fn call_mcp(&self, token: &BasicTokenResponse) -> (u16, Value) {
         let request = reqwest::Client::new().get(self.server.mcp_url());
@@ -132,6 +142,7 @@ async fn with_registered_leaves_a_client_with_the_same_id_at_another_server() {
     let first = here.poggio.register_once(&without_users(), &here.store).await.unwrap();
     let other = there.poggio.register_once(&without_users(), &here.store).await.unwrap();
     assert_eq!(first.client_id, other.client_id);
+    here.make_old();
     here.server.revoke_client(&first.client_id);
     here.token_of_registered().await.unwrap();
     let again = there.poggio.register_once(&without_users(), &here.store).await.unwrap();
@@ -155,6 +166,7 @@ async fn with_registered_does_not_register_again_without_a_prospect() {
         // Another refusal says nothing about the client.
         (vec![Reply::json(400, json!({"error": "invalid_scope"}))], false, 6, 2),
     ] {
+        f.make_old();
         f.server.script_token(replies);
         let work = |client| {
             calls.fetch_add(1, Ordering::SeqCst);
@@ -173,6 +185,11 @@ async fn with_registered_replaces_a_client_that_never_obtained_a_token_once() {
     let f = Fixture::new().await;
     let first = f.poggio.register_once(&without_users(), &f.store).await.unwrap();
     let invalid = || Reply::json(401, json!({"error": "invalid_client"}));
+    // Not within an hour.
+    f.server.script_token([invalid()]);
+    f.token_of_registered().await.unwrap_err();
+    assert_eq!(f.server.registrations().len(), 1);
+    f.make_old();
     f.server.script_token([invalid(), invalid()]);
     f.token_of_registered().await.unwrap_err();
     assert_eq!(f.server.registrations().len(), 2);
@@ -189,6 +206,7 @@ async fn with_registered_replaces_a_client_that_never_obtained_a_token_once() {
     };
     let path = f.store.path();
     std::fs::write(path, age(&std::fs::read_to_string(path).unwrap())).unwrap();
+    f.make_old();
     for _ in 0..3 {
         f.server.script_token([invalid()]);
         f.token_of_registered().await.unwrap_err();
@@ -226,6 +244,7 @@ async fn with_registered_does_not_replace_an_imported_client() {
 async fn with_registered_registers_once_for_concurrent_tasks() {
     let f = Arc::new(Fixture::new().await);
     let first = f.poggio.register_once(&without_users(), &f.store).await.unwrap();
+    f.make_old();
     f.server.revoke_client(&first.client_id);
     let tasks: Vec<_> = (0..4)
         .map(|_| {

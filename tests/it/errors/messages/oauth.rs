@@ -1,12 +1,17 @@
 //! Errors of the OAuth part.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use poggio::{
-    Client,
-    oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError},
+    Client, ClientMetadata,
+    oauth::{
+        Authorization, AuthorizationServer, CallbackListener, LoginOptions, OAuthError, Session,
+    },
+    reqwest::{Method, Request},
+    testing::{Reply, Server},
 };
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
 use super::Table;
@@ -14,6 +19,7 @@ use crate::support::{
     ServerBehaviour, Wire, metadata,
     oauth::{REDIRECT_URI, oauth2_client, param, registered},
     sized,
+    store::MemoryStore,
 };
 
 pub(super) async fn add(table: &mut Table) {
@@ -26,6 +32,51 @@ pub(super) async fn add(table: &mut Table) {
     tokens(table).await;
     table.section("OAuth: discovery");
     discovery(table).await;
+    table.section("OAuth: sessions");
+    sessions(table).await;
+}
+
+async fn sessions(table: &mut Table) {
+    let server = Server::start().await;
+    let poggio = server.client();
+    let endpoints = AuthorizationServer::new(
+        server.authorization_endpoint(),
+        server.token_endpoint(),
+    );
+    let build = |metadata: ClientMetadata| {
+        let store = Arc::new(MemoryStore::default());
+        let builder = Session::builder(&poggio, store).metadata(metadata).server(endpoints.clone());
+        builder.token_store(Arc::new(MemoryStore::default())).build().unwrap()
+    };
+    let session = build(metadata());
+    let error = session.access_token().await.unwrap_err();
+    table.oauth("OAuthErrorKind::LoginRequired", "no login", &error);
+    let options = LoginOptions::new().browser(false).timeout(Duration::ZERO);
+    let error = session.login(options).await.unwrap_err();
+    table.oauth("OAuthErrorKind::TimedOut", "no callback", &error);
+    let request = Request::new(Method::GET, "https://a.example/".parse().unwrap());
+    let error = session.execute(request).await.unwrap_err();
+    table.oauth("OAuthErrorKind::Endpoint", "request for another origin", &error);
+
+    let service = build(ClientMetadata::client_credentials());
+    service.access_token().await.unwrap();
+    let challenge = r#"Bearer error="insufficient_scope", scope="read write""#;
+    server.script([Reply::status(403).with_header("www-authenticate", challenge)]);
+    let url = format!("{}/v1/customers", server.base_url()).parse().unwrap();
+    let error = service.execute(Request::new(Method::GET, url)).await.unwrap_err();
+    table.oauth("OAuthErrorKind::InsufficientScope", "403", &error);
+
+    let service = build(ClientMetadata::client_credentials());
+    server.script([Reply::registered().with_delay(Duration::from_secs(30))]);
+    let interrupted = service.clone();
+    let runtime = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let call = async { timeout(Duration::from_millis(100), interrupted.access_token()).await };
+        runtime.block_on(call).unwrap_err();
+    });
+    tokio::task::spawn_blocking(|| runtime.join().unwrap()).await.unwrap();
+    let error = service.access_token().await.unwrap_err();
+    table.oauth("OAuthErrorKind::Interrupted", "the runtime was dropped", &error);
 }
 
 fn clients(table: &mut Table) {

@@ -91,10 +91,9 @@ async fn execute_reports_the_required_scopes() {
     let error = session.execute(get(&url)).await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::InsufficientScope);
     assert_eq!(error.required_scopes(), ["read", "write"]);
-    assert_eq!(
-        error.to_string(),
-        "127.0.0.1 requires more scopes (read write); log in again with the required scopes"
-    );
+    let host = it.server.base_url().replace("http://", "");
+    let expected = "requires more scopes (read write); log in again with the required scopes";
+    assert_eq!(error.to_string(), format!("{host} {expected}"));
 
     it.server.script([Reply::status(403)]);
     assert_eq!(session.execute(get(&url)).await.unwrap().status(), 403);
