@@ -60,7 +60,11 @@ impl ClaimWatch {
 
     /// Returns true if `claim` has been there for its whole term. Otherwise pauses before the next
     /// read, and returns false.
-    pub(crate) async fn wait(&mut self, claim: &Claim, store_name: &str) -> Result<bool, StoreError> {
+    pub(crate) async fn wait(
+        &mut self,
+        claim: &Claim,
+        store_name: &str,
+    ) -> Result<bool, StoreError> {
         let now = Instant::now();
         let first_seen = match &self.current {
             Some((current, first_seen)) if current == claim => *first_seen,

@@ -14,11 +14,7 @@ use super::{
 use crate::{
     client::Client,
     metadata::{ClientMetadata, GrantType},
-    oauth::{
-        access_token::AccessToken,
-        error::OAuthError,
-        server::AuthorizationServer,
-    },
+    oauth::{access_token::AccessToken, error::OAuthError, server::AuthorizationServer},
     response::ClientInformation,
     store::{RegistrationStore, RegistrationStoreExt},
 };
@@ -143,9 +139,8 @@ impl Context {
             Some(flight) if flight.peek().is_none() => flight.clone(),
             _ => {
                 let task = tokio::spawn(start(Arc::clone(self)));
-                let flight = async {
-                    task.await.unwrap_or_else(|_| Err(OAuthError::interrupted()))
-                };
+                let flight =
+                    async { task.await.unwrap_or_else(|_| Err(OAuthError::interrupted())) };
                 state.flight.insert(flight.boxed().shared()).clone()
             }
         })

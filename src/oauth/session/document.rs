@@ -208,9 +208,8 @@ impl TokenDocument {
 
     /// Returns the document as JSON, with its tokens in the clear.
     pub(super) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|_| {
-            StoreError::new("its tokens cannot be written as JSON").at(store_name)
-        })?;
+        let mut text = serde_json::to_string_pretty(self)
+            .map_err(|_| StoreError::new("its tokens cannot be written as JSON").at(store_name))?;
         text.push('\n');
         Ok(Versioned::new(text, ""))
     }

@@ -1,6 +1,9 @@
 //! Requests to an API or a resource with the session's access token (RFC 6750).
 
-use reqwest::{Request, Response, StatusCode, Url, header::{AUTHORIZATION, USER_AGENT}};
+use reqwest::{
+    Request, Response, StatusCode, Url,
+    header::{AUTHORIZATION, USER_AGENT},
+};
 
 use super::handle::Session;
 use crate::{
@@ -68,10 +71,17 @@ impl Session {
         ))
     }
 
-    async fn send(&self, mut request: Request, token: &AccessToken) -> Result<Response, OAuthError> {
+    async fn send(
+        &self,
+        mut request: Request,
+        token: &AccessToken,
+    ) -> Result<Response, OAuthError> {
         let context = &*self.context;
         let header = token.header().ok_or_else(|| {
-            OAuthError::new(OAuthErrorKind::Unreadable, "it has a character that no header can have")
+            OAuthError::new(
+                OAuthErrorKind::Unreadable,
+                "it has a character that no header can have",
+            )
         })?;
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, header);

@@ -135,7 +135,8 @@ impl Session {
         if let Some(client) = registered.as_ref().filter(|_| options.renew_client) {
             context.reject_client(&client.client_id).await?;
         }
-        let (index, listener) = listen(context, options.redirect_uri.as_deref(), registered).await?;
+        let (index, listener) =
+            listen(context, options.redirect_uri.as_deref(), registered).await?;
         let redirect_uri = listener.redirect_uri().to_owned();
         let mut metadata = context.metadata.clone();
         if let Some(uri) = metadata.redirect_uris.get_mut(index) {
@@ -286,7 +287,9 @@ async fn exchange(
         Err(error) => {
             exclusive.release().await;
             let error = OAuthError::from(error);
-            if error.is_invalid_client() && context.replace_client(authorization.client_id()).await? {
+            if error.is_invalid_client()
+                && context.replace_client(authorization.client_id()).await?
+            {
                 return Err(OAuthError::login_required(
                     "the server no longer accepts the client; the next login registers another",
                 ));

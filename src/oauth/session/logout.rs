@@ -70,10 +70,7 @@ async fn revoke(context: &Context, entry: &Entry) -> Result<bool, OAuthError> {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("token", token).append_pair("token_type_hint", hint);
     let mut headers = HeaderMap::new();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     authenticate(&client, &context.server, &mut form, &mut headers);
     let body = form.finish();
     let response = context.poggio.send(Method::POST, url, headers, body.as_bytes()).await?;
@@ -91,9 +88,8 @@ fn authenticate(
     let secret = client.client_secret.as_ref().filter(|_| method != AuthMethod::None);
     match secret {
         Some(secret) if method == AuthMethod::ClientSecretBasic => {
-            let encode = |text: &str| {
-                form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
-            };
+            let encode =
+                |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
             let pair = format!("{}:{}", encode(&client.client_id), encode(secret.expose()));
             let value = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, pair);
             if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {value}")) {

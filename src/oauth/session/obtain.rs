@@ -37,7 +37,8 @@ async fn find_or_request(
         return Ok(token);
     }
     let request = Request::find(context, &document).await?;
-    let (client_id, is_new) = (request.client.client_id.clone(), request.client.response().is_some());
+    let (client_id, is_new) =
+        (request.client.client_id.clone(), request.client.response().is_some());
     match request_once(context, request, refused).await {
         Err(error) if error.is_invalid_client() && !is_new => {
             if !context.replace_client(&client_id).await? {
@@ -180,19 +181,17 @@ async fn send(
             context.note_token(&request.client.client_id).await;
             token
         }
-        Err(error) => {
-            match &request.grant {
-                Grant::Refresh { token, .. } if error.is_invalid_grant() => {
-                    let key = &context.key;
-                    exclusive.finish(|document| document.remove_refresh_token(key, token)).await?;
-                    Err(OAuthError::login_required("the server refused the refresh token"))
-                }
-                _ => {
-                    exclusive.release().await;
-                    Err(error)
-                }
+        Err(error) => match &request.grant {
+            Grant::Refresh { token, .. } if error.is_invalid_grant() => {
+                let key = &context.key;
+                exclusive.finish(|document| document.remove_refresh_token(key, token)).await?;
+                Err(OAuthError::login_required("the server refused the refresh token"))
             }
-        }
+            _ => {
+                exclusive.release().await;
+                Err(error)
+            }
+        },
     }
 }
 

@@ -22,8 +22,8 @@ async fn authorization(wire: &Wire, builder: ClientBuilder) -> Option<String> {
     values.next().map(|(_, value)| value.to_owned())
 }
 
-fn bearer() -> Option<String> {
-    Some(format!("Bearer {TOKEN}"))
+fn bearer() -> String {
+    format!("Bearer {TOKEN}")
 }
 
 fn port(wire: &Wire) -> &str {
@@ -36,13 +36,13 @@ async fn auth_token_is_sent_to_the_origin_of_the_base_url() {
         let wire = server().await;
         let builder = wire.client_builder().auth_token(TOKEN);
         let builder = builder.registration_endpoint(format!("{}{path}", wire.base_url));
-        assert_eq!(authorization(&wire, builder).await, bearer(), "{path}");
+        assert_eq!(authorization(&wire, builder).await, Some(bearer()), "{path}");
     }
     // The order of the calls does not matter.
     let wire = server().await;
     let url = format!("{}/register", wire.base_url);
     let builder = Client::builder().registration_endpoint(url).auth_token(TOKEN);
-    assert_eq!(authorization(&wire, builder.base_url(&wire.base_url)).await, bearer());
+    assert_eq!(authorization(&wire, builder.base_url(&wire.base_url)).await, Some(bearer()));
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn auth_token_origin_names_the_only_origin_that_receives_the_token() {
         builder.registration_endpoint(&endpoint)
     };
     let builder = elsewhere().auth_token_origin(format!("{}/any/path", wire.base_url));
-    assert_eq!(authorization(&wire, builder).await, bearer());
+    assert_eq!(authorization(&wire, builder).await, Some(bearer()));
 
     for origin in ["http://127.0.0.1:1", "https://api.poggio.io"] {
         let wire = server().await;

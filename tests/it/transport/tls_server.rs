@@ -156,7 +156,7 @@ async fn serve(
     let Ok(stream) = acceptor.accept(stream).await else { return };
     match behaviour {
         Http1 | OfAnotherName | Expired | NotYetValid | Untrusted => {
-            http1(stream, &record.arrived).await
+            http1(stream, &record.arrived).await;
         }
         GoingAwayAtOnce => go_away(stream, &record.received).await,
         _ => http2(stream, behaviour, &record.arrived).await,

@@ -5,10 +5,7 @@ use std::time::Duration;
 use super::super::{CallResult, Protocol, Step};
 use crate::{
     ClientMetadata,
-    store::{
-        document::{Claim, Document},
-        lookup::Query,
-    },
+    store::{claim::Claim, document::Document, lookup::Query},
 };
 
 #[derive(Clone)]

@@ -39,10 +39,8 @@ pub(super) async fn add(table: &mut Table) {
 async fn sessions(table: &mut Table) {
     let server = Server::start().await;
     let poggio = server.client();
-    let endpoints = AuthorizationServer::new(
-        server.authorization_endpoint(),
-        server.token_endpoint(),
-    );
+    let endpoints =
+        AuthorizationServer::new(server.authorization_endpoint(), server.token_endpoint());
     let build = |metadata: ClientMetadata| {
         let store = Arc::new(MemoryStore::default());
         let builder = Session::builder(&poggio, store).metadata(metadata).server(endpoints.clone());

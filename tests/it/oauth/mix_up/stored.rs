@@ -13,7 +13,7 @@ fn configured(origin: &str) -> AuthorizationServer {
 }
 
 /// Returns the record of the only client in use.
-async fn record(f: &Fixture) -> serde_json::Value {
+fn record(f: &Fixture) -> serde_json::Value {
     let text = std::fs::read_to_string(f.store.path()).unwrap();
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["registrations"].as_array().unwrap().len(), 1);
@@ -38,7 +38,7 @@ async fn store_remembers_the_server_of_a_client_and_refuses_another() {
     let own = poggio.for_server(&f.honest_endpoints).unwrap();
     let client = own.register_once(&metadata(), &f.store).await.unwrap();
     let server = serde_json::json!({"origin": honest, "issuer": f.honest.issuer()});
-    assert_eq!(record(&f).await["server"], server);
+    assert_eq!(record(&f)["server"], server);
 
     // Even a server that the caller configured is another one.
     let other = poggio.for_server(&configured(&hostile)).unwrap();
@@ -52,7 +52,7 @@ async fn store_remembers_the_server_of_a_client_and_refuses_another() {
     assert_eq!(again.client_id, client.client_id);
     let error = again.oauth2_client(&configured(&hostile), None).unwrap_err();
     assert!(error.to_string().contains("belongs to"), "{error}");
-    assert_eq!(record(&f).await["server"], server);
+    assert_eq!(record(&f)["server"], server);
     f.assert_nothing_was_sent(1).await;
 }
 
@@ -62,13 +62,13 @@ async fn store_remembers_the_server_of_a_client_when_it_becomes_known() {
     let elsewhere = f.hostile.uri();
     let poggio = f.client_of(&f.honest_endpoints);
     let client = poggio.register_once(&metadata(), &f.store).await.unwrap();
-    assert!(record(&f).await.get("server").is_none());
+    assert!(record(&f).get("server").is_none());
 
     // A caller may configure a server elsewhere. From then on, the client belongs to it.
     let configured_client = poggio.for_server(&configured(&elsewhere)).unwrap();
     let again = configured_client.register_once(&metadata(), &f.store).await.unwrap();
     assert_eq!(again.client_id, client.client_id);
-    assert_eq!(record(&f).await["server"], serde_json::json!({"origin": elsewhere}));
+    assert_eq!(record(&f)["server"], serde_json::json!({"origin": elsewhere}));
     again.oauth2_client(&configured(&elsewhere), None).unwrap();
 
     let error = poggio
@@ -99,7 +99,7 @@ async fn renewed_client_belongs_to_the_server_of_the_client_before_it() {
     poggio.register_once(&metadata(), &f.store).await.unwrap();
     let issuer = f.honest.issuer();
     let server = serde_json::json!({"origin": f.honest.base_url(), "issuer": issuer});
-    assert_eq!(record(&f).await["server"], server);
+    assert_eq!(record(&f)["server"], server);
     assert_eq!(f.honest.registrations().len(), 2);
 }
 
@@ -116,9 +116,9 @@ async fn another_version_of_the_api_uses_the_same_client_and_updates_its_record(
     assert_eq!(v2.registration_endpoint(), format!("{base_url}/v2/oauth/register"));
     let again = v2.register_once(&metadata(), &f.store).await.unwrap();
     assert_eq!(again.client_id, client.client_id);
-    assert_eq!(record(&f).await["endpoint"], v2.registration_endpoint());
+    assert_eq!(record(&f)["endpoint"], v2.registration_endpoint());
     let server = serde_json::json!({"origin": base_url, "issuer": f.honest.issuer()});
-    assert_eq!(record(&f).await["server"], server);
+    assert_eq!(record(&f)["server"], server);
     assert_eq!(f.honest.registrations().len(), 1);
 }
 

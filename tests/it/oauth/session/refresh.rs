@@ -51,10 +51,7 @@ async fn access_token_refreshes_once_for_all_sessions_and_tasks() {
     });
     let tokens: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(tokens, vec!["loopback-access-token-2-of-no-value-elsewhere"; 64]);
-    assert_eq!(
-        fields(&it.token_requests(), "grant_type"),
-        ["authorization_code", "refresh_token"]
-    );
+    assert_eq!(fields(&it.token_requests(), "grant_type"), ["authorization_code", "refresh_token"]);
     let document = it.document().await;
     assert_eq!(
         document["tokens"][0]["refresh_token"],
@@ -105,7 +102,10 @@ async fn temporary_failures_keep_the_login() {
     let session = it.expired().await;
     let replies = [
         (Reply::status(503), Recovery::RetryAfter(Duration::from_secs(5))),
-        (Reply::json(500, json!({"error": "server_error"})), Recovery::RetryAfter(Duration::from_secs(5))),
+        (
+            Reply::json(500, json!({"error": "server_error"})),
+            Recovery::RetryAfter(Duration::from_secs(5)),
+        ),
         (Reply::disconnect(), Recovery::RetryAfter(Duration::from_secs(5))),
         (Reply::html(403, "<p>blocked</p>"), Recovery::FixRequest),
     ];
