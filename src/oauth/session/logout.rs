@@ -37,7 +37,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Registration`](super::OAuthErrorKind::Registration) if the store cannot be
+    /// [`OAuthErrorKind::Registration`](crate::oauth::OAuthErrorKind::Registration) if the store cannot be
     /// read or written. A failed revocation is not an error.
     pub async fn logout(&self) -> Result<Logout, OAuthError> {
         let context = &*self.context;
