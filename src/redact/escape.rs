@@ -1,5 +1,7 @@
 //! Decodes the escapes of URLs, HTML, JSON, and the string literals of programming languages.
 
+use std::iter;
+
 use super::unit::{Unit, character};
 
 /// The number of times that a text is decoded, because it may be escaped repeatedly.
@@ -7,22 +9,27 @@ const MAX_LAYERS: usize = 4;
 /// No numeric character reference is longer, whose zeros may be repeated.
 const MAX_DIGITS: usize = 16;
 
-/// Returns the text as it is, decoded once, decoded twice, and so on, until nothing is escaped.
-pub(super) fn layers(units: Vec<Unit>) -> Vec<Vec<Unit>> {
-    let mut layers = vec![units];
-    while let Some(last) = layers.last().filter(|_| layers.len() <= MAX_LAYERS) {
-        let mut next = Vec::with_capacity(last.len());
-        let mut rest = last.as_slice();
-        while let Some(unit) = decoded(rest).or(rest.first().copied().map(|unit| (unit, 1))) {
-            next.push(unit.0);
-            rest = rest.get(unit.1..).unwrap_or_default();
-        }
-        if next.len() == last.len() {
-            break;
-        }
-        layers.push(next);
+/// Returns the text as it is, decoded once, decoded twice, and so on, until nothing is escaped. Holds two
+/// of them at a time.
+pub(super) fn layers(units: Vec<Unit>) -> impl Iterator<Item = Vec<Unit>> {
+    iter::successors(Some(units), |last| decode(last)).take(MAX_LAYERS + 1)
+}
+
+/// Decodes each escape. Returns `None` if there is none.
+fn decode(units: &[Unit]) -> Option<Vec<Unit>> {
+    let first = units.iter().position(|unit| may_be_escape(unit.char))?;
+    let (plain, mut rest) = units.split_at(first);
+    let mut next = Vec::with_capacity(units.len());
+    next.extend_from_slice(plain);
+    while let Some(unit) = decoded(rest).or(rest.first().copied().map(|unit| (unit, 1))) {
+        next.push(unit.0);
+        rest = rest.get(unit.1..).unwrap_or_default();
     }
-    layers
+    (next.len() < units.len()).then_some(next)
+}
+
+fn may_be_escape(char: char) -> bool {
+    matches!(char, '%' | '&' | '\\')
 }
 
 /// Decodes the escape at the start of the units. Returns its character and its length in units.

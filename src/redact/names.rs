@@ -60,9 +60,34 @@ const SCHEMES: &[&str] = &["basic", "bearer", "dpop", "negotiate", "token"];
 /// Values that are not credentials.
 const EMPTY: &[&str] = &["null", "none", "nil", "undefined", "true", "false"];
 const MAX_NAME: usize = 64;
+/// A value with blanks is not longer, unless it has quotes.
+const MAX_LINE: usize = 256;
 
-/// Returns the ranges of the values. They are not empty, and do not overlap.
-pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
+/// A value that follows the name of a credential. Not empty.
+pub(super) struct Value {
+    /// The value without quotes.
+    pub(super) range: Range<usize>,
+    /// The start of the value if the name has no quotes, as in a form or a header. A quote, a bracket or
+    /// a tag is then perhaps a part of the credential.
+    bare: Option<usize>,
+}
+
+impl Value {
+    /// Returns the other ranges that may be the credential: up to a blank or an ampersand, and up to the
+    /// end of the line.
+    pub(super) fn bare_readings(&self, units: &[Unit]) -> impl Iterator<Item = Range<usize>> {
+        let text = Text(units);
+        let start = self.bare.map(|at| at + text.count(at, |char| char != '\n' && is_blank(char)));
+        start.into_iter().flat_map(move |start| {
+            let word = text.find(start, |char| is_blank(char) || char == '&');
+            let line = text.find(start, |char| char == '\n');
+            [start..word, start..line.min(start + MAX_LINE)]
+        })
+    }
+}
+
+/// Returns the values. Their ranges do not overlap.
+pub(super) fn values(units: &[Unit]) -> Vec<Value> {
     let text = Text(units);
     let is_document = units.iter().any(|unit| unit.char == '\n');
     let mut values = Vec::new();
@@ -70,7 +95,7 @@ pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
     while at < units.len() {
         let end = at + text.count(at, is_name);
         let value = text.kind(at, end).and_then(|kind| text.value(at..end, kind, is_document));
-        at = value.as_ref().map_or(end.max(at + 1), |value| value.end);
+        at = value.as_ref().map_or(end.max(at + 1), |value| value.range.end);
         values.extend(value);
     }
     values
@@ -144,30 +169,40 @@ impl Text<'_> {
         if start == end || end - start > MAX_NAME {
             return None;
         }
-        let name = self.lowercase(start..end).replace(['_', '-'], "");
-        let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
-        match name.as_str() {
-            "authorization" | "proxyauthorization" => Some(Kind::Authorization),
-            "cookie" | "setcookie" => Some(Kind::Header),
-            "code" | "state" => Some(Kind::Parameter),
-            _ if ADJECTIVES.iter().any(|word| name.starts_with(word)) => None,
+        // No allocation, because each word of a body is read.
+        let mut letters = [0; MAX_NAME];
+        let name = self.0.get(start..end)?.iter().map(|unit| unit.char);
+        let name = name.filter(|char| !matches!(char, '_' | '-'));
+        let mut len = 0;
+        for (to, char) in letters.iter_mut().zip(name) {
+            *to = u8::try_from(char).unwrap_or_default().to_ascii_lowercase();
+            len += 1;
+        }
+        let name = letters.get(..len)?;
+        let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word.as_bytes()));
+        match name {
+            b"authorization" | b"proxyauthorization" => Some(Kind::Authorization),
+            b"cookie" | b"setcookie" => Some(Kind::Header),
+            b"code" | b"state" => Some(Kind::Parameter),
+            _ if !ends_with(NAMES) && !ends_with(WORDS) => None,
+            _ if ADJECTIVES.iter().any(|word| name.starts_with(word.as_bytes())) => None,
             _ if ends_with(NAMES) => Some(Kind::Name),
-            _ if ends_with(WORDS) => Some(Kind::Word),
-            _ => None,
+            _ => Some(Kind::Word),
         }
     }
 
-    /// Returns the range of the value that follows this name.
-    fn value(&self, name: Range<usize>, kind: Kind, is_document: bool) -> Option<Range<usize>> {
+    /// Returns the value that follows this name.
+    fn value(&self, name: Range<usize>, kind: Kind, is_document: bool) -> Option<Value> {
         if kind == Kind::Parameter {
             let is_parameter = matches!(self.before(name.start), None | Some('?' | '&' | '#'));
             let has_value = is_parameter && self.at(name.end) == Some('=');
             let value = has_value.then(|| self.unquoted(name.end + 1)).flatten()?;
             // At the start of a text that is not a form, it is an ordinary word.
-            return (name.start > 0 || self.at(value.end) == Some('&')).then_some(value);
+            let is_form = name.start > 0 || self.at(value.end) == Some('&');
+            return is_form.then_some(Value { range: value, bare: Some(name.end + 1) });
         }
         if let Some(value) = self.element(&name) {
-            return Some(value).filter(|value| !value.is_empty());
+            return (!value.is_empty()).then_some(Value { range: value, bare: None });
         }
         let closers = self.count(name.end, |char| is_quote(char) || matches!(char, ']' | ')'));
         let mut at = self.skip_blanks(name.end + closers);
@@ -195,6 +230,7 @@ impl Text<'_> {
             let text = self.lowercase(value.start..value.end.min(value.start + MAX_NAME));
             !EMPTY.contains(&text.trim_end_matches([',', ';', '.', ')', ']', '}']))
         })
+        .map(|range| Value { range, bare: Some(at).filter(|_| !is_quoted) })
     }
 
     /// `<name>value</name>`, `<input name="name">value<`, or `<key>name</key><string>value<`.
@@ -250,23 +286,36 @@ impl Text<'_> {
         if indicator > 0 && self.at(at + indicator).is_some_and(is_blank) {
             at = self.skip_blanks(at + indicator);
         }
-        // A value in parentheses, or a literal with a prefix: Some("…"), b'…'.
+        // A string literal in parentheses or with a prefix: Some("…"), b'…'.
+        let mut literal = at;
         for _ in 0..3 {
-            let word = self.count(at, is_name);
-            if word > 0 && self.at(at + word) == Some('(') {
-                at += word + 1;
+            let word = self.count(literal, is_name);
+            if word > 0 && self.at(literal + word) == Some('(') {
+                literal += word + 1;
             }
         }
-        if is_name(self.at(at)?) && self.at(at + 1).is_some_and(is_quote) {
-            at += 1;
+        if matches!(self.at(literal), Some('b' | 'B' | 'r' | 'R' | 'u' | 'U' | 'f' | 'F')) {
+            literal += 1;
         }
-        match (self.at(at)?, self.at(at + 1)) {
+        if self.at(literal).is_some_and(is_quote) {
+            at = literal;
+        }
+        let inner = match (self.at(at)?, self.at(at + 1)) {
             // The next layer has the quote without the backslash.
             ('\\', Some(next)) if is_quote(next) => None,
             (quote, _) if is_quote(quote) => self.quoted(at),
             ('[' | '{', _) => Some(at..self.closing(at)),
-            _ => self.unquoted(at),
-        }
+            _ => return self.unquoted(at),
+        }?;
+        // A credential may begin with a quote or a bracket.
+        let after = if self.before(inner.end).is_some_and(|char| matches!(char, ']' | '}')) {
+            inner.end
+        } else {
+            inner.end + 1
+        };
+        let goes_on = self.at(after).is_some_and(is_name);
+        let end = self.unquoted(after).filter(|_| goes_on).map_or(inner.end, |rest| rest.end);
+        Some(inner.start..end)
     }
 
     /// Returns the inside of the string literal at `at`.
