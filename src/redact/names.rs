@@ -60,28 +60,30 @@ const SCHEMES: &[&str] = &["basic", "bearer", "dpop", "negotiate", "token"];
 /// Values that are not credentials.
 const EMPTY: &[&str] = &["null", "none", "nil", "undefined", "true", "false"];
 const MAX_NAME: usize = 64;
-/// A value with blanks is not longer, unless it has quotes.
-const MAX_LINE: usize = 256;
+/// The number of characters of a value without quotes that is read in other ways.
+const MAX_BARE: usize = 256;
 
-/// A value that follows the name of a credential. Not empty.
+/// A value that follows the name of a credential.
 pub(super) struct Value {
-    /// The value without quotes.
+    /// The value without quotes. Empty if the value begins with a character that ends values.
     pub(super) range: Range<usize>,
     /// The start of the value if the name has no quotes, as in a form or a header. A quote, a bracket or
     /// a tag is then perhaps a part of the credential.
     bare: Option<usize>,
+    kind: Kind,
 }
 
 impl Value {
     /// Returns the other ranges that may be the credential: up to a blank or an ampersand, and up to the
-    /// end of the line.
+    /// end of the line. After a word, the rest of the line may be a sentence.
     pub(super) fn bare_readings(&self, units: &[Unit]) -> impl Iterator<Item = Range<usize>> {
         let text = Text(units);
         let start = self.bare.map(|at| at + text.count(at, |char| char != '\n' && is_blank(char)));
         start.into_iter().flat_map(move |start| {
-            let word = text.find(start, |char| is_blank(char) || char == '&');
-            let line = text.find(start, |char| char == '\n');
-            [start..word, start..line.min(start + MAX_LINE)]
+            let word = text.count_up_to(MAX_BARE, start, |char| !is_blank(char) && char != '&');
+            let has_line = self.kind != Kind::Word;
+            let line = text.count_up_to(MAX_BARE, start, |char| !matches!(char, '\r' | '\n'));
+            [start..start + word, start..start + if has_line { line } else { word }]
         })
     }
 }
@@ -136,8 +138,12 @@ impl Text<'_> {
 
     /// Returns how many characters from `start` on match.
     fn count(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
+        self.count_up_to(usize::MAX, start, matches)
+    }
+
+    fn count_up_to(&self, max: usize, start: usize, matches: impl Fn(char) -> bool) -> usize {
         let rest = self.0.get(start..).unwrap_or_default();
-        rest.iter().take_while(|unit| matches(unit.char)).count()
+        rest.iter().take(max).take_while(|unit| matches(unit.char)).count()
     }
 
     /// Returns the index of the first character from `start` on that matches, or the end of the text.
@@ -199,10 +205,10 @@ impl Text<'_> {
             let value = has_value.then(|| self.unquoted(name.end + 1)).flatten()?;
             // At the start of a text that is not a form, it is an ordinary word.
             let is_form = name.start > 0 || self.at(value.end) == Some('&');
-            return is_form.then_some(Value { range: value, bare: Some(name.end + 1) });
+            return is_form.then_some(Value { range: value, bare: Some(name.end + 1), kind });
         }
         if let Some(value) = self.element(&name) {
-            return (!value.is_empty()).then_some(Value { range: value, bare: None });
+            return (!value.is_empty()).then_some(Value { range: value, bare: None, kind });
         }
         let closers = self.count(name.end, |char| is_quote(char) || matches!(char, ']' | ')'));
         let mut at = self.skip_blanks(name.end + closers);
@@ -210,6 +216,7 @@ impl Text<'_> {
         if is_quoted {
             at = self.named_value(at);
         }
+        let bare = Some(at + 1).filter(|_| !is_quoted);
         let starts_line = || is_document && self.starts_line(name.start);
         match (self.at(at)?, self.at(at + 1)) {
             ('=', Some('=' | '>')) | (':', Some('=')) => at += 2,
@@ -226,11 +233,12 @@ impl Text<'_> {
             }
             _ => self.any_value(at),
         }
+        .or((!is_quoted).then_some(at..at))
         .filter(|value| {
             let text = self.lowercase(value.start..value.end.min(value.start + MAX_NAME));
             !EMPTY.contains(&text.trim_end_matches([',', ';', '.', ')', ']', '}']))
         })
-        .map(|range| Value { range, bare: Some(at).filter(|_| !is_quoted) })
+        .map(|range| Value { range, bare, kind })
     }
 
     /// `<name>value</name>`, `<input name="name">value<`, or `<key>name</key><string>value<`.

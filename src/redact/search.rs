@@ -17,6 +17,8 @@ const MAX_CHARS: usize = 128;
 const OVERLAP: usize = 32;
 /// The number of pieces of credentials that are searched, the first ones.
 const MAX_NEEDLES: usize = 256;
+/// The number of characters of credentials that are read, which bounds the time.
+const MAX_READ: usize = 64 * 1024;
 /// The number of paths that are followed at once for one piece. Only text that repeats itself has more.
 const MAX_PATHS: usize = 32;
 /// The number of paths that are followed at once for all pieces, those of the first ones.
@@ -82,12 +84,15 @@ impl Needle {
 pub(super) struct Needles {
     all: Vec<Needle>,
     by_first: HashMap<char, Vec<usize>>,
+    /// The number of characters that were read, including those of credentials that were known.
+    read: usize,
 }
 
 impl Needles {
     /// Adds a credential, unless there are too many. Does nothing if it is shorter than eight
     /// characters.
     pub(super) fn add(&mut self, credential: &str) {
+        self.read += credential.len();
         for piece in Needle::pieces(credential) {
             let first = piece.chars.first().copied().unwrap_or(' ');
             let same_first = self.by_first.entry(first).or_default();
@@ -101,6 +106,11 @@ impl Needles {
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Returns whether no more can be added in a reasonable time.
+    pub(super) fn are_full(&self) -> bool {
+        self.all.len() == MAX_NEEDLES || self.read > MAX_READ
     }
 }
 
