@@ -240,7 +240,9 @@ impl Redactor {
     }
 
     fn find(&self, layers: &[Vec<Unit>], may_be_cut: bool, mut found: impl FnMut(Range<usize>)) {
-        Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
+        if self.needles.may_be_in(layers, may_be_cut) {
+            Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
+        }
     }
 }
 

@@ -108,6 +108,30 @@ impl Needles {
         self.all.is_empty()
     }
 
+    /// Returns whether the text has all characters of a credential, or of the beginning of one. Most text
+    /// has not, and then needs no graph.
+    pub(super) fn may_be_in(&self, layers: &[Vec<Unit>], may_be_cut: bool) -> bool {
+        let mut has = [false; 128];
+        for char in layers.iter().flatten().map(|unit| unit.char) {
+            // Other characters may be equal to an ASCII character in another case.
+            let folded = if char.is_ascii() {
+                [Some(char.to_ascii_lowercase()), None, None]
+            } else if char < '\u{100}' && char != '\u{df}' {
+                continue;
+            } else {
+                Label::of(char).chars
+            };
+            for char in folded.into_iter().flatten() {
+                has.get_mut(char as usize).into_iter().for_each(|has| *has = true);
+            }
+        }
+        let is_in = |char: &char| *char == ' ' || has.get(*char as usize).is_none_or(|has| *has);
+        self.all.iter().any(|needle| {
+            let len = if may_be_cut { MIN_CHARS } else { needle.chars.len() };
+            needle.chars.iter().take(len).all(is_in)
+        })
+    }
+
     /// Returns whether no more can be added in a reasonable time.
     pub(super) fn are_full(&self) -> bool {
         self.all.len() == MAX_NEEDLES || self.read > MAX_READ
