@@ -63,16 +63,20 @@ async function handle(request, env) {
   }
 }
 
-const provider = new OAuthProvider({
-  apiRoute: "/api",
-  apiHandler: { fetch: () => new Response("ok") },
-  defaultHandler: { fetch: handle },
-  authorizeEndpoint: "/authorize",
-  tokenEndpoint: "/token",
-  clientRegistrationEndpoint: "/register",
-  scopesSupported: ["read", "write"],
-});
+function create(issuer) {
+  return new OAuthProvider({
+    apiRoute: "/api",
+    apiHandler: { fetch: () => new Response("ok") },
+    defaultHandler: { fetch: handle },
+    authorizeEndpoint: "/authorize",
+    tokenEndpoint: "/token",
+    clientRegistrationEndpoint: "/register",
+    scopesSupported: ["read", "write"],
+    resourceMetadata: { resource: issuer + "/api", authorization_servers: [issuer] },
+  });
+}
 
+let provider;
 const server = createServer(async (incoming, outgoing) => {
   const chunks = [];
   for await (const chunk of incoming) chunks.push(chunk);
@@ -86,4 +90,8 @@ const server = createServer(async (incoming, outgoing) => {
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.end(Buffer.from(await response.arrayBuffer()));
 });
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address();
+  provider = create(`http://127.0.0.1:${port}`);
+  console.log(port);
+});

@@ -75,9 +75,10 @@ from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider import urls
 from oauth2_provider.models import AccessToken, Application, RefreshToken
 from oauth2_provider.views.generic import ProtectedResourceView
+from oauth2_provider.views.mixins import ProtectedResourceMetadataMixin
 
 
-class Api(ProtectedResourceView):
+class Api(ProtectedResourceMetadataMixin, ProtectedResourceView):
     def get(self, request):
         return HttpResponse("ok")
 

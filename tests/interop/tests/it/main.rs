@@ -1,7 +1,15 @@
 //! Services that others wrote, each in a file of its own. `run.sh` installs them and runs the tests.
 
+mod authlib;
 mod azurite;
+mod cloudflare;
+mod django;
+mod fastapi;
+mod login;
+mod mcp;
 mod moto;
+#[path = "../../../it/support/require.rs"]
+mod require;
 mod s3rver;
 mod service;
 mod shared_store;
