@@ -3,13 +3,18 @@
 use poggio::AuthMethod;
 
 use crate::{
-    login::{Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout},
+    login::{
+        Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout,
+    },
     service::{Service, node},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_is_kept_at_cloudflare() {
-    let Some(mut command) = node("@cloudflare/workers-oauth-provider", "cloudflare_server.mjs") else { return };
+    let Some(mut command) = node("@cloudflare/workers-oauth-provider", "cloudflare_server.mjs")
+    else {
+        return;
+    };
     let service = Service::start(&mut command, "");
     let poggio = client(&service.url).build().unwrap();
     let server = poggio.discover_for(&format!("{}/api", service.url)).await.unwrap();
@@ -20,7 +25,7 @@ async fn login_is_kept_at_cloudflare() {
         keeps_a_login(&it).await;
         revokes_at_logout(&it).await;
         replaces_a_deleted_client(&it).await;
-        let bad = it.metadata.clone().with_grant_types(["unknown_grant"]);
+        let bad = it.metadata.clone().with_grant_types(["authorization_code", "unknown_grant"]);
         eprintln!("{}", refuses(&it.poggio, &bad, 400).await);
     }
 }

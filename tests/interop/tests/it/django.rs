@@ -3,7 +3,9 @@
 use poggio::AuthMethod;
 
 use crate::{
-    login::{Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout},
+    login::{
+        Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout,
+    },
     service::{Service, python},
 };
 
@@ -20,7 +22,7 @@ async fn login_is_kept_at_django() {
         keeps_a_login(&it).await;
         revokes_at_logout(&it).await;
         replaces_a_deleted_client(&it).await;
-        let bad = it.metadata.clone().with_grant_types(["unknown_grant"]);
+        let bad = it.metadata.clone().with_grant_types(["authorization_code", "unknown_grant"]);
         eprintln!("{}", refuses(&it.poggio, &bad, 400).await);
     }
 }

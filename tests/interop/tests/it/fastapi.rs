@@ -18,7 +18,7 @@ async fn registration_works_at_fastapi() {
     assert_eq!(registered.client_secret.unwrap().expose().len(), 43);
     assert!(registered.metadata.client_name.is_none());
 
-    let bad = metadata.clone().with_grant_types(["password"]);
+    let bad = metadata.clone().with_grant_types(["authorization_code", "password"]);
     let error = refuses(&poggio, &bad, 422).await;
     assert!(matches!(error, Error::Validation(_)), "{error}");
     assert!(error.to_string().contains("grant_types"), "{error}");

@@ -11,6 +11,15 @@ use poggio::{
     reqwest::{self, Method, Request, Url, header, redirect::Policy},
 };
 
+/// The first message of an MCP client.
+const INITIALIZE: &str = r#"{
+    "jsonrpc": "2.0", "id": 1, "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": {"name": "interop", "version": "1"}
+    }
+}"#;
+
 /// An authorization server, and a folder with the files of an application.
 pub(crate) struct Fixture {
     url: String,
@@ -86,7 +95,15 @@ impl Fixture {
 
     /// Requests the resource, and returns the status.
     pub(crate) async fn request(&self, session: &Session) -> u16 {
-        let request = Request::new(Method::GET, self.resource.parse().unwrap());
+        let mut request = Request::new(Method::GET, self.resource.parse().unwrap());
+        if self.resource.ends_with("/mcp") {
+            *request.method_mut() = Method::POST;
+            let headers = request.headers_mut();
+            let accept = "application/json, text/event-stream".parse().unwrap();
+            headers.insert(header::ACCEPT, accept);
+            headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+            *request.body_mut() = Some(INITIALIZE.into());
+        }
         session.execute(request).await.unwrap().status().as_u16()
     }
 }
@@ -200,7 +217,8 @@ impl Browser {
     }
 
     async fn send(&mut self, mut request: Request) -> reqwest::Response {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<_> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let headers = request.headers_mut();
         headers.insert(header::COOKIE, cookies.join("; ").parse().unwrap());
         let http = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();

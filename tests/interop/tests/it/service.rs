@@ -23,7 +23,8 @@ pub(crate) fn installed(path: &str) -> PathBuf {
 /// Returns the command of a Python program in the folder, or `None` if its package is not installed.
 pub(crate) fn python(package: &str, program: &str) -> Option<Command> {
     let python = installed("venv/bin/python");
-    let find = format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec({package:?}))");
+    let find =
+        format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec({package:?}))");
     let found = Command::new(&python).arg("-c").arg(find).status();
     let is_installed = found.is_ok_and(|status| status.success());
     let is_met = require(is_installed, &format!("{package} is not installed"), "see run.sh");
