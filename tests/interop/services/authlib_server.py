@@ -4,6 +4,7 @@ Clients are public or have a secret, codes require PKCE, and each refresh rotate
 The user is ada, with the password pw. `/test/*` changes what the server knows.
 """
 
+import logging
 import os
 import pathlib
 
@@ -24,6 +25,7 @@ METHODS = ["client_secret_post", "client_secret_basic", "none"]
 SCOPES = {"read", "write"}
 clients, codes, tokens = {}, {}, []
 
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 app = Flask(__name__)
 app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
 

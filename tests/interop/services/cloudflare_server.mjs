@@ -72,6 +72,7 @@ function create(issuer) {
     tokenEndpoint: "/token",
     clientRegistrationEndpoint: "/register",
     scopesSupported: ["read", "write"],
+    onError() {},
     resourceMetadata: { resource: issuer + "/api", authorization_servers: [issuer] },
   });
 }

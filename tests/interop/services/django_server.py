@@ -4,6 +4,7 @@ The user is ada, with the password pw, and logs in at the page of Django's admin
 what the server knows.
 """
 
+import logging
 import pathlib
 import tempfile
 
@@ -11,10 +12,12 @@ import django
 from django.conf import settings
 from werkzeug.serving import make_server
 
+logging.disable()
 folder = tempfile.TemporaryDirectory()
 settings.configure(
     SECRET_KEY="tests",
     DEBUG=True,
+    LOGGING_CONFIG=None,
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["127.0.0.1"],
     USE_TZ=True,

@@ -87,6 +87,7 @@ port = listener.getsockname()[1]
 issuer = f"http://127.0.0.1:{port}"
 server = MCPServer(
     "interop",
+    log_level="ERROR",
     auth_server_provider=Provider(),
     auth=AuthSettings(
         issuer_url=issuer,

@@ -9,6 +9,7 @@ mod login;
 mod mcp;
 mod moto;
 #[path = "../../../it/support/require.rs"]
+#[expect(dead_code, reason = "only `require` is used here")]
 mod require;
 mod s3rver;
 mod service;
