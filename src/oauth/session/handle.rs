@@ -96,7 +96,14 @@ impl Session {
             Some(cached) if cached.token.expose() != refused.expose() && cached.is_fresh() => {
                 Ok(cached.token)
             }
-            _ => self.obtain(Some(refused.clone())).await,
+            _ => {
+                let token = self.obtain(Some(refused.clone())).await?;
+                if token.expose() != refused.expose() {
+                    return Ok(token);
+                }
+                // The request that was under way had begun before the token was refused.
+                self.obtain(Some(refused.clone())).await
+            }
         }
     }
 
