@@ -22,6 +22,7 @@ fn main() {
     metadata_parts(&mut criterion);
     success_responses(&mut criterion);
     validation_errors(&mut criterion);
+    hostile_errors(&mut criterion);
     clients(&mut criterion);
     processes(&mut criterion);
     criterion.final_summary();
@@ -88,6 +89,21 @@ fn validation_errors(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(entries as u64));
         group.bench_with_input(BenchmarkId::from_parameter(entries), &body, |bencher, body| {
             bencher.iter(|| parts::error(422, HeaderMap::new(), body.as_bytes(), &metadata));
+        });
+    }
+    group.finish();
+}
+
+/// Bodies of 1 MiB that are made to take long.
+fn hostile_errors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("error of 1 MiB");
+    group.sample_size(20);
+    for piece in ["a", "a=", "code=", "secret=[", "<token>", "%25", "&amp;", "\\", "\\u0025"] {
+        let text = piece.repeat((1 << 20) / piece.len());
+        let body = format!(r#"{{"error_description": "{text}"}}"#);
+        group.bench_with_input(BenchmarkId::from_parameter(piece), &body, |bencher, body| {
+            let metadata = metadata();
+            bencher.iter(|| parts::error(400, HeaderMap::new(), body.as_bytes(), &metadata));
         });
     }
     group.finish();

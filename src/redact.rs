@@ -15,7 +15,7 @@ mod packed;
 mod search;
 mod unit;
 
-use std::{fmt, ops::Range};
+use std::{collections::BTreeSet, fmt, ops::Range};
 
 use search::{Graph, Needles};
 use unit::{Unit, units};
@@ -29,6 +29,12 @@ const MAX_MESSAGE: usize = 2000;
 const MAX_INPUT: usize = 2048;
 /// The part of a body in which credentials are searched by name.
 const MAX_BODY: usize = 256 * 1024;
+/// The number of characters of a body that are read at once.
+const WINDOW: usize = 16 * 1024;
+/// The part of a credential in a body that is read, which is longer than a text even if it is escaped.
+const MAX_CREDENTIAL: usize = 6 * MAX_INPUT;
+/// The number of characters before a value that contain its name.
+const CONTEXT: usize = 256;
 
 /// Returns text on one line of at most 300 characters, without control characters. Masks nothing.
 pub(crate) fn sanitize(text: &str) -> String {
@@ -71,36 +77,86 @@ impl Redactor {
         Self { needles }
     }
 
-    /// Adds the credentials in a body of any format.
+    /// Adds the credentials in a body of any format. Reads it in windows, which bounds the memory.
     pub(crate) fn with_body(mut self, body: &[u8]) -> Self {
-        let body = String::from_utf8_lossy(body.get(..MAX_BODY).unwrap_or(body));
-        let mut known: Vec<Range<usize>> = Vec::new();
-        for layer in escape::layers(units(body.chars())) {
-            for value in names::values(&layer) {
-                let Some(range) = original(&layer, value.clone()) else { continue };
-                // In a decoded layer, a quote in a value looks like its end.
-                let after = known.partition_point(|known| known.end <= range.start);
-                if known.get(after).is_none_or(|known| range.end <= known.start) {
-                    self.add_value(layer.get(value).unwrap_or_default());
-                    known.insert(after, range);
-                }
+        let body = body.get(..MAX_BODY).unwrap_or(body);
+        let mut chars = body.utf8_chunks().flat_map(|chunk| {
+            let invalid = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+            chunk.valid().chars().chain(invalid)
+        });
+        let mut window: Vec<char> = Vec::new();
+        while !self.needles.are_full() {
+            window.extend(chars.by_ref().take(WINDOW - window.len()));
+            let unfinished = self.add_window(&window);
+            if window.len() < WINDOW {
+                break;
             }
+            // A name that is cut at the end, or whose value is cut there, is in the next window too.
+            let next = unfinished.filter(|start| *start > WINDOW / 2).unwrap_or(WINDOW);
+            window.drain(..next - CONTEXT);
         }
         self
     }
 
-    /// Adds a value, or the strings in a list or an object, as they are written and decoded.
-    fn add_value(&mut self, value: &[Unit]) {
-        let is_list = value.first().is_some_and(|unit| matches!(unit.char, '[' | '{'));
-        let strings = if is_list { names::strings(value) } else { Vec::new() };
-        let whole = Some(value).filter(|_| !is_list);
-        for part in strings.into_iter().filter_map(|part| value.get(part)).chain(whole) {
-            for layer in escape::layers(units(part.iter().map(|unit| unit.char))).iter().take(2) {
-                let text: String = layer.iter().map(|unit| unit.char).collect();
-                self.needles.add(text.trim());
-                // The punctuation after a value without quotes.
-                self.needles.add(text.trim().trim_end_matches([',', ';', '.', ')', ']', '}']));
+    /// Adds the credentials in a part of a body. Returns where a value begins that reaches the end.
+    fn add_window(&mut self, window: &[char]) -> Option<usize> {
+        let mut known: Vec<Range<usize>> = Vec::new();
+        let mut unfinished = None;
+        for layer in escape::layers(units(window.iter().copied())) {
+            for value in names::values(&layer) {
+                if self.needles.are_full() {
+                    return None;
+                }
+                for bare in value.bare_readings(&layer) {
+                    self.add_text(layer.get(bare).unwrap_or_default());
+                }
+                let Some(range) = original(&layer, value.range.clone()) else { continue };
+                if range.end == window.len() {
+                    unfinished = unfinished.max(Some(range.start));
+                }
+                // In a decoded layer, a quote in a value looks like its end.
+                let after = known.partition_point(|known| known.end <= range.start);
+                if known.get(after).is_none_or(|known| range.end <= known.start) {
+                    self.add_value(layer.get(value.range).unwrap_or_default());
+                    if layer.len() < window.len() {
+                        let raw = window.get(range.clone()).unwrap_or_default();
+                        self.add_text(&units(raw.iter().copied()));
+                    }
+                    known.insert(after, range);
+                }
             }
+        }
+        unfinished
+    }
+
+    /// Adds a value. If it looks like a list or an object, adds the strings in it too.
+    fn add_value(&mut self, value: &[Unit]) {
+        self.add_text(value);
+        if value.first().is_some_and(|unit| matches!(unit.char, '[' | '{')) {
+            for part in names::strings(value) {
+                self.add_text(value.get(part).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Adds a text as it is written and decoded. A format has escapes of one kind, and what looks like
+    /// another kind is then a part of the credential, so each kind is also decoded alone.
+    fn add_text(&mut self, text: &[Unit]) {
+        let raw = units(text.iter().take(MAX_CREDENTIAL).map(|unit| unit.char));
+        let has_escapes = raw.iter().any(|unit| escape::is_start(unit.char));
+        let kinds = escape::KINDS.iter().take(if has_escapes { usize::MAX } else { 1 });
+        let layers = kinds.flat_map(|kinds| escape::layers_of(raw.clone(), kinds).take(3));
+        let texts: BTreeSet<String> =
+            layers.map(|layer| layer.iter().map(|unit| unit.char).collect()).collect();
+        for text in &texts {
+            let text = text.trim_matches(line::is_blank);
+            self.needles.add(text);
+            // The punctuation after a value without quotes.
+            let word = text.trim_end_matches([',', ';', '.', ')', ']', '}']);
+            let cdata = text.strip_prefix("<![CDATA[").and_then(|text| text.strip_suffix("]]>"));
+            Some(word).filter(|word| *word != text).into_iter().chain(cdata).for_each(|text| {
+                self.needles.add(text);
+            });
         }
     }
 
@@ -159,11 +215,11 @@ impl Redactor {
 
     /// Returns the ranges of all credentials.
     fn credentials(&self, text: Vec<Unit>) -> Vec<Range<usize>> {
-        let layers = escape::layers(text);
+        let layers: Vec<_> = escape::layers(text).collect();
         let mut ranges = Vec::new();
         for layer in &layers {
             let values = names::values(layer);
-            ranges.extend(values.into_iter().filter_map(|value| original(layer, value)));
+            ranges.extend(values.into_iter().filter_map(|value| original(layer, value.range)));
         }
         if self.needles.is_empty() {
             return ranges;
@@ -174,7 +230,8 @@ impl Redactor {
         for layer in layers.first().into_iter().chain(last) {
             packed::unpack(layer, |decoded, at_end| {
                 let own: Vec<_> = units(decoded.iter().map(|unit| unit.char));
-                self.find(&escape::layers(own), at_end, |range| {
+                let own: Vec<_> = escape::layers(own).collect();
+                self.find(&own, at_end, |range| {
                     ranges.extend(original(&decoded, range));
                 });
             });
@@ -183,7 +240,9 @@ impl Redactor {
     }
 
     fn find(&self, layers: &[Vec<Unit>], may_be_cut: bool, mut found: impl FnMut(Range<usize>)) {
-        Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
+        if self.needles.may_be_in(layers, may_be_cut) {
+            Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
+        }
     }
 }
 
@@ -348,6 +407,90 @@ mod tests {
         }
     }
 
+    /// Encoded by hand, because the code under test must not compute what it is tested with.
+    const CREDENTIALS: [&str; 22] = [
+        "{a0aaAA!",
+        "[a0aaAA!",
+        "\"a0aaAA!",
+        "'a0aaAA!",
+        "\\a0aaAA!",
+        "%a0aaAA!",
+        "&a0aaAA!",
+        "<a0aaAA!",
+        "=a0aaAA!",
+        "`a0aaAA!",
+        "a0aaAA!{",
+        "a0aaAA!]",
+        "a0aaAA!\"",
+        "a0aaAA!'",
+        "a0aaAA!\\",
+        "a0aaAA!%",
+        "a0aaAA!&",
+        "a0aaAA!<",
+        "a0aaAA!=",
+        "{\"a0aaAA!\"}",
+        "%a0\"aaAA!",
+        "&#41;\\a0aaAA!",
+    ];
+
+    #[test]
+    fn redactor_reads_credentials_that_begin_or_end_with_punctuation() {
+        for credential in CREDENTIALS {
+            let json = serde_json::json!({"client_secret": credential}).to_string();
+            let percent: String = credential.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let html: String = credential.bytes().map(|byte| format!("&#{byte};")).collect();
+            let mut bodies = vec![
+                json.clone(),
+                serde_json::json!([{"data": {"client_secret": [credential]}}]).to_string(),
+                serde_json::Value::from(json).to_string(),
+                format!("client_secret={percent}&x=1"),
+                format!("<client_secret>{html}</client_secret>"),
+                format!("client_id: a\nclient_secret: {credential}\nx: y"),
+                format!("X-Api-Key: {credential}\r\n"),
+            ];
+            if !credential.contains(['%', '&']) {
+                bodies.push(format!("a=1&client_secret={credential}&x=1"));
+            }
+            if !credential.contains('<') {
+                bodies.push(format!("<client_secret><![CDATA[{credential}]]></client_secret>"));
+            }
+            for body in bodies {
+                let redactor = Redactor::default().with_body(body.as_bytes());
+                let redacted = redactor.redact(&format!("saw {credential} here"));
+                assert_eq!(redacted, "saw [redacted] here", "{credential} of {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn redactor_reads_credentials_anywhere_in_a_long_body() {
+        for len in [0, 16_300, 16_384, 100_000] {
+            for (before, after) in [("", ""), ("\u{fc}\"\\", "\u{fc}\"\\")] {
+                let text = "x".repeat(len);
+                let secret = "0123456789".repeat(150);
+                let body = serde_json::json!({
+                    "a": format!("{before}{text}"),
+                    "client_secret": format!("{secret}{before}{after}"),
+                    "z": text,
+                });
+                let redactor = Redactor::default().with_body(body.to_string().as_bytes());
+                let redacted = redactor.redact(&format!("saw {secret}{before}{after} here"));
+                assert_eq!(redacted, "saw [redacted] here", "after {len} characters");
+            }
+        }
+    }
+
+    #[test]
+    fn redact_masks_all_of_a_value_without_quotes() {
+        for (text, expected) in [
+            ("client_secret=abc(def", "client_secret=[redacted]"),
+            ("client_secret={abc}def", "client_secret=[redacted]"),
+            ("client_secret='abc'def", "client_secret='[redacted]"),
+        ] {
+            assert_eq!(redact(text), expected);
+        }
+    }
+
     #[test]
     fn redact_truncates_after_300_characters() {
         let redacted = redact(&"\u{fc}".repeat(1000));
@@ -357,10 +500,22 @@ mod tests {
     #[test]
     fn redact_takes_linear_time_in_hostile_text() {
         for piece in [
-            "a", "code=", "token:", "secret=(", "secret=[", "<token", "%25", "&amp;", "\\", "\"",
+            "a",
+            "code=",
+            "token:",
+            "secret=(",
+            "secret=[",
+            "<token",
+            "%25",
+            "&amp;",
+            "\\",
+            "\"",
             "state=&",
+            "token=<",
+            "token:'(",
+            "secret=x'y",
         ] {
-            let text = piece.repeat(64 * 1024 / piece.len());
+            let text = piece.repeat(32 * 1024 / piece.len());
             let redactor = Redactor::new([text.as_str()]).with_body(text.as_bytes());
             assert!(redactor.redact(&text).chars().count() <= 301, "{piece}");
         }

@@ -1,5 +1,7 @@
 //! Decodes the escapes of URLs, HTML, JSON, and the string literals of programming languages.
 
+use std::iter;
+
 use super::unit::{Unit, character};
 
 /// The number of times that a text is decoded, because it may be escaped repeatedly.
@@ -7,22 +9,39 @@ const MAX_LAYERS: usize = 4;
 /// No numeric character reference is longer, whose zeros may be repeated.
 const MAX_DIGITS: usize = 16;
 
-/// Returns the text as it is, decoded once, decoded twice, and so on, until nothing is escaped.
-pub(super) fn layers(units: Vec<Unit>) -> Vec<Vec<Unit>> {
-    let mut layers = vec![units];
-    while let Some(last) = layers.last().filter(|_| layers.len() <= MAX_LAYERS) {
-        let mut next = Vec::with_capacity(last.len());
-        let mut rest = last.as_slice();
-        while let Some(unit) = decoded(rest).or(rest.first().copied().map(|unit| (unit, 1))) {
-            next.push(unit.0);
-            rest = rest.get(unit.1..).unwrap_or_default();
-        }
-        if next.len() == last.len() {
-            break;
-        }
-        layers.push(next);
+/// The first characters of the escapes of all kinds, and of each kind.
+pub(super) const KINDS: [&str; 4] = ["%&\\", "%", "&", "\\"];
+
+/// Returns the text as it is, decoded once, decoded twice, and so on, until nothing is escaped. Holds two
+/// of them at a time.
+pub(super) fn layers(units: Vec<Unit>) -> impl Iterator<Item = Vec<Unit>> {
+    layers_of(units, "%&\\")
+}
+
+/// Like [`layers`], for escapes that begin with one of these characters.
+pub(super) fn layers_of(units: Vec<Unit>, kinds: &str) -> impl Iterator<Item = Vec<Unit>> {
+    iter::successors(Some(units), move |last| decode(last, kinds)).take(MAX_LAYERS + 1)
+}
+
+/// Decodes each escape. Returns `None` if there is none.
+fn decode(units: &[Unit], kinds: &str) -> Option<Vec<Unit>> {
+    let is_escape = |unit: &Unit| is_start(unit.char) && kinds.contains(unit.char);
+    let first = units.iter().position(is_escape)?;
+    let (plain, mut rest) = units.split_at(first);
+    let mut next = Vec::with_capacity(units.len());
+    next.extend_from_slice(plain);
+    while let Some(unit) = rest.first() {
+        let escape = Some(rest).filter(|_| is_escape(unit)).and_then(decoded);
+        let (unit, len) = escape.unwrap_or((*unit, 1));
+        next.push(unit);
+        rest = rest.get(len..).unwrap_or_default();
     }
-    layers
+    (next.len() < units.len()).then_some(next)
+}
+
+/// Returns whether an escape may begin with this character.
+pub(super) fn is_start(char: char) -> bool {
+    matches!(char, '%' | '&' | '\\')
 }
 
 /// Decodes the escape at the start of the units. Returns its character and its length in units.
@@ -49,10 +68,12 @@ fn percent(units: &[Unit]) -> Option<(char, usize)> {
 fn reference(units: &[Unit]) -> Option<(char, usize)> {
     let at = |index: usize| units.get(index).map(|unit| unit.char);
     if at(1)? != '#' {
-        let name: String = units.iter().skip(1).take(10).map(|unit| unit.char).collect();
-        let (name, _) = name.split_once(';')?;
-        let char = NAMED.iter().find(|(known, _)| *known == name)?.1;
-        return Some((char, name.len() + 2));
+        let is_next = |name: &str| {
+            let chars = units.iter().skip(1).map(|unit| unit.char);
+            chars.take(name.len() + 1).eq(name.chars().chain([';']))
+        };
+        let (name, char) = NAMED.iter().find(|(name, _)| is_next(name))?;
+        return Some((*char, name.len() + 2));
     }
     let (start, radix) = if matches!(at(2)?, 'x' | 'X') { (3, 16) } else { (2, 10) };
     let len = digits(units.get(start..)?, radix, MAX_DIGITS);

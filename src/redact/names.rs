@@ -60,9 +60,36 @@ const SCHEMES: &[&str] = &["basic", "bearer", "dpop", "negotiate", "token"];
 /// Values that are not credentials.
 const EMPTY: &[&str] = &["null", "none", "nil", "undefined", "true", "false"];
 const MAX_NAME: usize = 64;
+/// The number of characters of a value without quotes that is read in other ways.
+const MAX_BARE: usize = 256;
 
-/// Returns the ranges of the values. They are not empty, and do not overlap.
-pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
+/// A value that follows the name of a credential.
+pub(super) struct Value {
+    /// The value without quotes. Empty if the value begins with a character that ends values.
+    pub(super) range: Range<usize>,
+    /// The start of the value if the name has no quotes, as in a form or a header. A quote, a bracket or
+    /// a tag is then perhaps a part of the credential.
+    bare: Option<usize>,
+    kind: Kind,
+}
+
+impl Value {
+    /// Returns the other ranges that may be the credential: up to a blank or an ampersand, and up to the
+    /// end of the line. After a word, the rest of the line may be a sentence.
+    pub(super) fn bare_readings(&self, units: &[Unit]) -> impl Iterator<Item = Range<usize>> {
+        let text = Text(units);
+        let start = self.bare.map(|at| at + text.count(at, |char| char != '\n' && is_blank(char)));
+        start.into_iter().flat_map(move |start| {
+            let word = text.count_up_to(MAX_BARE, start, |char| !is_blank(char) && char != '&');
+            let has_line = self.kind != Kind::Word;
+            let line = text.count_up_to(MAX_BARE, start, |char| !matches!(char, '\r' | '\n'));
+            [start..start + word, start..start + if has_line { line } else { word }]
+        })
+    }
+}
+
+/// Returns the values. Their ranges do not overlap.
+pub(super) fn values(units: &[Unit]) -> Vec<Value> {
     let text = Text(units);
     let is_document = units.iter().any(|unit| unit.char == '\n');
     let mut values = Vec::new();
@@ -70,7 +97,7 @@ pub(super) fn values(units: &[Unit]) -> Vec<Range<usize>> {
     while at < units.len() {
         let end = at + text.count(at, is_name);
         let value = text.kind(at, end).and_then(|kind| text.value(at..end, kind, is_document));
-        at = value.as_ref().map_or(end.max(at + 1), |value| value.end);
+        at = value.as_ref().map_or(end.max(at + 1), |value| value.range.end);
         values.extend(value);
     }
     values
@@ -111,8 +138,12 @@ impl Text<'_> {
 
     /// Returns how many characters from `start` on match.
     fn count(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
+        self.count_up_to(usize::MAX, start, matches)
+    }
+
+    fn count_up_to(&self, max: usize, start: usize, matches: impl Fn(char) -> bool) -> usize {
         let rest = self.0.get(start..).unwrap_or_default();
-        rest.iter().take_while(|unit| matches(unit.char)).count()
+        rest.iter().take(max).take_while(|unit| matches(unit.char)).count()
     }
 
     /// Returns the index of the first character from `start` on that matches, or the end of the text.
@@ -144,30 +175,40 @@ impl Text<'_> {
         if start == end || end - start > MAX_NAME {
             return None;
         }
-        let name = self.lowercase(start..end).replace(['_', '-'], "");
-        let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
-        match name.as_str() {
-            "authorization" | "proxyauthorization" => Some(Kind::Authorization),
-            "cookie" | "setcookie" => Some(Kind::Header),
-            "code" | "state" => Some(Kind::Parameter),
-            _ if ADJECTIVES.iter().any(|word| name.starts_with(word)) => None,
+        // No allocation, because each word of a body is read.
+        let mut letters = [0; MAX_NAME];
+        let name = self.0.get(start..end)?.iter().map(|unit| unit.char);
+        let name = name.filter(|char| !matches!(char, '_' | '-'));
+        let mut len = 0;
+        for (to, char) in letters.iter_mut().zip(name) {
+            *to = u8::try_from(char).unwrap_or_default().to_ascii_lowercase();
+            len += 1;
+        }
+        let name = letters.get(..len)?;
+        let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word.as_bytes()));
+        match name {
+            b"authorization" | b"proxyauthorization" => Some(Kind::Authorization),
+            b"cookie" | b"setcookie" => Some(Kind::Header),
+            b"code" | b"state" => Some(Kind::Parameter),
+            _ if !ends_with(NAMES) && !ends_with(WORDS) => None,
+            _ if ADJECTIVES.iter().any(|word| name.starts_with(word.as_bytes())) => None,
             _ if ends_with(NAMES) => Some(Kind::Name),
-            _ if ends_with(WORDS) => Some(Kind::Word),
-            _ => None,
+            _ => Some(Kind::Word),
         }
     }
 
-    /// Returns the range of the value that follows this name.
-    fn value(&self, name: Range<usize>, kind: Kind, is_document: bool) -> Option<Range<usize>> {
+    /// Returns the value that follows this name.
+    fn value(&self, name: Range<usize>, kind: Kind, is_document: bool) -> Option<Value> {
         if kind == Kind::Parameter {
             let is_parameter = matches!(self.before(name.start), None | Some('?' | '&' | '#'));
             let has_value = is_parameter && self.at(name.end) == Some('=');
             let value = has_value.then(|| self.unquoted(name.end + 1)).flatten()?;
             // At the start of a text that is not a form, it is an ordinary word.
-            return (name.start > 0 || self.at(value.end) == Some('&')).then_some(value);
+            let is_form = name.start > 0 || self.at(value.end) == Some('&');
+            return is_form.then_some(Value { range: value, bare: Some(name.end + 1), kind });
         }
         if let Some(value) = self.element(&name) {
-            return Some(value).filter(|value| !value.is_empty());
+            return (!value.is_empty()).then_some(Value { range: value, bare: None, kind });
         }
         let closers = self.count(name.end, |char| is_quote(char) || matches!(char, ']' | ')'));
         let mut at = self.skip_blanks(name.end + closers);
@@ -175,6 +216,7 @@ impl Text<'_> {
         if is_quoted {
             at = self.named_value(at);
         }
+        let bare = Some(at + 1).filter(|_| !is_quoted);
         let starts_line = || is_document && self.starts_line(name.start);
         match (self.at(at)?, self.at(at + 1)) {
             ('=', Some('=' | '>')) | (':', Some('=')) => at += 2,
@@ -191,10 +233,12 @@ impl Text<'_> {
             }
             _ => self.any_value(at),
         }
+        .or((!is_quoted).then_some(at..at))
         .filter(|value| {
             let text = self.lowercase(value.start..value.end.min(value.start + MAX_NAME));
             !EMPTY.contains(&text.trim_end_matches([',', ';', '.', ')', ']', '}']))
         })
+        .map(|range| Value { range, bare, kind })
     }
 
     /// `<name>value</name>`, `<input name="name">value<`, or `<key>name</key><string>value<`.
@@ -250,23 +294,36 @@ impl Text<'_> {
         if indicator > 0 && self.at(at + indicator).is_some_and(is_blank) {
             at = self.skip_blanks(at + indicator);
         }
-        // A value in parentheses, or a literal with a prefix: Some("…"), b'…'.
+        // A string literal in parentheses or with a prefix: Some("…"), b'…'.
+        let mut literal = at;
         for _ in 0..3 {
-            let word = self.count(at, is_name);
-            if word > 0 && self.at(at + word) == Some('(') {
-                at += word + 1;
+            let word = self.count(literal, is_name);
+            if word > 0 && self.at(literal + word) == Some('(') {
+                literal += word + 1;
             }
         }
-        if is_name(self.at(at)?) && self.at(at + 1).is_some_and(is_quote) {
-            at += 1;
+        if matches!(self.at(literal), Some('b' | 'B' | 'r' | 'R' | 'u' | 'U' | 'f' | 'F')) {
+            literal += 1;
         }
-        match (self.at(at)?, self.at(at + 1)) {
+        if self.at(literal).is_some_and(is_quote) {
+            at = literal;
+        }
+        let inner = match (self.at(at)?, self.at(at + 1)) {
             // The next layer has the quote without the backslash.
             ('\\', Some(next)) if is_quote(next) => None,
             (quote, _) if is_quote(quote) => self.quoted(at),
             ('[' | '{', _) => Some(at..self.closing(at)),
-            _ => self.unquoted(at),
-        }
+            _ => return self.unquoted(at),
+        }?;
+        // A credential may begin with a quote or a bracket.
+        let after = if self.before(inner.end).is_some_and(|char| matches!(char, ']' | '}')) {
+            inner.end
+        } else {
+            inner.end + 1
+        };
+        let goes_on = self.at(after).is_some_and(is_name);
+        let end = self.unquoted(after).filter(|_| goes_on).map_or(inner.end, |rest| rest.end);
+        Some(inner.start..end)
     }
 
     /// Returns the inside of the string literal at `at`.

@@ -17,6 +17,8 @@ const MAX_CHARS: usize = 128;
 const OVERLAP: usize = 32;
 /// The number of pieces of credentials that are searched, the first ones.
 const MAX_NEEDLES: usize = 256;
+/// The number of characters of credentials that are read, which bounds the time.
+const MAX_READ: usize = 64 * 1024;
 /// The number of paths that are followed at once for one piece. Only text that repeats itself has more.
 const MAX_PATHS: usize = 32;
 /// The number of paths that are followed at once for all pieces, those of the first ones.
@@ -82,12 +84,15 @@ impl Needle {
 pub(super) struct Needles {
     all: Vec<Needle>,
     by_first: HashMap<char, Vec<usize>>,
+    /// The number of characters that were read, including those of credentials that were known.
+    read: usize,
 }
 
 impl Needles {
     /// Adds a credential, unless there are too many. Does nothing if it is shorter than eight
     /// characters.
     pub(super) fn add(&mut self, credential: &str) {
+        self.read += credential.len();
         for piece in Needle::pieces(credential) {
             let first = piece.chars.first().copied().unwrap_or(' ');
             let same_first = self.by_first.entry(first).or_default();
@@ -101,6 +106,35 @@ impl Needles {
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Returns whether the text has all characters of a credential, or of the beginning of one. Most text
+    /// has not, and then needs no graph.
+    pub(super) fn may_be_in(&self, layers: &[Vec<Unit>], may_be_cut: bool) -> bool {
+        let mut has = [false; 128];
+        for char in layers.iter().flatten().map(|unit| unit.char) {
+            // Other characters may be equal to an ASCII character in another case.
+            let folded = if char.is_ascii() {
+                [Some(char.to_ascii_lowercase()), None, None]
+            } else if char < '\u{100}' && char != '\u{df}' {
+                continue;
+            } else {
+                Label::of(char).chars
+            };
+            for char in folded.into_iter().flatten() {
+                has.get_mut(char as usize).into_iter().for_each(|has| *has = true);
+            }
+        }
+        let is_in = |char: &char| *char == ' ' || has.get(*char as usize).is_none_or(|has| *has);
+        self.all.iter().any(|needle| {
+            let len = if may_be_cut { MIN_CHARS } else { needle.chars.len() };
+            needle.chars.iter().take(len).all(is_in)
+        })
+    }
+
+    /// Returns whether no more can be added in a reasonable time.
+    pub(super) fn are_full(&self) -> bool {
+        self.all.len() == MAX_NEEDLES || self.read > MAX_READ
     }
 }
 

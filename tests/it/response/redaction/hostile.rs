@@ -11,7 +11,7 @@ use crate::support::{all_shown, all_shown_of_result, debugged, metadata, registe
 const SEQUENCES: &str = "\u{1b}]0;pwned\u{7}\r\n\u{9b}2J\u{202e}\u{2066}\u{200b}\u{2028}x";
 
 fn long() -> String {
-    format!("{SEQUENCES}{}", "a".repeat(100_000))
+    format!("{SEQUENCES}{}", "a".repeat(60_000))
 }
 
 /// Debug of a struct has line breaks of its own in its pretty form.
@@ -45,7 +45,7 @@ async fn field_warnings_show_hostile_names_on_one_short_line() {
 
 #[tokio::test]
 async fn client_information_shows_hostile_members_shortened() {
-    let many: Vec<_> = (0..20_000).map(|_| long().chars().take(40).collect::<String>()).collect();
+    let many: Vec<_> = (0..2_000).map(|_| long().chars().take(40).collect::<String>()).collect();
     for reply in [
         json!({"client_id": long(), "client_name": long(), "scope": long(), "logo_uri": long()}),
         json!({"client_id": "id", "redirect_uris": many, "contacts": many, "grant_types": many}),
@@ -72,21 +72,22 @@ async fn client_information_shows_hostile_members_shortened() {
 #[tokio::test]
 async fn errors_show_hostile_bodies_shortened() {
     let entry = json!({"loc": ["body", long(), nested(60), 7], "msg": long(), "type": long()});
-    let steps = vec![json!("a"); 50_000];
+    let server = Server::start().await;
+    let builder = server.client_builder().max_response_bytes(4 << 20).max_retries(0);
+    let poggio = builder.build().unwrap();
+    let steps = vec![json!("a"); 30_000];
     for body in [
         json!({"detail": [entry]}),
         json!({"detail": [{"loc": steps, "msg": "m", "type": "t"}]}),
-        json!({"detail": vec![json!({}); 50_000]}),
+        json!({"detail": vec![json!({}); 3_000]}),
         json!({"error": long(), "error_description": long()}),
         json!({"detail": long()}),
         json!({long(): nested(70)}),
         json!({"client_id": long()}),
     ] {
         for status in [200, 201, 302, 400, 403, 422, 500] {
-            let server = Server::start().await;
             server.script([Reply::json(status, body.clone())]);
-            let builder = server.client_builder().max_response_bytes(4 << 20).max_retries(0);
-            let result = builder.build().unwrap().register(&metadata()).await;
+            let result = poggio.register(&metadata()).await;
             assert_harmless(&all_shown_of_result(&result));
         }
     }

@@ -96,7 +96,10 @@ fn credential() -> impl Strategy<Value = String> {
     ]
 }
 
+/// `PROPTEST_CASES` sets another number of cases.
 fn runner(cases: u32) -> TestRunner {
+    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
+    let cases = if is_set { Config::default().cases } else { cases };
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
@@ -104,25 +107,24 @@ fn runner(cases: u32) -> TestRunner {
 fn credentials_are_never_shown_in_any_encoding_at_any_place() {
     let fixture = Fixture::new();
     let around = || "[a-z .:;<>&%+=/\\\\#\"'\\n]{0,12}";
-    let cases = (credential(), select(&ENCODERS[..]), around(), around(), any::<bool>());
-    let test =
-        |(secret, (name, encode), before, after, is_token): (String, _, String, String, _)| {
-            let encode: fn(&str) -> String = encode;
+    let cases = (credential(), 0..13_usize, around(), around(), any::<bool>());
+    let test = |(secret, place, before, after, is_token): (String, usize, String, String, bool)| {
+        let client = fixture.client(Some(&secret).filter(|_| is_token).map(String::as_str));
+        let members = if is_token { json!({}) } else { json!({"client_secret": secret}) };
+        // All encodings, each at another place.
+        for (index, (name, encode)) in ENCODERS.iter().enumerate() {
             let encoded = encode(&secret);
-            let text = format!("{before}{encoded}{after}");
-            let client = fixture.client(Some(&secret).filter(|_| is_token).map(String::as_str));
-            let members = if is_token { json!({}) } else { json!({"client_secret": secret}) };
-            for reply in replies(&text, members) {
-                let shown =
-                    essence(&all_shown_of_result(&fixture.register(&client, reply.clone())));
-                for hidden in [&secret, &encoded] {
-                    let is_shown = shown.contains(&essence(hidden));
-                    prop_assert!(!is_shown, "{name} of {reply:?} shows {hidden:?} in {shown}");
-                }
+            let mut replies = replies(&format!("{before}{encoded}{after}"), members.clone());
+            let reply = replies.swap_remove((place + index) % replies.len());
+            let shown = essence(&all_shown_of_result(&fixture.register(&client, reply.clone())));
+            for hidden in [&secret, &encoded] {
+                let is_shown = shown.contains(&essence(hidden));
+                prop_assert!(!is_shown, "{name} of {reply:?} shows {hidden:?} in {shown}");
             }
-            Ok(())
-        };
-    runner(24).run(&cases, test).unwrap();
+        }
+        Ok(())
+    };
+    runner(8).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -138,7 +140,7 @@ fn credentials_are_never_shown_in_base64_at_any_alignment() {
         }
         Ok(())
     };
-    runner(24).run(&cases, test).unwrap();
+    runner(10).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -194,14 +196,14 @@ fn text_without_credentials_is_shown_unchanged_except_for_control_characters_and
         error.description().map(str::to_owned)
     };
     let is_separator = |c: char| matches!(c, '\u{2028}' | '\u{2029}');
-    runner(256)
+    runner(128)
         .run(&"\\PC{1,300}", |text| {
             prop_assume!(!text.contains(is_separator) && !text.trim().is_empty());
             prop_assert_eq!(description(&text), Some(text));
             Ok(())
         })
         .unwrap();
-    runner(256)
+    runner(128)
         .run(&"[a-z\\x00-\\x1f\\x7f-\\x9f\u{2028}\u{2029}\u{202a}-\u{202e}\u{2066}-\u{2069}\u{200b}]{1,900}", |text| {
             let shown = description(&text).unwrap_or_default();
             prop_assert!(shown.chars().count() <= 301);
