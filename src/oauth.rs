@@ -112,7 +112,7 @@ pub use authorization::Authorization;
 pub use callback_listener::CallbackListener;
 pub use client::OAuth2Client;
 #[cfg(any(fuzzing, feature = "__bench"))]
-pub(crate) use discovery::parts::discovered;
+pub(crate) use discovery::parts::{issuers, servers};
 pub use error::{OAuthError, OAuthErrorKind};
 #[cfg(any(fuzzing, feature = "__bench"))]
 pub(crate) use http::read_response;

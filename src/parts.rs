@@ -117,17 +117,16 @@ mod oauth_parts {
     pub fn discovery(bytes: &[u8]) {
         let Ok(document) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return };
         let issuers = ["https://as.example", "https://api.poggio.io", "http://127.0.0.1:8910"];
+        for server in oauth::servers(&document, &issuers) {
+            match server {
+                Ok(server) => check_server(&server),
+                Err(problem) => check_message(&problem, 5000),
+            }
+        }
         let texts = ["resource", "issuer"].map(|name| document.get(name).and_then(Value::as_str));
         let resources = texts.into_iter().flatten().chain(["https://mcp.example/mcp"]);
         for resource in resources.filter_map(|text| Url::parse(text).ok()) {
-            let (servers, urls) = oauth::discovered(&document, &issuers, &resource);
-            for server in servers {
-                match server {
-                    Ok(server) => check_server(&server),
-                    Err(problem) => check_message(&problem, 5000),
-                }
-            }
-            for url in urls {
+            for url in oauth::issuers(&document, &resource) {
                 match url {
                     Ok(url) => drop(check_endpoint(url.as_str())),
                     Err(problem) => check_message(&problem, 5000),
