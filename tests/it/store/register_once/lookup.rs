@@ -51,6 +51,23 @@ async fn register_once_keeps_a_record_for_each_endpoint() {
     assert_eq!(registrations[0].endpoint(), fixture.poggio.registration_endpoint());
 }
 
+/// Without `float_roundtrip`, `serde_json` reads this number as 0.21, so that the metadata of the store
+/// differ from those of the caller at every start.
+#[tokio::test]
+async fn register_once_finds_metadata_with_a_fraction() {
+    let fixture = Fixture::new().await;
+    let metadata = metadata().with_additional("sample_rate", 0.210_000_000_000_000_02);
+    let response = Reply::registered().with_member("x_rate", 0.210_000_000_000_000_02);
+    fixture.server.script([response]);
+    for _ in 0..3 {
+        let client = fixture.register_once(&metadata).await.unwrap();
+        assert_eq!(client.additional.get("x_rate"), Some(&json!(0.210_000_000_000_000_02)));
+    }
+    assert_eq!(fixture.request_count(), 1);
+    let stored = &fixture.store.list().await.unwrap()[0];
+    assert_eq!(stored.requested(), Some(&metadata));
+}
+
 #[tokio::test]
 async fn register_once_keeps_a_record_for_each_metadata() {
     let fixture = Fixture::new().await;
