@@ -111,7 +111,11 @@ pub use access_token::AccessToken;
 pub use authorization::Authorization;
 pub use callback_listener::CallbackListener;
 pub use client::OAuth2Client;
+#[cfg(any(fuzzing, feature = "__bench"))]
+pub(crate) use discovery::parts::discovered;
 pub use error::{OAuthError, OAuthErrorKind};
+#[cfg(any(fuzzing, feature = "__bench"))]
+pub(crate) use http::read_response;
 /// The crate that builds token requests and parses their responses.
 pub use oauth2;
 pub use recovery::Recovery;

@@ -21,6 +21,8 @@ mod intent;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod lookup;
+#[cfg(any(fuzzing, feature = "__bench"))]
+mod parts;
 mod protocol;
 mod record;
 mod register_once;
@@ -46,6 +48,8 @@ pub use file::FileStore;
 #[cfg(feature = "object-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]
 pub use object_store;
+#[cfg(any(fuzzing, feature = "__bench"))]
+pub(crate) use parts::check_document;
 pub use registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult};
 pub use registration_store_ext::RegistrationStoreExt;
 pub use retired::{Retired, RetiredReason};

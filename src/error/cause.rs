@@ -29,6 +29,7 @@ enum Class {
     CertificateInvalid,
     NotTls,
     NoCommonTls,
+    #[cfg(feature = "rustls")]
     TlsFailed,
     TlsUnsupported,
     NotHttp,
@@ -97,6 +98,7 @@ impl fmt::Display for Cause {
             Class::CertificateInvalid => "the certificate is invalid",
             Class::NotTls => "this port does not speak TLS",
             Class::NoCommonTls => "there is no common TLS version or cipher",
+            #[cfg(feature = "rustls")]
             Class::TlsFailed => "the TLS handshake failed",
             Class::TlsUnsupported => "the HTTP client does not support https",
             Class::NotHttp => "the response is not HTTP",

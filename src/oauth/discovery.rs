@@ -6,6 +6,8 @@
 //! checks the metadata that was found.
 
 mod documents;
+#[cfg(any(fuzzing, feature = "__bench"))]
+pub(super) mod parts;
 mod places;
 mod search;
 

@@ -45,16 +45,7 @@ impl<'c> AsyncHttpClient<'c> for Client {
             headers.get_mut(AUTHORIZATION).into_iter().for_each(|value| value.set_sensitive(true));
             let body = Zeroizing::new(body);
             let response = self.send(parts.method, url, headers.clone(), &body).await?;
-            let host = &response.host;
-            let error = || read_error(&response, &body, &headers);
-            if !response.status.is_success() {
-                return error_response(&response, error());
-            }
-            if form_urlencoded::parse(&body).any(|(name, _)| name == "grant_type") {
-                token_response(host, &response, error)
-            } else {
-                unchanged_response(host, &response)
-            }
+            read_response(&response, &body, &headers)
         })
     }
 }
@@ -110,6 +101,25 @@ impl Client {
         }
         let problem = "http is accepted only if the base URL of the client is http too; use https";
         Err(OAuthError::new(OAuthErrorKind::Endpoint, format!("{url}: {problem}")))
+    }
+}
+
+/// Returns the response to a request with this body and these headers in the form that the `oauth2`
+/// crate requires.
+pub(crate) fn read_response(
+    response: &Response,
+    request_body: &[u8],
+    request_headers: &HeaderMap,
+) -> Result<HttpResponse, OAuthError> {
+    let host = &response.host;
+    let error = || read_error(response, request_body, request_headers);
+    if !response.status.is_success() {
+        return error_response(response, error());
+    }
+    if form_urlencoded::parse(request_body).any(|(name, _)| name == "grant_type") {
+        token_response(host, response, error)
+    } else {
+        unchanged_response(host, response)
     }
 }
 

@@ -273,7 +273,7 @@ mod tests {
             html_safe,
             quoted(&format!("\u{feff} {plain}")),
             quoted(&nested),
-            nested.replace("{", "{\\n\\t").replace("/", "\\/"),
+            nested.replace('{', "{\\n\\t").replace('/', "\\/"),
             format!("[{nested}]"),
             format!("\u{feff}{nested}"),
             format!(r#"{{"statusCode": 201, "headers": {{"a": "b"}}, "body": {nested}}}"#),

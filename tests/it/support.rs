@@ -16,13 +16,15 @@ mod tls;
 mod wait;
 
 #[cfg(feature = "rustls")]
+pub(crate) use self::raw_server::is_whole;
+#[cfg(feature = "rustls")]
 pub(crate) use self::tls::self_signed;
 pub(crate) use self::{
     allocator::{PeakMemory, WIPED, count_allocations, count_unwiped_blocks},
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
     ports::free_ports,
-    raw_server::{ServerBehaviour, Wire, http, is_whole, read_request, sized},
+    raw_server::{ServerBehaviour, Wire, http, read_request, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program},
     wait::{PATIENCE, eventually, wait_for},

@@ -67,3 +67,50 @@ pub(super) fn now() -> DateTime<Utc> {
 fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
     (end - start).to_std().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use oauth2::basic::BasicTokenResponse;
+
+    use super::*;
+    use crate::oauth::session::document::Key;
+
+    const MARGIN: Duration = Duration::from_secs(60);
+
+    /// Returns a token of this age and lifetime in seconds.
+    fn token(age: i64, lifetime: i64) -> Cached {
+        let json =
+            format!(r#"{{"access_token":"a","token_type":"bearer","expires_in":{lifetime}}}"#);
+        let response: BasicTokenResponse = serde_json::from_str(&json).unwrap();
+        let key = Key { server: String::new(), resource: None, client_credentials: None };
+        let issued_at = now() - TimeDelta::seconds(age);
+        Cached::new(&Entry::new(key, "id", &response, &[], None, issued_at), MARGIN)
+    }
+
+    fn state(cached: &Cached) -> (bool, bool) {
+        (cached.is_valid(), cached.is_fresh())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cached_token_is_due_before_it_expires() {
+        assert_eq!(state(&token(0, 3600)), (true, true));
+        assert_eq!(state(&token(3500, 3600)), (true, true));
+        assert_eq!(state(&token(3560, 3600)), (true, false));
+        assert_eq!(state(&token(3601, 3600)), (false, false));
+        // The margin is at most half the lifetime.
+        assert_eq!(state(&token(0, 60)), (true, true));
+        assert_eq!(state(&token(40, 60)), (true, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cached_token_of_the_future_expires_after_its_lifetime() {
+        // This machine's clock was set back by a day since the token was issued.
+        let cached = token(-86_400, 3600);
+        assert_eq!(state(&cached), (true, true));
+        tokio::time::advance(Duration::from_secs(3590)).await;
+        assert_eq!(state(&cached), (true, false));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(state(&cached), (false, false));
+    }
+}

@@ -102,6 +102,13 @@ impl Context {
         });
     }
 
+    /// Drops a token that is of no more use, if it is the one in memory.
+    pub(super) fn forget(&self, token: &str) {
+        self.with_state(|state| {
+            state.cached.take_if(|cached| cached.token.expose() == token);
+        });
+    }
+
     pub(super) fn take_unsaved(&self) -> Option<Replacement> {
         self.with_state(|state| state.unsaved.take())
     }

@@ -231,6 +231,12 @@ impl TokenDocument {
         self.tokens.len() < len
     }
 
+    /// Removes a token that a resource has refused, if it is still the current one of this key.
+    pub(super) fn remove_refused(&mut self, key: &Key, refused: &str) -> bool {
+        let is_refused = self.find(key).is_some_and(|entry| entry.access_token() == refused);
+        is_refused && self.remove(key)
+    }
+
     /// Removes a refresh token if it is still the current one of this key.
     pub(super) fn remove_refresh_token(&mut self, key: &Key, token: &Token) -> bool {
         let mut entries = self.tokens.iter_mut();

@@ -5,7 +5,7 @@ use reqwest::{
     header::{AUTHORIZATION, USER_AGENT},
 };
 
-use super::handle::Session;
+use super::{handle::Session, obtain::erase_refused};
 use crate::{
     error::{FailureKind, TransportError, TransportFailure},
     oauth::{
@@ -23,6 +23,11 @@ impl Session {
     /// If the response is 401, the token is refreshed once for all callers, and the request is sent
     /// once more, unless its body is a stream. Nothing else is retried, redirects are not followed,
     /// and the only deadline is the request's own.
+    ///
+    /// If the token cannot be replaced, the response is the 401, and
+    /// [`access_token`](Self::access_token) says why. If the server refuses the refresh token too, or
+    /// if there is none and the resource calls the token invalid (RFC 6750 section 3.1), a login is
+    /// required.
     ///
     /// The request must be for the origin of the session's
     /// [`resource`](super::SessionBuilder::resource) or of the client's base URL: the token is never
@@ -42,10 +47,17 @@ impl Session {
         if response.status() != StatusCode::UNAUTHORIZED {
             return check_scope(response);
         }
-        let Ok(next) = self.replace(&token).await.inspect_err(|error| {
-            tracing::warn!(%error, "the token was refused with 401 and not replaced");
-        }) else {
-            return Ok(response);
+        let next = match self.replace(&token).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::warn!(%error, "the token was refused with 401 and not replaced");
+                let is_invalid =
+                    challenge_param(&response, "error").as_deref() == Some("invalid_token");
+                if is_invalid && error.kind() == OAuthErrorKind::LoginRequired {
+                    erase_refused(&self.context, &token).await;
+                }
+                return Ok(response);
+            }
         };
         match again.filter(|_| next.expose() != token.expose()) {
             Some(request) => check_scope(self.send(request, &next).await?),
@@ -105,15 +117,17 @@ fn check_scope(response: Response) -> Result<Response, OAuthError> {
     if response.status() != StatusCode::FORBIDDEN {
         return Ok(response);
     }
-    let params = challenge::params(response.headers());
-    let find = |name| {
-        let mut params = params.iter();
-        params.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    };
-    if find("error") != Some("insufficient_scope") {
+    if challenge_param(&response, "error").as_deref() != Some("insufficient_scope") {
         return Ok(response);
     }
-    let scopes = find("scope").unwrap_or_default().split_whitespace().map(str::to_owned);
+    let scopes = challenge_param(&response, "scope").unwrap_or_default();
+    let scopes = scopes.split_whitespace().map(str::to_owned).collect();
     let host = url::host_and_port(response.url());
-    Err(OAuthError::insufficient_scope(host, scopes.collect()))
+    Err(OAuthError::insufficient_scope(host, scopes))
+}
+
+/// Returns a parameter of the `WWW-Authenticate` header.
+fn challenge_param(response: &Response, name: &str) -> Option<String> {
+    let params = challenge::params(response.headers()).into_iter();
+    params.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
 }

@@ -15,7 +15,7 @@ use crate::oauth::{access_token::AccessToken, error::OAuthError};
 /// and clones share the token in memory.
 ///
 /// [`access_token`](Self::access_token) never opens a browser. If only a person can help, it fails
-/// with [`OAuthErrorKind::LoginRequired`](super::OAuthErrorKind::LoginRequired), and
+/// with [`OAuthErrorKind::LoginRequired`](crate::oauth::OAuthErrorKind::LoginRequired), and
 /// [`login`](Self::login) is the way out.
 ///
 /// With the grant type `client_credentials` and without `authorization_code` in its metadata, a
@@ -67,7 +67,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::LoginRequired`](super::OAuthErrorKind::LoginRequired) if no user has
+    /// [`OAuthErrorKind::LoginRequired`](crate::oauth::OAuthErrorKind::LoginRequired) if no user has
     /// logged in, or if the login has ended. Other errors leave the login as it is;
     /// [`OAuthError::recovery`] says what to do.
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
@@ -96,7 +96,14 @@ impl Session {
             Some(cached) if cached.token.expose() != refused.expose() && cached.is_fresh() => {
                 Ok(cached.token)
             }
-            _ => self.obtain(Some(refused.clone())).await,
+            _ => {
+                let token = self.obtain(Some(refused.clone())).await?;
+                if token.expose() != refused.expose() {
+                    return Ok(token);
+                }
+                // The request that was under way had begun before the token was refused.
+                self.obtain(Some(refused.clone())).await
+            }
         }
     }
 

@@ -32,11 +32,12 @@ impl Session {
     /// Erases the account's tokens from the store and from memory, and revokes them if the server
     /// has a revocation endpoint (RFC 7009). Returns which of the two happened.
     ///
-    /// The registered client stays. Tokens of other sessions and accounts stay too.
+    /// The registered client stays, and other processes may use the access token that they have in
+    /// memory until it expires or is revoked. Tokens of other sessions and accounts stay too.
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Registration`](super::OAuthErrorKind::Registration) if the store cannot be
+    /// [`OAuthErrorKind::Registration`](crate::oauth::OAuthErrorKind::Registration) if the store cannot be
     /// read or written. A failed revocation is not an error.
     pub async fn logout(&self) -> Result<Logout, OAuthError> {
         let context = &*self.context;

@@ -67,7 +67,7 @@ async fn request_once(
     };
     // Another caller may have replaced the refresh token, or the user may have logged out.
     match request.renewed(context, &document) {
-        Ok(request) => send(context, exclusive, request).await,
+        Ok(request) => send(context, exclusive, request, refused).await,
         Err(error) => {
             exclusive.release().await;
             Err(error)
@@ -95,6 +95,10 @@ impl Request {
         }
         let entry = document.find(&context.key);
         let Some(grant) = entry.and_then(refresh) else {
+            if entry.is_none() {
+                // Another process has logged out, or has ended the login.
+                context.clear();
+            }
             return Err(OAuthError::login_required(match entry {
                 Some(_) => "the token has expired, and there is no refresh token",
                 None => "no user has logged in",
@@ -170,6 +174,7 @@ async fn send(
     context: &Context,
     exclusive: Exclusive<'_>,
     request: Request,
+    refused: Option<&AccessToken>,
 ) -> Result<AccessToken, OAuthError> {
     if let Err(error) = exclusive.preflight().await {
         exclusive.release().await;
@@ -183,8 +188,16 @@ async fn send(
         }
         Err(error) => match &request.grant {
             Grant::Refresh { token, .. } if error.is_invalid_grant() => {
-                let key = &context.key;
-                exclusive.finish(|document| document.remove_refresh_token(key, token)).await?;
+                let (key, refused) = (&context.key, refused.map(AccessToken::expose));
+                // A refused access token is of no more use if it cannot be replaced.
+                let remove = |document: &mut TokenDocument| {
+                    let removed = document.remove_refresh_token(key, token);
+                    refused.is_some_and(|token| document.remove_refused(key, token)) || removed
+                };
+                exclusive.finish(remove).await?;
+                if let Some(token) = refused {
+                    context.forget(token);
+                }
                 Err(OAuthError::login_required("the server refused the refresh token"))
             }
             _ => {
@@ -212,6 +225,16 @@ async fn save(
             context.set_unsaved(replacement);
             Err(error.into())
         }
+    }
+}
+
+/// Erases a token that a resource has refused and that cannot be replaced.
+pub(super) async fn erase_refused(context: &Context, token: &AccessToken) {
+    context.forget(token.expose());
+    let erase =
+        |document: &mut TokenDocument| document.remove_refused(&context.key, token.expose());
+    if let Err(error) = token_store::update(&*context.tokens, context.timeout(), erase).await {
+        tracing::warn!(%error, "the refused token was not erased");
     }
 }
 

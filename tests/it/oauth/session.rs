@@ -1,6 +1,7 @@
 //! `Session`: a login that is kept.
 
 mod accounts;
+mod concurrency;
 mod execute;
 mod login;
 mod refresh;

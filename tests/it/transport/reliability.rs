@@ -34,7 +34,8 @@ every member;
 `http1::register_sends_nothing_more_after_its_future_is_dropped` drops a call at each of its waits;
 `store::register_once::bounds` counts the requests of programs that restart, are killed or retry;
 `store::shared_store::conditions` uses object stores that ignore or misreport conditions; the
-targets in `fuzz/` decode random responses, refusals, failures, `Retry-After` and `WWW-Authenticate`.
+targets in `fuzz/` decode random responses, refusals, failures, `Retry-After`, `WWW-Authenticate`,
+store documents, server metadata and token responses.
 ";
 
 fn table(title: &str, test: &str, rows: &[RunResult]) -> String {

@@ -5,7 +5,7 @@ use std::{process::Command, sync::Arc};
 use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 
 use crate::{
-    service::{Service, installed},
+    service::{Service, installed, node},
     shared_store::{check, client_options, retry},
 };
 
@@ -28,9 +28,9 @@ fn connect(azurite: &Service) -> Arc<MicrosoftAzure> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_store_works_on_azurite() {
-    let mut command = Command::new("node");
+    let program = "node_modules/azurite/dist/src/blob/main.js";
+    let Some(mut command) = node("azurite", program) else { return };
     command
-        .arg(installed("node_modules/azurite/dist/src/blob/main.js"))
         .args(["--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"])
         .args(["--blobHost", "127.0.0.1", "--blobPort", "0"])
         .args(["--blobKeepAliveTimeout", "60"])

@@ -1,7 +1,16 @@
 //! Services that others wrote, each in a file of its own. `run.sh` installs them and runs the tests.
 
+mod authlib;
 mod azurite;
+mod cloudflare;
+mod django;
+mod fastapi;
+mod login;
+mod mcp;
 mod moto;
+#[path = "../../../it/support/require.rs"]
+#[expect(dead_code, reason = "only `require` is used here")]
+mod require;
 mod s3rver;
 mod service;
 mod shared_store;

@@ -1,12 +1,12 @@
 //! S3, by moto.
 
-use std::{process::Command, sync::Arc};
+use std::{process::Stdio, sync::Arc};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use poggio::reqwest;
 
 use crate::{
-    service::{Service, installed},
+    service::{Service, python},
     shared_store::{check, client_options, retry},
 };
 
@@ -25,10 +25,8 @@ fn connect(moto: &Service) -> Arc<AmazonS3> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_store_works_on_moto() {
-    let python = installed("venv/bin/python");
-    let mut command = Command::new(python);
-    command.arg(installed("moto_one_at_a_time.py")).stderr(std::process::Stdio::null());
-    let moto = Service::start(&mut command, "");
+    let Some(mut command) = python("moto", "moto_one_at_a_time.py") else { return };
+    let moto = Service::start(command.stderr(Stdio::null()), "");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let bucket = http.put(format!("{}/bucket1", moto.url)).header("content-length", "0");
     assert_eq!(bucket.send().await.unwrap().status(), 200);

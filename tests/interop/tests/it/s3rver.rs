@@ -1,7 +1,7 @@
 //! An S3 without conditional writes, by s3rver. It has to be refused before anything is registered or
 //! written over.
 
-use std::{process::Command, sync::Arc};
+use std::sync::Arc;
 
 use object_store::{
     ObjectStoreExt,
@@ -11,20 +11,19 @@ use object_store::{
 use poggio::{Error, Outcome, RegistrationStore, RegistrationStoreExt, testing::Server};
 
 use crate::{
-    service::{Service, installed},
+    service::{Service, installed, node},
     shared_store::{PATH, client_options, contents, metadata, open, retry},
 };
 
-fn start(folder: &str) -> Service {
-    let mut command = Command::new("node");
+fn start(folder: &str) -> Option<Service> {
+    let mut command = node("s3rver", "node_modules/s3rver/bin/s3rver.js")?;
     command
-        .arg(installed("node_modules/s3rver/bin/s3rver.js"))
         .arg("--directory")
         .arg(installed(folder))
         .args(["--address", "127.0.0.1", "--port", "0", "--silent"])
         .args(["--no-vhost-buckets", "--allow-mismatched-signatures"])
         .args(["--configure-bucket", "bucket1"]);
-    Service::start(&mut command, "listening on 127.0.0.1:")
+    Some(Service::start(&mut command, "listening on 127.0.0.1:"))
 }
 
 fn connect(s3rver: &Service) -> Arc<AmazonS3> {
@@ -58,7 +57,7 @@ async fn assert_refused(s3: &Arc<AmazonS3>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shared_store_refuses_s3rver_with_an_empty_bucket() {
-    let s3rver = start("empty");
+    let Some(s3rver) = start("empty") else { return };
     assert_refused(&connect(&s3rver)).await;
 }
 
@@ -69,7 +68,7 @@ async fn shared_store_refuses_s3rver_with_an_object_and_leaves_it_alone() {
     let client = loopback.client().register_once(&metadata(), &open(&memory)).await.unwrap();
     let document = open(&memory).read().await.unwrap().unwrap().expose().to_owned();
 
-    let s3rver = start("object");
+    let Some(s3rver) = start("object") else { return };
     let s3 = connect(&s3rver);
     s3.put(&PATH.into(), document.clone().into()).await.unwrap();
     assert_refused(&s3).await;

@@ -8,6 +8,8 @@ use std::{
     thread,
 };
 
+use crate::require::require;
+
 /// Returns a path in the folder with the installed services.
 ///
 /// # Panics
@@ -16,6 +18,28 @@ use std::{
 pub(crate) fn installed(path: &str) -> PathBuf {
     let folder = env::var_os("INTEROP_SERVICES").expect("run these tests with run.sh");
     PathBuf::from(folder).join(path)
+}
+
+/// Returns the command of a Python program in the folder, or `None` if its package is not installed.
+pub(crate) fn python(package: &str, program: &str) -> Option<Command> {
+    let python = installed("venv/bin/python");
+    let find =
+        format!("import importlib.util, sys; sys.exit(not importlib.util.find_spec({package:?}))");
+    let found = Command::new(&python).arg("-c").arg(find).status();
+    let is_installed = found.is_ok_and(|status| status.success());
+    let is_met = require(is_installed, &format!("{package} is not installed"), "see run.sh");
+    let mut command = Command::new(python);
+    command.arg(installed(program));
+    is_met.then_some(command)
+}
+
+/// Returns the command of a Node.js program in the folder, or `None` if its package is not installed.
+pub(crate) fn node(package: &str, program: &str) -> Option<Command> {
+    let is_installed = installed("node_modules").join(package).is_dir();
+    let is_met = require(is_installed, &format!("{package} is not installed"), "see run.sh");
+    let mut command = Command::new("node");
+    command.arg(installed(program));
+    is_met.then_some(command)
 }
 
 /// A running service, which ends when this is dropped.

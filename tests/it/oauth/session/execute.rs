@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use poggio::{
     oauth::{LoginOptions, OAuthErrorKind, Recovery, Session},
     reqwest::{Method, Request, header::AUTHORIZATION},
+    serde_json::json,
     testing::Reply,
 };
 
@@ -97,4 +98,73 @@ async fn execute_reports_the_required_scopes() {
 
     it.server.script([Reply::status(403)]);
     assert_eq!(session.execute(get(&url)).await.unwrap().status(), 403);
+}
+
+/// A request to an endpoint whose responses tests script.
+fn customers(it: &Fixture) -> Request {
+    get(&format!("{}/v1/customers", it.server.base_url()))
+}
+
+/// Asserts that only a login helps, in this process and in another one.
+async fn assert_login_required(it: &Fixture, session: &Session) {
+    let other = it.builder().resource(it.server.mcp_url()).build().unwrap();
+    for session in [session, &other] {
+        let error = session.access_token().await.unwrap_err();
+        assert_eq!(error.kind(), OAuthErrorKind::LoginRequired, "{error}");
+        assert_eq!(error.recovery(), Recovery::LogIn);
+    }
+}
+
+#[tokio::test]
+async fn execute_ends_the_login_if_both_tokens_are_refused() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    it.server.script([Reply::status(401)]);
+    it.server.script_token([Reply::json(400, json!({"error": "invalid_grant"}))]);
+    assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
+    // By this machine's clock, the access token is still valid.
+    assert_login_required(&it, &session).await;
+    assert_eq!(it.token_requests().len(), 2);
+    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    assert_eq!(session.execute(get(&it.server.mcp_url())).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn execute_ends_the_login_if_an_invalid_token_cannot_be_replaced() {
+    let it = Fixture::new().await;
+    let issued = Reply::issued().without_member("refresh_token").without_member("expires_in");
+    it.server.script_token([issued]);
+    let session = logged_in(&it).await;
+    let token = session.access_token().await.unwrap();
+    // Without this error code, the cause can be another one than the token.
+    it.server.script([Reply::status(401)]);
+    assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
+    assert_eq!(session.access_token().await.unwrap().expose(), token.expose());
+
+    let challenge = r#"Bearer error="invalid_token""#;
+    it.server.script([Reply::status(401).with_header("www-authenticate", challenge)]);
+    assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
+    assert_login_required(&it, &session).await;
+}
+
+#[tokio::test]
+async fn execute_keeps_the_login_if_the_token_endpoint_fails() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    let token = session.access_token().await.unwrap();
+    it.server.script([Reply::status(401)]);
+    it.server.script_token([Reply::status(500)]);
+    assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
+    assert_eq!(session.access_token().await.unwrap().expose(), token.expose());
+}
+
+#[tokio::test]
+async fn execute_notices_the_logout_of_another_process() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    let other = it.builder().resource(it.server.mcp_url()).build().unwrap();
+    other.logout().await.unwrap();
+    it.server.script([Reply::status(401)]);
+    assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
+    assert_login_required(&it, &session).await;
 }

@@ -1,0 +1,31 @@
+//! Logins at Cloudflare's OAuth provider for Workers.
+
+use poggio::AuthMethod;
+
+use crate::{
+    login::{
+        Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout,
+    },
+    service::{Service, node},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn login_is_kept_at_cloudflare() {
+    let Some(mut command) = node("@cloudflare/workers-oauth-provider", "cloudflare_server.mjs")
+    else {
+        return;
+    };
+    let service = Service::start(&mut command, "");
+    let poggio = client(&service.url).build().unwrap();
+    let server = poggio.discover_for(&format!("{}/api", service.url)).await.unwrap();
+    for method in [AuthMethod::ClientSecretPost, AuthMethod::ClientSecretBasic, AuthMethod::None] {
+        let resource = format!("{}/api", service.url);
+        let it = Fixture::new(&service.url, &resource, server.clone()).with_method(method);
+        keeps_a_login(&it).await;
+        revokes_at_logout(&it).await;
+        replaces_a_deleted_client(&it).await;
+        let bad = it.metadata.clone().with_grant_types(["authorization_code", "unknown_grant"]);
+        let error = refuses(&it.poggio, &bad, 400).await;
+        assert!(error.to_string().contains("Unsupported grant_type: unknown_grant"), "{error}");
+    }
+}
