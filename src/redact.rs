@@ -407,7 +407,7 @@ mod tests {
         }
     }
 
-    /// Encoded by hand, because the code under test must not compute what it is tested with.
+    /// Credentials that a reader may take for a list, a string literal, an escape or a tag.
     const CREDENTIALS: [&str; 22] = [
         "{a0aaAA!",
         "[a0aaAA!",
