@@ -316,11 +316,7 @@ impl Text<'_> {
             _ => return self.unquoted(at),
         }?;
         // A credential may begin with a quote or a bracket.
-        let after = if self.before(inner.end).is_some_and(|char| matches!(char, ']' | '}')) {
-            inner.end
-        } else {
-            inner.end + 1
-        };
+        let after = inner.end + usize::from(self.at(inner.end).is_some_and(is_quote));
         let goes_on = self.at(after).is_some_and(is_name);
         let end = self.unquoted(after).filter(|_| goes_on).map_or(inner.end, |rest| rest.end);
         Some(inner.start..end)
