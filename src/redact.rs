@@ -13,6 +13,7 @@ mod markup;
 mod names;
 mod packed;
 mod search;
+mod text;
 mod unit;
 
 use std::{collections::BTreeSet, fmt, ops::Range};
