@@ -13,6 +13,7 @@ mod markup;
 mod names;
 mod packed;
 mod search;
+mod text;
 mod unit;
 
 use std::{collections::BTreeSet, fmt, ops::Range};
@@ -407,7 +408,7 @@ mod tests {
         }
     }
 
-    /// Encoded by hand, because the code under test must not compute what it is tested with.
+    /// Credentials that a reader may take for a list, a string literal, an escape or a tag.
     const CREDENTIALS: [&str; 22] = [
         "{a0aaAA!",
         "[a0aaAA!",
@@ -437,8 +438,9 @@ mod tests {
     fn redactor_reads_credentials_that_begin_or_end_with_punctuation() {
         for credential in CREDENTIALS {
             let json = serde_json::json!({"client_secret": credential}).to_string();
-            let percent: String = credential.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            let html: String = credential.bytes().map(|byte| format!("&#{byte};")).collect();
+            let encode = |byte: fn(u8) -> String| credential.bytes().map(byte).collect::<String>();
+            let percent = encode(|byte| format!("%{byte:02X}"));
+            let html = encode(|byte| format!("&#{byte};"));
             let mut bodies = vec![
                 json.clone(),
                 serde_json::json!([{"data": {"client_secret": [credential]}}]).to_string(),

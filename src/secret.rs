@@ -91,14 +91,20 @@ impl BearerToken {
     /// Returns the value of the `Authorization` header, marked as sensitive so that `Debug` does not
     /// print it.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
-        let mut text = format!("Bearer {}", self.expose());
-        let header = HeaderValue::from_str(&text).ok();
-        text.zeroize();
-        header.map(|mut value| {
-            value.set_sensitive(true);
-            value
-        })
+        bearer_header(self.expose())
     }
+}
+
+/// Returns the value of the `Authorization` header (RFC 6750 section 2.1), marked as sensitive, or
+/// `None` if the token contains a character that a header cannot.
+pub(crate) fn bearer_header(token: &str) -> Option<HeaderValue> {
+    let mut text = format!("Bearer {token}");
+    let header = HeaderValue::from_str(&text).ok();
+    text.zeroize();
+    header.map(|mut value| {
+        value.set_sensitive(true);
+        value
+    })
 }
 
 impl fmt::Debug for BearerToken {

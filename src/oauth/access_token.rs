@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderValue;
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::secret;
 
 /// An access token (RFC 6749 section 1.4), with what the server said about it.
 ///
@@ -70,16 +72,9 @@ impl AccessToken {
         &self.0.token_type
     }
 
-    /// Returns the value of the `Authorization` header, marked as sensitive, or `None` if the token
-    /// contains a character that a header cannot.
+    /// Returns the value of the `Authorization` header, or `None` if the token cannot be in one.
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        let mut text = format!("Bearer {}", self.expose());
-        let header = HeaderValue::from_str(&text).ok();
-        text.zeroize();
-        header.map(|mut value| {
-            value.set_sensitive(true);
-            value
-        })
+        secret::bearer_header(self.expose())
     }
 }
 

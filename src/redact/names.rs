@@ -3,7 +3,11 @@
 
 use std::ops::Range;
 
-use super::{line::is_blank, unit::Unit};
+use super::{
+    line::is_blank,
+    text::{Text, is_name, is_quote},
+    unit::Unit,
+};
 
 /// How the value of a name is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,60 +121,7 @@ pub(super) fn strings(units: &[Unit]) -> Vec<Range<usize>> {
     strings
 }
 
-fn is_name(char: char) -> bool {
-    char.is_ascii_alphanumeric() || matches!(char, '_' | '-')
-}
-
-fn is_quote(char: char) -> bool {
-    matches!(char, '"' | '\'' | '`')
-}
-
-struct Text<'a>(&'a [Unit]);
-
 impl Text<'_> {
-    fn at(&self, index: usize) -> Option<char> {
-        self.0.get(index).map(|unit| unit.char)
-    }
-
-    fn before(&self, index: usize) -> Option<char> {
-        self.at(index.checked_sub(1)?)
-    }
-
-    /// Returns how many characters from `start` on match.
-    fn count(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
-        self.count_up_to(usize::MAX, start, matches)
-    }
-
-    fn count_up_to(&self, max: usize, start: usize, matches: impl Fn(char) -> bool) -> usize {
-        let rest = self.0.get(start..).unwrap_or_default();
-        rest.iter().take(max).take_while(|unit| matches(unit.char)).count()
-    }
-
-    /// Returns the index of the first character from `start` on that matches, or the end of the text.
-    fn find(&self, start: usize, matches: impl Fn(char) -> bool) -> usize {
-        start + self.count(start, |char| !matches(char))
-    }
-
-    fn skip_blanks(&self, start: usize) -> usize {
-        start + self.count(start, is_blank)
-    }
-
-    fn starts_with(&self, start: usize, text: &str) -> bool {
-        let rest = self.0.get(start..).unwrap_or_default();
-        rest.iter().map(|unit| unit.char).take(text.len()).eq(text.chars())
-    }
-
-    /// Returns the index of this text at or after `start`, or the end.
-    fn find_text(&self, start: usize, text: &str) -> usize {
-        let mut positions = start..self.0.len();
-        positions.find(|at| self.starts_with(*at, text)).unwrap_or(self.0.len())
-    }
-
-    fn lowercase(&self, range: Range<usize>) -> String {
-        let units = self.0.get(range).unwrap_or_default().iter();
-        units.map(|unit| unit.char.to_ascii_lowercase()).collect()
-    }
-
     fn kind(&self, start: usize, end: usize) -> Option<Kind> {
         if start == end || end - start > MAX_NAME {
             return None;
@@ -265,12 +216,6 @@ impl Text<'_> {
         Some(start..self.find_text(start, "</"))
     }
 
-    /// Returns the last character before `at` that does not match, unless it is far away.
-    fn before_all(&self, at: usize, matches: impl Fn(char) -> bool) -> Option<char> {
-        let before = self.0.get(..at)?.iter().rev().take(MAX_NAME);
-        before.map(|unit| unit.char).find(|char| !matches(*char))
-    }
-
     fn starts_line(&self, at: usize) -> bool {
         let is_indent = |char| matches!(char, ' ' | '\t' | '-');
         matches!(self.before_all(at, is_indent), None | Some('\n'))
@@ -316,45 +261,10 @@ impl Text<'_> {
             _ => return self.unquoted(at),
         }?;
         // A credential may begin with a quote or a bracket.
-        let after = if self.before(inner.end).is_some_and(|char| matches!(char, ']' | '}')) {
-            inner.end
-        } else {
-            inner.end + 1
-        };
+        let after = inner.end + usize::from(self.at(inner.end).is_some_and(is_quote));
         let goes_on = self.at(after).is_some_and(is_name);
         let end = self.unquoted(after).filter(|_| goes_on).map_or(inner.end, |rest| rest.end);
         Some(inner.start..end)
-    }
-
-    /// Returns the inside of the string literal at `at`.
-    fn quoted(&self, at: usize) -> Option<Range<usize>> {
-        let quote = self.at(at)?;
-        let mut end = at + 1;
-        while self.at(end).is_some_and(|char| char != quote) {
-            end += if self.at(end) == Some('\\') { 2 } else { 1 };
-        }
-        Some(at + 1..end.min(self.0.len())).filter(|value| !value.is_empty())
-    }
-
-    fn unquoted(&self, at: usize) -> Option<Range<usize>> {
-        let ends = |char| is_blank(char) || is_quote(char) || matches!(char, '&' | '<' | '>');
-        Some(at..self.find(at, ends)).filter(|value| !value.is_empty())
-    }
-
-    /// Returns the index after the bracket that closes the one at `at`, or the end of the text.
-    fn closing(&self, mut at: usize) -> usize {
-        let mut depth = 0;
-        while let Some(char) = self.at(at) {
-            match char {
-                '[' | '{' => depth += 1,
-                ']' | '}' if depth == 1 => return at + 1,
-                ']' | '}' => depth -= 1,
-                '"' => at = self.quoted(at).map_or(at + 1, |inside| inside.end),
-                _ => {}
-            }
-            at += 1;
-        }
-        self.0.len()
     }
 
     /// Returns the value of an `Authorization` header, without its scheme.

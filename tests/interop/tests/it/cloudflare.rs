@@ -1,11 +1,9 @@
 //! Logins at Cloudflare's OAuth provider for Workers.
 
-use poggio::AuthMethod;
+use poggio::{AuthMethod, oauth::Logout};
 
 use crate::{
-    login::{
-        Fixture, client, keeps_a_login, refuses, replaces_a_deleted_client, revokes_at_logout,
-    },
+    login::{Fixture, client, keeps_a_login, logs_out, refuses, replaces_a_deleted_client},
     service::{Service, node},
 };
 
@@ -22,7 +20,7 @@ async fn login_is_kept_at_cloudflare() {
         let resource = format!("{}/api", service.url);
         let it = Fixture::new(&service.url, &resource, server.clone()).with_method(method);
         keeps_a_login(&it).await;
-        revokes_at_logout(&it).await;
+        logs_out(&it, Logout::Revoked).await;
         replaces_a_deleted_client(&it).await;
         let bad = it.metadata.clone().with_grant_types(["authorization_code", "unknown_grant"]);
         let error = refuses(&it.poggio, &bad, 400).await;

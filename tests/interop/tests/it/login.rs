@@ -93,8 +93,7 @@ impl Fixture {
         client.unwrap().expect("a client is registered")
     }
 
-    /// Requests the resource, and returns the status.
-    pub(crate) async fn request(&self, session: &Session) -> u16 {
+    fn resource_request(&self) -> Request {
         let mut request = Request::new(Method::GET, self.resource.parse().unwrap());
         if self.resource.ends_with("/mcp") {
             *request.method_mut() = Method::POST;
@@ -104,6 +103,12 @@ impl Fixture {
             headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
             *request.body_mut() = Some(INITIALIZE.into());
         }
+        request
+    }
+
+    /// Requests the resource, and returns the status.
+    pub(crate) async fn request(&self, session: &Session) -> u16 {
+        let request = self.resource_request();
         session.execute(request).await.unwrap().status().as_u16()
     }
 }
@@ -150,14 +155,16 @@ pub(crate) async fn keeps_a_login(it: &Fixture) {
     assert_eq!(it.registered().await.client_id, id);
 }
 
-/// Asserts that a logout revokes the tokens.
-pub(crate) async fn revokes_at_logout(it: &Fixture) {
+/// Asserts that a logout erases the tokens, and that it revokes them if `expected` says so.
+pub(crate) async fn logs_out(it: &Fixture, expected: Logout) {
     let session = it.session();
     let token = it.log_in(&session).await.unwrap();
-    assert_eq!(session.logout().await.unwrap(), Logout::Revoked);
+    assert_eq!(session.logout().await.unwrap(), expected);
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let request = http.get(&it.resource).bearer_auth(token.expose());
-    assert_eq!(request.send().await.unwrap().status(), 401);
+    let request = it.resource_request();
+    let request = reqwest::RequestBuilder::from_parts(http, request).bearer_auth(token.expose());
+    let status = if expected == Logout::Revoked { 401 } else { 200 };
+    assert_eq!(request.send().await.unwrap().status(), status);
     assert_eq!(session.logout().await.unwrap(), Logout::NotLoggedIn);
     let error = session.access_token().await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::LoginRequired);
