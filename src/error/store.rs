@@ -147,7 +147,8 @@ impl StoreError {
              service \"poggio\""
         );
         let mut error = Self::new(problem).with_kind(StoreErrorKind::SecretLost);
-        error.0.help = Some("restore the keyring, or delete the file of the store to begin anew");
+        error.0.help =
+            Some("restore the keyring, or delete the file of the store to start with an empty one");
         error
     }
 
