@@ -132,7 +132,7 @@ for (const prompt of ['login', 'consent']) {
     await at({}, async ({ issuer, done }, store) => {
       const { code, stderr, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
       assert.equal(code, 5);
-      assert.match(stderr, /^error: denied; nobody is logged in\n/);
+      assert.match(stderr, /^error: the user denied access\n/);
       assert.match(seen.text, /^Access was denied/);
       assert.equal(seen.prompts.at(-1), prompt);
       assert.deepEqual(done.granted, []);
