@@ -1,9 +1,7 @@
 //! Logins at Cloudflare's OAuth provider for Workers.
 
-use poggio::{AuthMethod, oauth::Logout};
-
 use crate::{
-    login::{Fixture, client, keeps_a_login, logs_out, refuses, replaces_a_deleted_client},
+    login::{ALL_METHODS, Refusal, client, holds_for},
     service::{Service, node},
 };
 
@@ -16,14 +14,9 @@ async fn login_is_kept_at_cloudflare() {
     let service = Service::start(&mut command, "");
     let poggio = client(&service.url).build().unwrap();
     let server = poggio.discover_for(&format!("{}/api", service.url)).await.unwrap();
-    for method in [AuthMethod::ClientSecretPost, AuthMethod::ClientSecretBasic, AuthMethod::None] {
-        let resource = format!("{}/api", service.url);
-        let it = Fixture::new(&service.url, &resource, server.clone()).with_method(method);
-        keeps_a_login(&it).await;
-        logs_out(&it, Logout::Revoked).await;
-        replaces_a_deleted_client(&it).await;
-        let bad = it.metadata.clone().with_grant_types(["authorization_code", "unknown_grant"]);
-        let error = refuses(&it.poggio, &bad, 400).await;
-        assert!(error.to_string().contains("Unsupported grant_type: unknown_grant"), "{error}");
-    }
+    let refusal = Refusal {
+        change: |metadata| metadata.with_grant_types(["authorization_code", "unknown_grant"]),
+        message: "Unsupported grant_type: unknown_grant",
+    };
+    holds_for(ALL_METHODS, &service.url, "/api", &server, &refusal).await;
 }

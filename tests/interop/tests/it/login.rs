@@ -118,9 +118,41 @@ pub(crate) fn client(url: &str) -> poggio::ClientBuilder {
     Client::builder().base_url(url).http_client(http)
 }
 
+/// A request for metadata that a server refuses with 400, and a part of the message.
+pub(crate) struct Refusal {
+    pub(crate) change: fn(ClientMetadata) -> ClientMetadata,
+    pub(crate) message: &'static str,
+}
+
+/// Asserts what has to hold for each of these authentication methods, with what a logout does.
+/// `resource` is the path of the protected resource.
+pub(crate) async fn holds_for(
+    methods: impl IntoIterator<Item = (AuthMethod, Logout)>,
+    url: &str,
+    resource: &str,
+    server: &AuthorizationServer,
+    refusal: &Refusal,
+) {
+    for (method, logout) in methods {
+        let it = Fixture::new(url, &format!("{url}{resource}"), server.clone()).with_method(method);
+        keeps_a_login(&it).await;
+        logs_out(&it, logout).await;
+        replaces_a_deleted_client(&it).await;
+        let error = refuses(&it.poggio, &(refusal.change)(it.metadata.clone()), 400).await;
+        assert!(error.to_string().contains(refusal.message), "{error}");
+    }
+}
+
+/// The methods of RFC 6749, and a logout that revokes.
+pub(crate) const ALL_METHODS: [(AuthMethod, Logout); 3] = [
+    (AuthMethod::ClientSecretPost, Logout::Revoked),
+    (AuthMethod::ClientSecretBasic, Logout::Revoked),
+    (AuthMethod::None, Logout::Revoked),
+];
+
 /// Asserts that a login is kept: the token is refreshed whenever the resource refuses it, also by another
 /// process, until the server ends the login, and then only a person can help.
-pub(crate) async fn keeps_a_login(it: &Fixture) {
+async fn keeps_a_login(it: &Fixture) {
     let session = it.session();
     let error = session.access_token().await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::LoginRequired);
@@ -156,7 +188,7 @@ pub(crate) async fn keeps_a_login(it: &Fixture) {
 }
 
 /// Asserts that a logout erases the tokens, and that it revokes them if `expected` says so.
-pub(crate) async fn logs_out(it: &Fixture, expected: Logout) {
+async fn logs_out(it: &Fixture, expected: Logout) {
     let session = it.session();
     let token = it.log_in(&session).await.unwrap();
     assert_eq!(session.logout().await.unwrap(), expected);
@@ -171,7 +203,7 @@ pub(crate) async fn logs_out(it: &Fixture, expected: Logout) {
 }
 
 /// Asserts that a client which the server has deleted is replaced by the next login.
-pub(crate) async fn replaces_a_deleted_client(it: &Fixture) {
+async fn replaces_a_deleted_client(it: &Fixture) {
     let session = it.session();
     it.log_in(&session).await.unwrap();
     let id = it.registered().await.client_id;

@@ -3,7 +3,7 @@
 use poggio::{AuthMethod, oauth::Logout};
 
 use crate::{
-    login::{Fixture, client, keeps_a_login, logs_out, refuses, replaces_a_deleted_client},
+    login::{Refusal, client, holds_for},
     service::{Service, python},
 };
 
@@ -17,14 +17,9 @@ async fn login_is_kept_at_mcp() {
     // Its revocation endpoint requires a secret.
     let methods =
         [(AuthMethod::ClientSecretPost, Logout::Revoked), (AuthMethod::None, Logout::Erased)];
-    for (method, logout) in methods {
-        let resource = format!("{}/mcp", service.url);
-        let it = Fixture::new(&service.url, &resource, server.clone()).with_method(method);
-        keeps_a_login(&it).await;
-        logs_out(&it, logout).await;
-        replaces_a_deleted_client(&it).await;
-        let bad = it.metadata.clone().with_scope("write");
-        let error = refuses(&it.poggio, &bad, 400).await;
-        assert!(error.to_string().contains("Requested scopes are not valid: write"), "{error}");
-    }
+    let refusal = Refusal {
+        change: |metadata| metadata.with_scope("write"),
+        message: "Requested scopes are not valid: write",
+    };
+    holds_for(methods, &service.url, "/mcp", &server, &refusal).await;
 }
