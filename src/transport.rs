@@ -12,3 +12,5 @@ mod sent_mark;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use send::Transport;
+#[cfg(feature = "oauth2")]
+pub(crate) use send::failure_of;

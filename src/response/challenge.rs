@@ -6,8 +6,15 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use super::{error_code::ErrorCode, received::Response};
 use crate::redact::Redactor;
 
+/// Returns the values of a parameter in all `WWW-Authenticate` headers.
+#[cfg(feature = "oauth2")]
+pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let params = params(headers).into_iter();
+    params.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+}
+
 /// Returns the names and values of the parameters of all `WWW-Authenticate` headers.
-pub(crate) fn params(headers: &HeaderMap) -> Vec<(String, String)> {
+fn params(headers: &HeaderMap) -> Vec<(String, String)> {
     let values = headers.get_all(WWW_AUTHENTICATE).iter();
     // The parser accepts ASCII only. Other bytes are replaced, so that the rest can be read.
     let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };

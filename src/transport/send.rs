@@ -128,24 +128,37 @@ impl Transport {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // Without a body to mark, a request counts as sent once there is a connection.
         let mark = request.body().is_some().then(|| SentMark::attach(&mut request));
-        let fail = |kind, source| {
-            let sent = mark.as_ref().map_or(kind != FailureKind::Connect, SentMark::is_sent);
-            TransportFailure { sent, kind, source, attempts: 0 }
-        };
         let is_sent = || mark.as_ref().is_none_or(SentMark::is_sent);
         match deadline.limit(http.execute(request), is_sent).await {
-            None => Err(fail(FailureKind::Timeout, None)),
+            None => Err(failure(FailureKind::Timeout, None, mark.as_ref())),
             Some(Err(error)) => {
                 let kind = failure_kind(&error, mark.as_ref());
-                // The URL may have a query, which is not shown.
-                Err(fail(kind, Some(error.without_url())))
+                Err(failure(kind, Some(error), mark.as_ref()))
             }
             Some(Ok(response)) if response.url() != endpoint => {
-                Err(fail(FailureKind::Redirected, None))
+                Err(failure(FailureKind::Redirected, None, mark.as_ref()))
             }
             Some(Ok(response)) => Ok(response),
         }
     }
+}
+
+/// Returns the failure of a request that was sent without a [`Transport`].
+#[cfg(feature = "oauth2")]
+pub(crate) fn failure_of(error: reqwest::Error) -> TransportFailure {
+    let kind = failure_kind(&error, None);
+    TransportFailure { attempts: 1, ..failure(kind, Some(error), None) }
+}
+
+fn failure(
+    kind: FailureKind,
+    source: Option<reqwest::Error>,
+    mark: Option<&SentMark>,
+) -> TransportFailure {
+    let sent = mark.map_or(kind != FailureKind::Connect, SentMark::is_sent);
+    // The URL may have a query, which is not shown.
+    let source = source.map(reqwest::Error::without_url);
+    TransportFailure { sent, kind, source, attempts: 0 }
 }
 
 fn failure_kind(error: &reqwest::Error, mark: Option<&SentMark>) -> FailureKind {

@@ -95,11 +95,7 @@ impl<'c> Search<'c> {
             return Challenge { url, status: None, metadata_urls: Vec::new(), scopes: Vec::new() };
         };
         self.record(&url, &response.status.to_string());
-        let params = challenge::params(&response.headers);
-        let values = |name: &str| {
-            let is_named = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
-            params.iter().filter(is_named).map(|(_, value)| value.clone()).collect::<Vec<_>>()
-        };
+        let values = |name: &str| challenge::values(&response.headers, name);
         let mut metadata_urls = values("resource_metadata");
         if metadata_urls.is_empty() {
             metadata_urls = unquoted(&response, "resource_metadata=");

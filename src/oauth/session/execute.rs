@@ -7,12 +7,13 @@ use reqwest::{
 
 use super::{handle::Session, obtain::erase_refused};
 use crate::{
-    error::{FailureKind, TransportError, TransportFailure},
+    error::TransportError,
     oauth::{
         access_token::AccessToken,
         error::{OAuthError, OAuthErrorKind},
     },
     response::challenge,
+    transport::failure_of,
     url,
 };
 
@@ -100,14 +101,7 @@ impl Session {
         headers.entry(USER_AGENT).or_insert(context.poggio.transport().user_agent.clone());
         let host = url::host_and_port(request.url()).into();
         context.poggio.http().execute(request).await.map_err(|error| {
-            let kind = match &error {
-                error if error.is_connect() => FailureKind::Connect,
-                error if error.is_timeout() => FailureKind::Timeout,
-                _ => FailureKind::Broken,
-            };
-            let sent = kind != FailureKind::Connect;
-            let failure = TransportFailure { sent, kind, source: Some(error), attempts: 1 };
-            OAuthError::transport(TransportError::new(failure, host, context.timeout()))
+            OAuthError::transport(TransportError::new(failure_of(error), host, context.timeout()))
         })
     }
 }
@@ -128,6 +122,5 @@ fn check_scope(response: Response) -> Result<Response, OAuthError> {
 
 /// Returns a parameter of the `WWW-Authenticate` header.
 fn challenge_param(response: &Response, name: &str) -> Option<String> {
-    let params = challenge::params(response.headers()).into_iter();
-    params.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    challenge::values(response.headers(), name).into_iter().next()
 }

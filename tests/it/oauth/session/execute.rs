@@ -168,3 +168,21 @@ async fn execute_notices_the_logout_of_another_process() {
     assert_eq!(session.execute(customers(&it)).await.unwrap().status(), 401);
     assert_login_required(&it, &session).await;
 }
+
+#[tokio::test]
+async fn execute_shows_no_query_in_an_error() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    it.server.script([Reply::disconnect()]);
+    let url = format!("{}/v1/customers?key=hunter-two-pass", it.server.base_url());
+    let error = session.execute(get(&url)).await.unwrap_err();
+    assert_eq!(error.kind(), OAuthErrorKind::Transport);
+    let mut shown = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(&error);
+    assert!(source.is_some());
+    while let Some(error) = source {
+        shown.push_str(&format!("{error} {error:?}"));
+        source = error.source();
+    }
+    assert!(!shown.contains("hunter-two-pass"), "{shown}");
+}
