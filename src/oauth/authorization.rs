@@ -135,9 +135,7 @@ impl Authorization {
 
     /// Returns the redirect URI of an authorization in JSON.
     pub(super) fn redirect_uri_of(json: &Value) -> Option<String> {
-        let url = Url::parse(json.get("url")?.as_str()?).ok()?;
-        let mut params = url.query_pairs();
-        params.find(|(own, _)| own == "redirect_uri").map(|(_, value)| value.into_owned())
+        query_param(&Url::parse(json.get("url")?.as_str()?).ok()?, "redirect_uri")
     }
 
     /// Returns the authorization that `json` describes, if it is for this client and server.
@@ -147,13 +145,9 @@ impl Authorization {
         server: &AuthorizationServer,
     ) -> Option<Self> {
         let url = Url::parse(json.get("url")?.as_str()?).ok()?;
-        let param = |name: &str| {
-            let mut params = url.query_pairs();
-            params.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
-        };
-        let state = CsrfToken::new(param("state")?);
+        let state = CsrfToken::new(query_param(&url, "state")?);
         let verifier = PkceCodeVerifier::new(json.get("code_verifier")?.as_str()?.to_owned());
-        let is_for_client = param("client_id")? == **client.client_id();
+        let is_for_client = query_param(&url, "client_id")? == **client.client_id();
         let mut endpoint = url.clone();
         endpoint.set_query(client.auth_uri().url().query());
         let is_for_server = endpoint == *client.auth_uri().url();
@@ -172,10 +166,14 @@ impl Authorization {
         self.client.client_id()
     }
 
+    /// Returns the redirect URI of the request.
+    pub(super) fn redirect_uri(&self) -> Option<String> {
+        query_param(&self.url, "redirect_uri")
+    }
+
     /// Returns the requested scopes.
     pub(super) fn scopes(&self) -> Vec<String> {
-        let mut params = self.url.query_pairs();
-        let scope = params.find(|(name, _)| name == "scope").map(|(_, value)| value.into_owned());
+        let scope = query_param(&self.url, "scope");
         scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
     }
 
@@ -209,6 +207,12 @@ impl fmt::Debug for Authorization {
             .field("issuer", &self.issuer.as_deref().map(sanitize))
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the value of a query parameter.
+fn query_param(url: &Url, name: &str) -> Option<String> {
+    let mut params = url.query_pairs();
+    params.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
 }
 
 /// The parameters of a callback's query.

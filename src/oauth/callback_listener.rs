@@ -274,13 +274,11 @@ fn page_for(
 }
 
 fn check_redirect_uri(uri: &LoopbackUri, authorization: &Authorization) -> Result<(), OAuthError> {
-    let mut params = authorization.url().query_pairs();
-    let redirect_uri = params.find(|(name, _)| name == "redirect_uri");
-    match redirect_uri {
+    match authorization.redirect_uri() {
         // The server then uses the registered redirect URI, which is not known here.
         None => Ok(()),
-        Some((_, redirect_uri)) if redirect_uri == uri.as_str() => Ok(()),
-        Some((_, other)) => {
+        Some(redirect_uri) if redirect_uri == uri.as_str() => Ok(()),
+        Some(other) => {
             let uri = uri.as_str();
             Err(listener_error(format!(
                 "{uri}: the authorization redirects to {other}; pass this listener's \
