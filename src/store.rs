@@ -50,6 +50,8 @@ pub use file::FileStore;
 pub use object_store;
 #[cfg(any(fuzzing, feature = "__bench"))]
 pub(crate) use parts::check_document;
+#[cfg(feature = "oauth2")]
+pub(crate) use record::now;
 pub use registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult};
 pub use registration_store_ext::RegistrationStoreExt;
 pub use retired::{Retired, RetiredReason};

@@ -145,7 +145,7 @@ impl Record {
 }
 
 /// Returns the current time in whole seconds, the precision of the document.
-pub(super) fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     let now = DateTime::<Utc>::from(SystemTime::now());
     DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
 }

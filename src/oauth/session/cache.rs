@@ -1,12 +1,12 @@
 //! The token of a session in memory: when it expires, and when it is due for replacement.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::document::Entry;
-use crate::oauth::access_token::AccessToken;
+use crate::{oauth::access_token::AccessToken, store::now};
 
 /// A token with its times. They are compared with the wall clock and with the time since the token
 /// was read, so that a wall clock that is set back does not make it valid for longer.
@@ -56,12 +56,6 @@ impl Times {
         read_at.elapsed().saturating_add(margin) < self.remaining
             && margin < between(now(), self.expires_at)
     }
-}
-
-/// Returns the current time in whole seconds, the precision of the document.
-pub(super) fn now() -> DateTime<Utc> {
-    let now = DateTime::<Utc>::from(SystemTime::now());
-    DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now)
 }
 
 fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {

@@ -4,18 +4,17 @@
 use std::{future, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
-use oauth2::basic::BasicTokenResponse;
 use serde_json::Value;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::{
     browser,
-    cache::now,
     context::Context,
     diagnosis::is_client_unknown,
     document::{Entry, Replacement},
     handle::Session,
+    obtain::save,
     options::LoginOptions,
     token_store::Exclusive,
 };
@@ -27,6 +26,7 @@ use crate::{
         error::{OAuthError, OAuthErrorKind},
     },
     response::ClientInformation,
+    store::now,
     url,
 };
 
@@ -274,14 +274,14 @@ async fn exchange(
     // replace this one.
     let acquired = Exclusive::acquire(&*context.tokens, context.timeout(), |_| false).await?;
     let Some((exclusive, _)) = acquired else { return Err(OAuthError::interrupted()) };
-    if let Err(error) = exclusive.preflight().await {
-        exclusive.release().await;
-        return Err(error.into());
-    }
+    let exclusive = exclusive.preflight().await?;
     match request.request_async(&context.poggio).await {
         Ok(response) => {
-            let token = save(context, exclusive, authorization, &response).await;
-            context.note_token(authorization.client_id()).await;
+            let (key, client_id) = (context.key.clone(), authorization.client_id());
+            let scopes = authorization.scopes();
+            let entry = Entry::new(key, client_id, &response, &scopes, None, now());
+            let token = save(context, exclusive, Replacement { entry, refresh_token: None }).await;
+            context.note_token(client_id).await;
             token
         }
         Err(error) => {
@@ -295,25 +295,6 @@ async fn exchange(
                 ));
             }
             Err(error)
-        }
-    }
-}
-
-async fn save(
-    context: &Context,
-    exclusive: Exclusive<'_>,
-    authorization: &Authorization,
-    response: &BasicTokenResponse,
-) -> Result<AccessToken, OAuthError> {
-    let (key, client_id) = (context.key.clone(), authorization.client_id());
-    let scopes = authorization.scopes();
-    let entry = Entry::new(key, client_id, response, &scopes, None, now());
-    let replacement = Replacement { entry, refresh_token: None };
-    match exclusive.finish(|document| replacement.apply(document, now())).await {
-        Ok(()) => Ok(context.keep(&replacement.entry)),
-        Err(error) => {
-            context.set_unsaved(replacement);
-            Err(error.into())
         }
     }
 }

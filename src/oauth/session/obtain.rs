@@ -7,7 +7,6 @@ use oauth2::{RefreshToken, Scope, basic::BasicTokenResponse};
 use tracing::Instrument;
 
 use super::{
-    cache::now,
     context::Context,
     document::{Entry, Replacement, Token, TokenDocument},
     token_store::{self, Exclusive},
@@ -16,6 +15,7 @@ use crate::{
     error::StoreError,
     oauth::{access_token::AccessToken, client::OAuth2Client, error::OAuthError},
     response::ClientInformation,
+    store::now,
 };
 
 /// Returns a token that is fresh and is not `refused`.
@@ -176,10 +176,7 @@ async fn send(
     request: Request,
     refused: Option<&AccessToken>,
 ) -> Result<AccessToken, OAuthError> {
-    if let Err(error) = exclusive.preflight().await {
-        exclusive.release().await;
-        return Err(error.into());
-    }
+    let exclusive = exclusive.preflight().await?;
     match request.send(context).await {
         Ok(replacement) => {
             let token = save(context, exclusive, replacement).await;
@@ -208,7 +205,8 @@ async fn send(
     }
 }
 
-async fn save(
+/// Saves a new token. If that fails, the session keeps it, and its next call saves it.
+pub(super) async fn save(
     context: &Context,
     exclusive: Exclusive<'_>,
     replacement: Replacement,

@@ -82,10 +82,16 @@ impl<'a> Exclusive<'a> {
         }
     }
 
-    /// Checks, as far as possible, that the next write will succeed.
-    pub(super) fn preflight(&self) -> impl Future<Output = Result<(), StoreError>> + use<'a> {
+    /// Checks, as far as possible, that the next write will succeed. Gives up the right if it will not.
+    pub(super) async fn preflight(self) -> Result<Self, StoreError> {
         let (store, timeout) = (self.store, self.timeout);
-        async move { store.preflight(timeout).await.map_err(|error| error.at(&store.name())) }
+        match store.preflight(timeout).await {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.release().await;
+                Err(error.at(&store.name()))
+            }
+        }
     }
 
     /// Gives up the right without a change. A claim that cannot be removed expires.
