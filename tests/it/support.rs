@@ -27,5 +27,5 @@ pub(crate) use self::{
     raw_server::{ServerBehaviour, Wire, http, read_request, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program},
-    wait::{PATIENCE, eventually, wait_for},
+    wait::{WAIT_LIMIT, eventually, wait_for},
 };

@@ -16,7 +16,7 @@ use tokio::{runtime::Runtime, time::timeout};
 use crate::{
     FIRST_SECRET, Fixture, client_with,
     mock_keyring::{Call, MockKeyring},
-    support::{PATIENCE, metadata, store::secret},
+    support::{WAIT_LIMIT, metadata, store::secret},
 };
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn keyring_store_completes_a_save_under_the_lock_after_its_caller_is_gone(
         let fixture = Arc::clone(&fixture);
         tokio::spawn(async move { fixture.register().await })
     };
-    let wait = move || has_started.recv_timeout(PATIENCE).unwrap();
+    let wait = move || has_started.recv_timeout(WAIT_LIMIT).unwrap();
     tokio::task::spawn_blocking(wait).await.unwrap();
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
@@ -115,7 +115,7 @@ async fn keyring_store_completes_a_save_under_the_lock_after_its_caller_is_gone(
     let error = fixture.store.lock(Duration::ZERO).await.map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Busy);
     proceed.send(()).unwrap();
-    let client = timeout(PATIENCE, fixture.register()).await.unwrap().unwrap();
+    let client = timeout(WAIT_LIMIT, fixture.register()).await.unwrap().unwrap();
     assert_eq!(secret(&client), FIRST_SECRET);
     assert_eq!((fixture.request_count(), fixture.keyring.entries().len()), (1, 1));
 }
@@ -143,7 +143,7 @@ fn keyring_store_waits_for_a_user_for_the_timeout_and_does_not_delay_the_end_of_
         finish.send((message, request_count)).unwrap();
     });
     // The keyring is still locked.
-    let (message, request_count) = has_finished.recv_timeout(PATIENCE).unwrap();
+    let (message, request_count) = has_finished.recv_timeout(WAIT_LIMIT).unwrap();
     drop(unlock);
     let expected = "the system keyring did not respond within 200ms; unlock it";
     assert!(message.contains(expected), "{message}");

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     FIRST_SECRET, client_with,
     support::{
-        PATIENCE, metadata, require_program,
+        WAIT_LIMIT, metadata, require_program,
         store::{Fixture, secret},
     },
 };
@@ -85,7 +85,7 @@ async fn in_a_session() {
 
     // A text that is in the keyring as a whole.
     let tokens = store.sibling("tokens").unwrap();
-    let _lock = tokens.lock(PATIENCE).await.unwrap();
+    let _lock = tokens.lock(WAIT_LIMIT).await.unwrap();
     let text = "s3cr3t 🔑".repeat(2000);
     assert_eq!(tokens.write(&text, None).await.unwrap(), WriteResult::Written);
     assert_eq!(tokens.read().await.unwrap().unwrap().expose(), text);

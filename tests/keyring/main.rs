@@ -31,7 +31,7 @@ mod support {
         canary::{all_shown, debugged},
         registration::{attempts, metadata},
         require::{require, require_program},
-        wait::PATIENCE,
+        wait::WAIT_LIMIT,
     };
 }
 

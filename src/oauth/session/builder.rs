@@ -145,11 +145,11 @@ impl SessionBuilder {
         self
     }
 
-    /// Returns the session. Nothing is sent, read or written.
+    /// Returns the session with these settings. Nothing is sent, read or written.
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Endpoint`] if there is no authorization server, or if one of its URLs
+    /// Returns [`OAuthErrorKind::Endpoint`] if there is no authorization server, or if one of its URLs
     /// cannot be used, and [`OAuthErrorKind::Client`] if the account name is empty or too long, or
     /// if the store has no siblings and there is no token store.
     pub fn build(self) -> Result<Session, OAuthError> {

@@ -36,10 +36,30 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Endpoint`] if the request is for another origin; nothing was sent.
+    /// Returns [`OAuthErrorKind::Endpoint`] if the request is for another origin; nothing was sent.
     /// [`OAuthErrorKind::InsufficientScope`] if the resource requires more scopes (RFC 6750 section
     /// 3.1), with [`OAuthError::required_scopes`]. [`OAuthErrorKind::Transport`] if no response
     /// arrived, and the errors of [`access_token`](Self::access_token).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::{oauth::{LoginOptions, OAuthError, OAuthErrorKind, Session}, reqwest::Request};
+    ///
+    /// /// Sends a request, and again after a login with the scopes that it requires.
+    /// async fn send(session: &Session, request: Request) -> Result<u16, OAuthError> {
+    ///     let again = request.try_clone();
+    ///     let response = match (session.execute(request).await, again) {
+    ///         (Err(error), Some(again)) if error.kind() == OAuthErrorKind::InsufficientScope => {
+    ///             let scopes = error.required_scopes().to_vec();
+    ///             session.login(LoginOptions::new().scopes(scopes)).await?;
+    ///             session.execute(again).await?
+    ///         }
+    ///         (result, _) => result?,
+    ///     };
+    ///     Ok(response.status().as_u16())
+    /// }
+    /// ```
     pub async fn execute(&self, request: Request) -> Result<Response, OAuthError> {
         self.check_origin(request.url())?;
         let again = request.try_clone();

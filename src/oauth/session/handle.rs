@@ -67,9 +67,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::LoginRequired`](crate::oauth::OAuthErrorKind::LoginRequired) if no user has
+    /// Returns [`OAuthErrorKind::LoginRequired`](crate::oauth::OAuthErrorKind::LoginRequired) if no user has
     /// logged in, or if the login has ended. Other errors leave the login as it is;
     /// [`OAuthError::recovery`] says what to do.
+    ///
+    /// # Examples
+    ///
+    /// See [`AccessToken`].
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
         let context = &self.context;
         let valid = context.cached().filter(Cached::is_valid);

@@ -39,10 +39,26 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::TimedOut`] if no callback arrived. If the authorization endpoint says that
+    /// Returns [`OAuthErrorKind::TimedOut`] if no callback arrived. If the authorization endpoint says that
     /// it does not know the client, the client is marked as rejected, and the error says that the
     /// next login registers another. [`OAuthErrorKind::Refused`] if the user denied access.
     /// [`OAuthErrorKind::Registration`] if no client could be registered, or a store failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use poggio::oauth::{LoginOptions, OAuthError, Session};
+    ///
+    /// async fn log_in(session: &Session) -> Result<(), OAuthError> {
+    ///     let options = LoginOptions::new()
+    ///         .timeout(Duration::from_secs(120))
+    ///         .on_url(|url| eprintln!("if no browser opens, open {url}"));
+    ///     let token = session.login(options).await?;
+    ///     println!("granted: {:?}", token.scopes());
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn login(&self, options: LoginOptions) -> Result<AccessToken, OAuthError> {
         let span = tracing::info_span!("poggio.login", tokens = self.context.tokens.name());
         self.log_in(options).instrument(span).await
@@ -55,8 +71,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Client`] if the metadata has no redirect URI, and
+    /// Returns [`OAuthErrorKind::Client`] if the metadata has no redirect URI, and
     /// [`OAuthErrorKind::Registration`] if no client could be registered.
+    ///
+    /// # Examples
+    ///
+    /// See [`restore_login`](Self::restore_login).
     pub async fn begin_login(&self) -> Result<Authorization, OAuthError> {
         let context = &*self.context;
         let Some(redirect_uri) = context.metadata.redirect_uris.first() else {
@@ -71,7 +91,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Callback`] if the JSON is not that of an authorization for the registered
+    /// Returns [`OAuthErrorKind::Callback`] if the JSON is not that of an authorization for the registered
     /// client and this server. [`OAuthErrorKind::Registration`] if the store cannot be read.
     ///
     /// # Examples
@@ -113,10 +133,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Callback`] if the callback does not belong to this authorization,
+    /// Returns [`OAuthErrorKind::Callback`] if the callback does not belong to this authorization,
     /// [`OAuthErrorKind::Refused`] if the user denied access or the server refused the code, and
     /// [`OAuthErrorKind::Registration`] if the token could not be saved. The session then holds it,
     /// and its next call saves it.
+    ///
+    /// # Examples
+    ///
+    /// See [`restore_login`](Self::restore_login).
     pub async fn finish_login(
         &self,
         authorization: Authorization,

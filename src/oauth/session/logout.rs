@@ -15,7 +15,11 @@ use crate::{
     response::ClientInformation,
 };
 
-/// What a logout did.
+/// The result of [`Session::logout`].
+///
+/// # Examples
+///
+/// See [`Session::logout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Logout {
@@ -37,8 +41,22 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`OAuthErrorKind::Registration`](crate::oauth::OAuthErrorKind::Registration) if the store cannot be
+    /// Returns [`OAuthErrorKind::Registration`](crate::oauth::OAuthErrorKind::Registration) if the store cannot be
     /// read or written. A failed revocation is not an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::oauth::{Logout, OAuthError, Session};
+    ///
+    /// async fn log_out(session: &Session) -> Result<(), OAuthError> {
+    ///     match session.logout().await? {
+    ///         Logout::Revoked => println!("logged out"),
+    ///         _ => println!("logged out on this machine"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn logout(&self) -> Result<Logout, OAuthError> {
         let context = &*self.context;
         context.clear();

@@ -8,7 +8,7 @@ use poggio::{
 use crate::support::{TOKEN, Wire, metadata, sized};
 
 async fn server() -> Wire {
-    Wire::answering(sized("201 Created", "", r#"{"client_id": "id"}"#)).await
+    Wire::responding(sized("201 Created", "", r#"{"client_id": "id"}"#)).await
 }
 
 /// Returns the `Authorization` header of the only request.
@@ -93,7 +93,7 @@ async fn auth_token_is_not_sent_to_another_server_by_a_redirect() {
     for status in [301, 302, 303, 307, 308] {
         let target = server().await;
         let location = format!("location: {}/register\r\n", target.base_url);
-        let wire = Wire::answering(sized(&format!("{status} X"), &location, "")).await;
+        let wire = Wire::responding(sized(&format!("{status} X"), &location, "")).await;
         let following = reqwest::Client::builder().redirect(Policy::limited(5)).build().unwrap();
         for builder in [wire.client_builder(), wire.client_builder().http_client(following)] {
             let poggio = builder.auth_token(TOKEN).build().unwrap();
@@ -108,7 +108,7 @@ async fn auth_token_is_not_sent_to_another_server_by_a_redirect() {
 
 #[tokio::test]
 async fn auth_token_is_not_sent_to_discovered_endpoints() {
-    let wire = Wire::answering(sized("404 Not Found", "", "")).await;
+    let wire = Wire::responding(sized("404 Not Found", "", "")).await;
     let poggio = wire.client_builder().auth_token(TOKEN).build().unwrap();
     poggio.discover(&wire.base_url).await.unwrap_err();
     poggio.discover_for(&format!("{}/mcp", wire.base_url)).await.unwrap_err();

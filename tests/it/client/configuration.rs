@@ -23,7 +23,7 @@ fn rejected(builder: ClientBuilder) -> (String, String) {
 
 /// Returns the head of the request that a client sends, in lower case.
 async fn request_head(path: &str, set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> String {
-    let wire = Wire::answering("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
+    let wire = Wire::responding("HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await;
     let builder = Client::builder().base_url(format!("{}{path}", wire.base_url));
     set(builder).build().unwrap().register(&metadata()).await.unwrap_err();
     let requests = wire.requests();
@@ -73,13 +73,13 @@ async fn base_url_may_have_a_path_and_a_trailing_slash() {
 #[tokio::test]
 async fn register_reaches_loopback_hosts_over_ipv4_ipv6_and_by_name() {
     let response = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"client_id\": \"id\"}";
-    let v4 = Wire::answering(response).await;
+    let v4 = Wire::responding(response).await;
     let port = v4.base_url.rsplit(':').next().unwrap();
     let mut urls = vec![v4.base_url.clone(), format!("http://localhost:{port}")];
     let v6;
     let has_v6 = std::net::TcpListener::bind("[::1]:0").is_ok();
     if require(has_v6, "IPv6 has no loopback address", "enable IPv6 on lo") {
-        v6 = Wire::at("[::1]:0", vec![ServerBehaviour::Answers(response.into())]).await;
+        v6 = Wire::at("[::1]:0", vec![ServerBehaviour::Responds(response.into())]).await;
         urls.push(v6.base_url.clone());
     }
     // Another program may listen on this port of the other loopback addresses.

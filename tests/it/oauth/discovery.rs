@@ -368,7 +368,7 @@ async fn discover_ends_at_the_timeout_and_goes_on_after_a_broken_connection() {
     // The first connection breaks, the second has the metadata of another server.
     let behaviours = vec![
         ServerBehaviour::ResetsAfter(20),
-        ServerBehaviour::Answers(support::sized(
+        ServerBehaviour::Responds(support::sized(
             "200 OK",
             "",
             r#"{"issuer": "https://a.example"}"#,
@@ -402,7 +402,7 @@ async fn discover_for_goes_on_if_the_resource_closes_the_connection() {
     let document = json!({"resource": "https://a.example"}).to_string();
     let behaviours = vec![
         ServerBehaviour::ResetsAfter(20),
-        ServerBehaviour::Answers(support::sized("200 OK", "", &document)),
+        ServerBehaviour::Responds(support::sized("200 OK", "", &document)),
     ];
     let server = Wire::serve(behaviours).await;
     let error =

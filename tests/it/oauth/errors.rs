@@ -23,7 +23,7 @@ use crate::support::{
 
 /// Returns a client for a server that closes each connection without a response.
 async fn closing() -> (Client, AuthorizationServer) {
-    let server = Wire::answering("").await;
+    let server = Wire::responding("").await;
     let poggio = Client::builder().base_url(&server.base_url).max_retries(0).build().unwrap();
     (poggio, AuthorizationServer::poggio().with_token_endpoint(server.base_url))
 }

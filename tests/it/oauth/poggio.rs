@@ -1,5 +1,5 @@
 //! Discovery of Poggio itself, with the documents that its hosts publish: from `discover` to a
-//! registration and a token. The test server has a certificate for the hosts, and answers for all of
+//! registration and a token. The test server has a certificate for the hosts, and responds for all of
 //! them on loopback.
 
 use std::sync::{Arc, Mutex};

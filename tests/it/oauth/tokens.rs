@@ -37,7 +37,7 @@ pub(super) async fn exchange(
 
 /// Exchanges a code at a server that sends this response.
 pub(super) async fn token_from(status: &str, body: &str) -> Result<BasicTokenResponse, OAuthError> {
-    let server = Wire::answering(sized(status, "", body)).await;
+    let server = Wire::responding(sized(status, "", body)).await;
     let (poggio, oauth) = client_of(&server.base_url);
     exchange(&poggio, &oauth).await
 }
@@ -137,7 +137,7 @@ async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
         (cut.to_vec(), "the connection broke before the body ended"),
         (whole(&large), "larger than max_response_bytes (262144)"),
     ] {
-        let server = Wire::answering(response).await;
+        let server = Wire::responding(response).await;
         let (poggio, oauth) = client_of(&server.base_url);
         let error = exchange(&poggio, &oauth).await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Unreadable);
@@ -209,7 +209,7 @@ async fn token_request_is_not_sent_over_http_by_a_client_for_https() {
 async fn introspection_response_is_returned_unchanged() {
     let headers = "content-type: application/json\r\n";
     let response = sized("200 OK", headers, r#"{"active": true, "scope": "a b"}"#);
-    let server = Wire::answering(response).await;
+    let server = Wire::responding(response).await;
     let (poggio, oauth) = client_of(&server.base_url);
     let url = IntrospectionUrl::new(format!("{}/introspect", server.base_url)).unwrap();
     let oauth = oauth.set_introspection_url(url);

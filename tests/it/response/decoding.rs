@@ -200,7 +200,7 @@ async fn decoding_takes_the_last_of_repeated_members() {
 async fn register_does_not_trust_a_huge_content_length() {
     for length in ["9000000000000000000", "18446744073709551613"] {
         let head = format!("201 Created\r\ncontent-length: {length}");
-        let wire = Wire::answering(http(&head, r#"{"client_id": "id"}"#)).await;
+        let wire = Wire::responding(http(&head, r#"{"client_id": "id"}"#)).await;
         let poggio = wire.client_builder().max_response_bytes(usize::MAX).build().unwrap();
         assert_eq!(poggio.register(&metadata()).await.unwrap().client_id, "id");
     }
@@ -209,7 +209,7 @@ async fn register_does_not_trust_a_huge_content_length() {
 #[tokio::test]
 async fn decoding_warns_of_a_broken_connection_after_whole_json() {
     let response = http("200 OK\r\ncontent-length: 1000", r#"{"client_id": "id"}"#);
-    let client = Wire::answering(response).await.client().register(&metadata()).await.unwrap();
+    let client = Wire::responding(response).await.client().register(&metadata()).await.unwrap();
     assert_eq!(client.client_id, "id");
     assert_eq!(
         warnings(&client),

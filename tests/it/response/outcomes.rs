@@ -131,7 +131,7 @@ fn http_client() -> reqwest::Client {
 }
 
 async fn outcome_of(http: &reqwest::Client, response: Vec<u8>) -> (Expected, u32, Wire) {
-    let wire = Wire::answering(response).await;
+    let wire = Wire::responding(response).await;
     let builder = wire.client_builder().http_client(http.clone()).max_retries(0);
     let result = builder.build().unwrap().register(&metadata()).await;
     let attempts = result.as_ref().map_or_else(Error::attempts, crate::support::attempts);
@@ -227,7 +227,7 @@ async fn outcome_of_a_status_without_a_body_is_unknown() {
 #[tokio::test]
 async fn refusal_with_a_success_status_has_the_words_of_the_server() {
     let body = r#"{"error": "invalid_redirect_uri", "error_description": "Not that one"}"#;
-    let wire = Wire::answering(sized("200 OK", "", body)).await;
+    let wire = Wire::responding(sized("200 OK", "", body)).await;
     let Err(Error::Api(error)) = wire.client().register(&metadata()).await else { panic!() };
     assert_eq!(error.status().as_u16(), 200);
     assert_eq!(error.code().unwrap(), "invalid_redirect_uri");
@@ -249,7 +249,7 @@ async fn unreadable_response_has_the_message_of_the_server_and_no_other_text() {
         (200, "<title>Welcome</title>", None),
         (201, "text", None),
     ] {
-        let wire = Wire::answering(sized(&format!("{status} X"), "", body)).await;
+        let wire = Wire::responding(sized(&format!("{status} X"), "", body)).await;
         let error = wire.client().register(&metadata()).await.unwrap_err();
         let shown = error.to_string();
         let Error::Unreadable(error) = error else { panic!("{error}") };
@@ -283,7 +283,7 @@ async fn body_with_a_content_coding_is_named_and_kept() {
         for (status, expected) in
             [(200, UNKNOWN), (201, REGISTERED), (202, UNKNOWN), (400, REFUSED), (500, FAILED)]
         {
-            let wire = Wire::answering(sized(&format!("{status} X"), headers, raw)).await;
+            let wire = Wire::responding(sized(&format!("{status} X"), headers, raw)).await;
             let result = wire.client().register(&metadata()).await;
             assert_eq!(Expected::of(&result), expected, "{status} {coding}");
             let error = result.unwrap_err();
@@ -309,7 +309,7 @@ async fn body_that_is_not_encoded_is_read_whatever_its_content_coding_says() {
         assert_eq!(outcome, CLIENT, "{coding}");
     }
     let page = sized("201 X", "content-encoding: identity\r\n", "<p>");
-    let wire = Wire::serve(vec![ServerBehaviour::Answers(page)]).await;
+    let wire = Wire::serve(vec![ServerBehaviour::Responds(page)]).await;
     let error = wire.client().register(&metadata()).await.unwrap_err();
     assert!(error.to_string().contains("it is not JSON (line 1, column 1)"), "{error}");
 }

@@ -32,7 +32,7 @@ async fn results_show_neither_secret_nor_token_of_a_broken_response() {
         "HTTP/1.1 2",
         "",
     ] {
-        let wire = Wire::answering(format!("{head}{body}")).await;
+        let wire = Wire::responding(format!("{head}{body}")).await;
         let poggio = wire.client_builder().auth_token(TOKEN).build().unwrap();
         let result = poggio.register(&metadata()).await;
         assert!(result.is_err(), "{head}");

@@ -87,7 +87,7 @@ async fn unreadable_response_exposes_the_body_and_shows_none_of_it() {
             http("201 Created\r\ncontent-length: 999", body),
             http("200 OK\r\ntransfer-encoding: chunked", &format!("{:x}\r\n{body}", body.len())),
         ] {
-            let wire = Wire::answering(response).await;
+            let wire = Wire::responding(response).await;
             let error = wire.client().register(&metadata()).await.unwrap_err();
             let shown = all_shown(&error);
             assert!(!shown.contains("not-shown") && !shown.contains(SECRET), "{shown}");
@@ -131,7 +131,7 @@ async fn response_that_does_not_end_is_truncated_at_the_timeout() {
 #[tokio::test]
 async fn response_of_a_broken_connection_keeps_the_credentials_and_the_cause() {
     let body = r#"{"client_id": "id", "client_secret": "s3cr3t", "client_na"#;
-    let wire = Wire::answering(http("201 Created\r\ncontent-length: 1000", body)).await;
+    let wire = Wire::responding(http("201 Created\r\ncontent-length: 1000", body)).await;
     let error = wire.client().register(&metadata()).await.unwrap_err();
     assert!(std::error::Error::source(&error).is_some(), "{error}");
     assert_eq!(

@@ -20,11 +20,11 @@ use tokio::time::timeout;
 
 #[cfg(unix)]
 use crate::support::require;
-use crate::support::{PATIENCE, metadata, store::Fixture};
+use crate::support::{WAIT_LIMIT, metadata, store::Fixture};
 
 /// Asserts that `register_once` fails without a request.
 async fn refusal(fixture: &Fixture) -> Error {
-    let call = timeout(PATIENCE, async { fixture.register_once(&metadata()).await });
+    let call = timeout(WAIT_LIMIT, async { fixture.register_once(&metadata()).await });
     let error = call.await.unwrap().unwrap_err();
     let expected = (0, Outcome::NotRegistered);
     assert_eq!((fixture.request_count(), error.outcome()), expected, "{error}");

@@ -16,7 +16,7 @@ use tokio::{
 #[derive(Clone)]
 pub(crate) enum ServerBehaviour {
     /// Reads a whole request, then writes this and closes.
-    Answers(Vec<u8>),
+    Responds(Vec<u8>),
     /// Reads a whole request, writes this, and keeps the connection open for the next.
     KeepsAlive(Vec<u8>),
     /// Reads a whole request, then writes a byte a second.
@@ -26,7 +26,7 @@ pub(crate) enum ServerBehaviour {
     /// Reads a whole request, writes this, then nothing more, and keeps the connection open.
     Stalls(Vec<u8>),
     /// Writes this and closes its sending side before it reads, then reads to the end.
-    AnswersUnasked(Vec<u8>),
+    RespondsUnasked(Vec<u8>),
     /// Resets the connection after this many bytes of the request.
     ResetsAfter(usize),
     /// Reads a whole request, writes this, and resets the connection.
@@ -34,14 +34,14 @@ pub(crate) enum ServerBehaviour {
 }
 
 use ServerBehaviour::{
-    Answers, AnswersUnasked, Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Stalls,
+    Drips, Floods, KeepsAlive, ResetsAfter, ResetsAfterWriting, Responds, RespondsUnasked, Stalls,
 };
 
 impl ServerBehaviour {
     fn has_read_enough(&self, request: &[u8]) -> bool {
         match self {
             ResetsAfter(bytes) => request.len() >= *bytes,
-            AnswersUnasked(_) => false,
+            RespondsUnasked(_) => false,
             _ => is_whole(request),
         }
     }
@@ -81,8 +81,8 @@ impl Wire {
     }
 
     /// Sends the same bytes on every connection.
-    pub(crate) async fn answering(response: impl Into<Vec<u8>>) -> Self {
-        Self::serve(vec![Answers(response.into())]).await
+    pub(crate) async fn responding(response: impl Into<Vec<u8>>) -> Self {
+        Self::serve(vec![Responds(response.into())]).await
     }
 
     /// Takes one behaviour per connection; the last one repeats.
@@ -134,7 +134,7 @@ impl Wire {
 }
 
 async fn serve_connection(mut stream: TcpStream, behaviour: ServerBehaviour, record: Record) {
-    if let AnswersUnasked(bytes) = &behaviour {
+    if let RespondsUnasked(bytes) = &behaviour {
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
     }
@@ -146,8 +146,8 @@ async fn serve_connection(mut stream: TcpStream, behaviour: ServerBehaviour, rec
             return;
         }
         match &behaviour {
-            AnswersUnasked(_) => return,
-            Answers(bytes) => {
+            RespondsUnasked(_) => return,
+            Responds(bytes) => {
                 let _ = stream.write_all(bytes).await;
                 let _ = stream.shutdown().await;
                 return;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The upper limit of a wait, far above what it takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(crate) fn wait_for(mut is_met: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_met() {
-        assert!(start.elapsed() < PATIENCE, "the condition is not met in {PATIENCE:?}");
+        assert!(start.elapsed() < WAIT_LIMIT, "the condition is not met in {WAIT_LIMIT:?}");
         thread::sleep(PAUSE);
     }
 }
@@ -23,7 +23,7 @@ pub(crate) fn wait_for(mut is_met: impl FnMut() -> bool) {
 pub(crate) async fn eventually(mut is_met: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_met() {
-        assert!(start.elapsed() < PATIENCE, "the condition is not met in {PATIENCE:?}");
+        assert!(start.elapsed() < WAIT_LIMIT, "the condition is not met in {WAIT_LIMIT:?}");
         tokio::time::sleep(PAUSE).await;
     }
 }

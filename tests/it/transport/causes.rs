@@ -128,22 +128,22 @@ async fn transport_error_names_the_limit_for_connecting() {
 async fn transport_error_names_what_is_wrong_with_a_proxy() {
     for (behaviour, expected) in [
         (
-            ServerBehaviour::Answers(http("407 Proxy Authentication Required", "")),
+            ServerBehaviour::Responds(http("407 Proxy Authentication Required", "")),
             "the proxy requires authentication; no client was registered: add a user name and a \
              password to the proxy's URL",
         ),
         (
-            ServerBehaviour::Answers(http("403 Forbidden", "")),
+            ServerBehaviour::Responds(http("403 Forbidden", "")),
             "the proxy refused to connect; no client was registered: check the proxy's URL, and \
              that the proxy allows this host",
         ),
         (
-            ServerBehaviour::Answers(http("502 Bad Gateway", "")),
+            ServerBehaviour::Responds(http("502 Bad Gateway", "")),
             "the proxy refused to connect; no client was registered: check the proxy's URL, and \
              that the proxy allows this host",
         ),
         (
-            ServerBehaviour::Answers(Vec::new()),
+            ServerBehaviour::Responds(Vec::new()),
             "the connection was closed; no client was registered: check the proxy's URL, and that \
              the proxy allows this host",
         ),
@@ -176,7 +176,7 @@ async fn transport_error_names_an_unsupported_proxy_scheme() {
 
 #[tokio::test]
 async fn transport_error_names_why_a_connection_broke() {
-    let wire = Wire::answering("SSH-2.0-OpenSSH_9.9\r\n").await;
+    let wire = Wire::responding("SSH-2.0-OpenSSH_9.9\r\n").await;
     let error = wire.client().register(&metadata()).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Unknown);
     let host = wire.base_url.strip_prefix("http://").unwrap();
@@ -186,7 +186,7 @@ async fn transport_error_names_why_a_connection_broke() {
     assert!(error.to_string().starts_with(&expected), "{error}");
 
     for (behaviour, cause) in [
-        (ServerBehaviour::Answers(Vec::new()), "the connection was closed"),
+        (ServerBehaviour::Responds(Vec::new()), "the connection was closed"),
         (ServerBehaviour::ResetsAfterWriting(Vec::new()), "the connection was reset"),
     ] {
         let wire = Wire::serve(vec![behaviour]).await;

@@ -16,7 +16,7 @@ fn check_requests(wire: &Wire) {
 }
 
 async fn token_error(status: &str) -> OAuthError {
-    let wire = Wire::answering(sized(status, CODING, ENCODED)).await;
+    let wire = Wire::responding(sized(status, CODING, ENCODED)).await;
     let url = format!("{}/token", wire.base_url);
     let oauth = oauth2_client(&AuthorizationServer::poggio().with_token_endpoint(url));
     let poggio = wire.client();
@@ -44,7 +44,7 @@ async fn token_error_names_a_content_coding() {
 
 #[tokio::test]
 async fn discovery_error_names_a_content_coding() {
-    let wire = Wire::answering(sized("200 OK", CODING, ENCODED)).await;
+    let wire = Wire::responding(sized("200 OK", CODING, ENCODED)).await;
     let error = wire.client().discover(&wire.base_url).await.unwrap_err();
     let shown = error.to_string();
     assert_eq!(error.kind(), OAuthErrorKind::Discovery, "{shown}");

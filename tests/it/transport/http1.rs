@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::scenarios::{HEADERS, PIECE, registration, scenarios};
 use crate::support::{
     PeakMemory,
-    ServerBehaviour::{Answers, AnswersUnasked, Floods, KeepsAlive},
+    ServerBehaviour::{Floods, KeepsAlive, Responds, RespondsUnasked},
     Wire, attempts, http, metadata, sized,
 };
 
@@ -31,7 +31,7 @@ async fn register_returns_the_expected_outcome_and_shows_no_secret() {
 async fn transport_error_is_sent_if_and_only_if_the_server_received_bytes() {
     let response = sized("201 Created", "", &registration());
     for unasked in [Vec::new(), b"x".to_vec(), response] {
-        let wire = Wire::serve(vec![AnswersUnasked(unasked)]).await;
+        let wire = Wire::serve(vec![RespondsUnasked(unasked)]).await;
         let result = wire.client().register(&metadata()).await;
         sleep(Duration::from_secs(1)).await;
         let requests = wire.requests();
@@ -52,7 +52,7 @@ async fn transport_error_is_sent_if_and_only_if_the_server_received_bytes() {
 #[tokio::test(start_paused = true)]
 async fn client_reuses_an_open_connection_and_replaces_a_closed_one() {
     let response = sized("201 Created", "", &registration());
-    for behaviour in [KeepsAlive(response.clone()), Answers(response)] {
+    for behaviour in [KeepsAlive(response.clone()), Responds(response)] {
         let wire = Wire::serve(vec![behaviour]).await;
         let poggio = wire.client();
         for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn register_sends_nothing_more_after_its_future_is_dropped() {
     for max_polls in 1..200 {
         let limited = sized("429 X", "retry-after: 5\r\n", "");
         let registered = sized("201 Created", "", &registration());
-        let wire = Wire::serve(vec![Answers(limited), Answers(registered)]).await;
+        let wire = Wire::serve(vec![Responds(limited), Responds(registered)]).await;
         let (poggio, metadata) = (wire.client(), metadata());
         let mut call = Box::pin(poggio.register(&metadata));
         let mut polls = 0;
@@ -120,7 +120,7 @@ async fn register_uses_no_more_memory_than_its_caps_for_an_endless_response() {
         let _ = poggio.register(&metadata()).await;
         peak.bytes()
     };
-    let usual = peak(Answers(sized("200 OK", "", &registration()))).await;
+    let usual = peak(Responds(sized("200 OK", "", &registration()))).await;
     let body = peak(Floods(http("200 OK", ""), PIECE)).await;
     let head = peak(Floods(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), PIECE)).await;
     // The cap of a body is 256 KiB, and the HTTP library reads some 400 KiB at once. A buffer that grows

@@ -8,9 +8,9 @@ use crate::support::{ServerBehaviour, Wire, oauth::oauth2_client};
 /// Servers that break a connection in every way.
 fn broken() -> Vec<ServerBehaviour> {
     vec![
-        ServerBehaviour::Answers(Vec::new()),
-        ServerBehaviour::Answers(b"HTTP/1.1 2".to_vec()),
-        ServerBehaviour::Answers(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
+        ServerBehaviour::Responds(Vec::new()),
+        ServerBehaviour::Responds(b"HTTP/1.1 2".to_vec()),
+        ServerBehaviour::Responds(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()),
         ServerBehaviour::ResetsAfterWriting(Vec::new()),
         ServerBehaviour::Stalls(Vec::new()),
         ServerBehaviour::ResetsAfter(20),

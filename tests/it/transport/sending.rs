@@ -63,7 +63,7 @@ async fn register_with_max_retries_0_sends_once() {
 async fn register_returns_at_once_if_the_wait_is_too_long() {
     for (retry_after, timeout) in [("61", 3600), ("5", 4), ("99999999999999999999", 3600)] {
         let header = format!("retry-after: {retry_after}\r\n");
-        let wire = Wire::answering(sized("429 Too Many Requests", &header, "")).await;
+        let wire = Wire::responding(sized("429 Too Many Requests", &header, "")).await;
         let builder = wire.client_builder().timeout(Duration::from_secs(timeout));
         let started = Instant::now();
         let error = builder.build().unwrap().register(&metadata()).await.unwrap_err();
@@ -116,7 +116,7 @@ async fn register_does_not_retry_after_a_disconnect_on_a_new_or_a_pooled_connect
 #[tokio::test]
 async fn register_reports_unknown_if_the_response_is_not_http() {
     for response in ["", "nonsense\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nbroken"] {
-        let wire = Wire::answering(response).await;
+        let wire = Wire::responding(response).await;
         let error = transport_error(&wire.client()).await;
         assert!(error.is_sent() && !error.is_timeout(), "{response:?}: {error}");
         assert_eq!(Error::Transport(error).outcome(), Outcome::Unknown);
@@ -144,7 +144,7 @@ async fn register_retries_a_refused_connection() {
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test]
 async fn register_sends_nothing_to_a_server_without_tls() {
-    let wire = Wire::answering("HTTP/1.1 200 OK\r\n\r\n").await;
+    let wire = Wire::responding("HTTP/1.1 200 OK\r\n\r\n").await;
     let url = wire.base_url.replace("http:", "https:");
     let poggio = Client::builder().base_url(url).auth_token("p0ggio").max_retries(0);
     let poggio = poggio.connect_timeout(Duration::from_millis(500));

@@ -63,7 +63,7 @@ async fn truncated(table: &mut Table) {
     let poggio = stalls.client_builder().timeout(Duration::from_millis(300)).build().unwrap();
     let error = poggio.register(&metadata()).await.unwrap_err();
     table.error("Error::Unreadable", "timeout within the body", &error);
-    let error = Wire::answering(http(head, "{")).await.client().register(&metadata()).await;
+    let error = Wire::responding(http(head, "{")).await.client().register(&metadata()).await;
     table.error("Error::Unreadable", "connection broken within the body", &error.unwrap_err());
 }
 
@@ -85,7 +85,7 @@ async fn without_response(table: &mut Table) {
     let error = poggio.register(&metadata()).await.unwrap_err();
     table.error("FailureKind::Timeout", "timeout of the caller's HTTP client", &error);
 
-    let closes = Wire::answering("").await;
+    let closes = Wire::responding("").await;
     let error = closes.client().register(&metadata()).await.unwrap_err();
     table.error("FailureKind::Broken", "connection closed without a response", &error);
 
@@ -116,7 +116,7 @@ async fn warnings(table: &mut Table) {
         table.add("FieldWarning", "member", &[&warning.to_string()]);
     }
     let head = "201 Created\r\ncontent-length: 999";
-    let closes = Wire::answering(http(head, r#"{"client_id": "7"}"#)).await;
+    let closes = Wire::responding(http(head, r#"{"client_id": "7"}"#)).await;
     let client = closes.client().register(&metadata()).await.unwrap();
     let warning = client.warnings()[0].to_string();
     super::check_voice(&warning);

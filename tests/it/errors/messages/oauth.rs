@@ -160,14 +160,14 @@ async fn tokens(table: &mut Table) {
         ("maintenance", "503 Service Unavailable", String::new()),
     ] {
         let header = if situation == "maintenance" { "retry-after: 90\r\n" } else { "" };
-        let wire = Wire::answering(sized(status, header, &body)).await;
+        let wire = Wire::responding(sized(status, header, &body)).await;
         let error = client_credentials(&wire.base_url).await;
         let kind = format!("OAuthErrorKind::{:?}", error.kind());
         table.oauth(&kind, situation, &error);
     }
     for (situation, wire) in [
         ("connection refused", Wire::nobody()),
-        ("connection closed", Wire::answering("").await),
+        ("connection closed", Wire::responding("").await),
         ("timeout", Wire::serve(vec![ServerBehaviour::Stalls(Vec::new())]).await),
     ] {
         let error = client_credentials(&wire.base_url).await;

@@ -144,7 +144,7 @@ async fn another_path_that_is_not_a_version_is_another_registration_endpoint() {
 }
 
 #[tokio::test]
-async fn two_issuers_at_one_origin_are_two_servers() {
+async fn find_registration_treats_two_issuers_at_one_origin_as_two_servers() {
     let f = Fixture::new().await;
     let base_url = f.honest.base_url();
     let server = |tenant: &str| configured(&base_url).with_issuer(format!("{base_url}/{tenant}"));

@@ -11,7 +11,7 @@ use super::Fixture;
 use crate::support::store::MemoryStore;
 
 #[tokio::test]
-async fn accounts_share_the_registration_and_keep_their_own_tokens() {
+async fn session_accounts_share_the_registration_and_keep_their_own_tokens() {
     let it = Fixture::new().await;
     let session = |account: &str| it.builder().account(account).build().unwrap();
     let names = ["ada", "Ada", "ada@acme.example", "../ada", "ada-1"];
@@ -33,7 +33,7 @@ async fn accounts_share_the_registration_and_keep_their_own_tokens() {
 }
 
 #[tokio::test]
-async fn a_store_without_siblings_requires_a_token_store() {
+async fn session_builder_requires_a_token_store_if_the_store_has_no_siblings() {
     let it = Fixture::new().await;
     let store = Arc::new(MemoryStore::default());
     let builder = Session::builder(&it.poggio, store.clone()).server(it.endpoints.clone());
@@ -51,7 +51,7 @@ async fn a_store_without_siblings_requires_a_token_store() {
 }
 
 #[tokio::test]
-async fn an_account_name_is_neither_empty_nor_too_long() {
+async fn session_builder_refuses_an_account_name_that_is_empty_or_too_long() {
     let it = Fixture::new().await;
     for name in [String::new(), "é".repeat(100)] {
         let error = it.builder().account(name).build().unwrap_err();

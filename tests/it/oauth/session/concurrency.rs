@@ -121,7 +121,7 @@ impl RegistrationStore for FailingStore {
 }
 
 #[tokio::test]
-async fn a_token_that_could_not_be_saved_is_saved_by_the_next_call() {
+async fn access_token_saves_a_token_that_an_earlier_call_could_not_save() {
     let it = Fixture::new().await;
     it.server.rotate_refresh_tokens(true);
     let tokens = Arc::new(FailingStore::default());
@@ -144,7 +144,7 @@ async fn a_token_that_could_not_be_saved_is_saved_by_the_next_call() {
 }
 
 #[tokio::test]
-async fn a_logout_discards_a_token_that_could_not_be_saved() {
+async fn logout_discards_a_token_that_could_not_be_saved() {
     let it = Fixture::new().await;
     let tokens = Arc::new(FailingStore::default());
     let session = it.builder().token_store(tokens.clone()).build().unwrap();
@@ -160,7 +160,7 @@ async fn a_logout_discards_a_token_that_could_not_be_saved() {
 }
 
 #[tokio::test]
-async fn a_session_is_not_built_for_a_server_that_names_the_registration_of_another() {
+async fn session_builder_refuses_a_server_that_names_the_registration_of_another() {
     let (honest, hostile) = (Fixture::new().await, Fixture::new().await);
     let mut server = hostile.endpoints.clone();
     server.registration_endpoint.clone_from(&honest.endpoints.registration_endpoint);

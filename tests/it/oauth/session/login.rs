@@ -118,7 +118,7 @@ async fn login_requests_the_scopes_of_the_options() {
 }
 
 #[tokio::test]
-async fn a_login_is_finished_by_another_process() {
+async fn finish_login_completes_a_login_that_another_process_began() {
     let it = Fixture::new().await;
     let redirect_uri = "https://acme.example/callback";
     let metadata = ClientMetadata::new().with_redirect_uri(redirect_uri);

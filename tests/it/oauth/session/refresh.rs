@@ -82,7 +82,7 @@ async fn access_token_survives_three_rotations() {
 }
 
 #[tokio::test]
-async fn invalid_grant_ends_the_login_with_one_request() {
+async fn access_token_ends_the_login_after_one_invalid_grant() {
     let it = Fixture::new().await;
     let session = it.expired().await;
     it.server.script_token([Reply::json(400, json!({"error": "invalid_grant"}))]);
@@ -97,7 +97,7 @@ async fn invalid_grant_ends_the_login_with_one_request() {
 }
 
 #[tokio::test]
-async fn temporary_failures_keep_the_login() {
+async fn access_token_keeps_the_login_after_temporary_failures() {
     let it = Fixture::new().await;
     let session = it.expired().await;
     let replies = [
@@ -118,7 +118,7 @@ async fn temporary_failures_keep_the_login() {
 }
 
 #[tokio::test]
-async fn a_dropped_call_completes_its_refresh() {
+async fn access_token_completes_its_refresh_if_the_call_is_dropped() {
     let it = Fixture::new().await;
     let session = it.expired().await;
     it.server.script_token([Reply::issued().with_delay(Duration::from_millis(300))]);
@@ -142,7 +142,7 @@ async fn make_due(it: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_valid_token_is_returned_while_one_caller_refreshes() {
+async fn access_token_returns_a_valid_token_while_one_caller_refreshes() {
     let it = Fixture::new().await;
     it.expired().await;
     make_due(&it).await;
@@ -167,7 +167,7 @@ async fn a_valid_token_is_returned_while_one_caller_refreshes() {
 }
 
 #[tokio::test]
-async fn invalid_client_ends_the_login_and_the_next_login_registers() {
+async fn access_token_ends_the_login_after_invalid_client_and_the_next_login_registers() {
     let it = Fixture::new().await;
     let session = it.expired().await;
     it.server.script_token([Reply::json(401, json!({"error": "invalid_client"}))]);
@@ -180,7 +180,7 @@ async fn invalid_client_ends_the_login_and_the_next_login_registers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_credentials_are_requested_once_for_each_set_of_parameters() {
+async fn access_token_requests_client_credentials_once_for_each_set_of_parameters() {
     let it = Fixture::new().await;
     let session = |org: &str, scopes: &[&str]| {
         let metadata = client_credentials().with_scope("read write");
@@ -205,7 +205,7 @@ async fn client_credentials_are_requested_once_for_each_set_of_parameters() {
 }
 
 #[tokio::test]
-async fn expired_client_credentials_are_evicted() {
+async fn access_token_evicts_expired_client_credentials() {
     let it = Fixture::new().await;
     for org in ["org-1", "org-2", "org-3"] {
         it.server.script_token([Reply::issued().with_member("expires_in", 0)]);

@@ -193,7 +193,7 @@ async fn refusal_redacts_secret_code_and_verifier_of_the_request() {
 /// Returns a client for a server that refuses every request with this description.
 async fn refusing(status: &str, description: &str) -> (Wire, Client, OAuth2Client) {
     let body = json!({"error": "invalid_client", "error_description": description});
-    let server = Wire::answering(sized(status, "", &body.to_string())).await;
+    let server = Wire::responding(sized(status, "", &body.to_string())).await;
     let (poggio, oauth) = client_of(&server.base_url);
     (server, poggio, oauth)
 }
@@ -243,7 +243,7 @@ async fn refusal_redacts_every_token_and_password_of_the_request() {
 #[tokio::test]
 async fn refusal_is_an_oauth2_server_response_only_if_it_has_its_form() {
     let request = async |status: &str, body: &str| {
-        let server = Wire::answering(sized(status, "", body)).await;
+        let server = Wire::responding(sized(status, "", body)).await;
         let (poggio, oauth) = client_of(&server.base_url);
         let token = RefreshToken::new("refresh".to_owned());
         let scope = Scope::new("a".to_owned());

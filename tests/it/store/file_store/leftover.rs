@@ -6,7 +6,7 @@ use poggio::{ClientMetadata, RegistrationStore, RegistrationStoreExt, StoreError
 
 use super::{NOBODY, chown_if_root, refusal};
 use crate::support::{
-    PATIENCE, attempts, metadata,
+    WAIT_LIMIT, attempts, metadata,
     store::{Fixture, set_mode, store_error},
 };
 
@@ -103,7 +103,7 @@ async fn file_store_adopts_no_version_without_a_new_registration() {
         versions.new.replacen("\"registrations\"", "\"intents\": {}, \"registrations\"", 1);
     for left in [&versions.old, &versions.new, &changed] {
         write_new(fixture, left);
-        drop(fixture.store.lock(PATIENCE).await.unwrap());
+        drop(fixture.store.lock(WAIT_LIMIT).await.unwrap());
         assert_eq!(fixture.text(), versions.new);
         assert_eq!(fixture.file_names(), ["client.json", "client.json.lock"]);
     }

@@ -6,7 +6,7 @@ use poggio::{FileStore, RegistrationStore, StoreErrorKind};
 use tokio::{runtime::Builder, task::spawn_blocking, time::Instant};
 
 use crate::support::{
-    PATIENCE, metadata,
+    WAIT_LIMIT, metadata,
     store::{Fixture, store_error},
 };
 
@@ -85,7 +85,7 @@ fn file_store_completes_a_write_under_the_lock_after_its_caller_is_gone() {
 
         drop(release);
         occupied.await.unwrap().unwrap_err();
-        let _lock = other.lock(PATIENCE).await.unwrap();
+        let _lock = other.lock(WAIT_LIMIT).await.unwrap();
         assert_eq!(other.read().await.unwrap().unwrap().expose(), "written");
     });
 }

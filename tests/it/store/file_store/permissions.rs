@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::refusal;
 use crate::support::{
-    PATIENCE, attempts, metadata,
+    WAIT_LIMIT, attempts, metadata,
     store::{Fixture, client_from, set_mode, store_error},
 };
 
@@ -141,7 +141,7 @@ async fn file_store_does_not_write_to_what_is_at_the_path_of_its_new_file() {
         fs::write(&there, "unchanged").unwrap();
         set_up(&there, &fixture.folder().join("client.json.new"));
         let import = fixture.store.import("https://a.example/register", &client);
-        timeout(PATIENCE, import).await.unwrap().unwrap();
+        timeout(WAIT_LIMIT, import).await.unwrap().unwrap();
         assert_eq!(fixture.store.list().await.unwrap().len(), 1);
         assert!(fs::symlink_metadata(fixture.path()).unwrap().is_file());
         assert_eq!(mode(fixture.path()), 0o600);

@@ -46,7 +46,8 @@ fn assert_waits(result: Result<poggio::ClientInformation, Error>, at_most: Durat
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_costs_six_requests_on_the_first_day_and_one_a_day_after() {
+async fn register_once_sends_six_requests_on_the_first_day_of_unknown_outcomes_and_one_a_day_after()
+{
     for reply in [Reply::disconnect(), Reply::status(500), Reply::text(201, "{}")] {
         let fixture = Fixture::new().await;
         fixture.server.script((0..9).map(|_| reply.clone()));
@@ -73,7 +74,7 @@ async fn an_unknown_outcome_costs_six_requests_on_the_first_day_and_one_a_day_af
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_holds_up_neither_other_metadata_nor_another_endpoint() {
+async fn register_once_waits_for_the_same_metadata_and_endpoint_only() {
     let fixture = Fixture::new().await;
     fixture.server.script([Reply::status(500)]);
     fixture.register_once(&metadata()).await.unwrap_err();
@@ -85,7 +86,7 @@ async fn an_unknown_outcome_holds_up_neither_other_metadata_nor_another_endpoint
 }
 
 #[tokio::test]
-async fn a_refused_request_costs_none_and_keeps_an_earlier_wait() {
+async fn register_once_keeps_an_earlier_wait_after_a_refusal() {
     let fixture = Fixture::new().await;
     fixture.server.script([Reply::status(403), Reply::status(500)]);
     let error = fixture.register_once(&metadata()).await.unwrap_err();
@@ -104,7 +105,7 @@ async fn a_refused_request_costs_none_and_keeps_an_earlier_wait() {
 }
 
 #[tokio::test]
-async fn a_dropped_future_costs_one_request_until_its_wait_ends() {
+async fn register_once_waits_after_a_dropped_future() {
     let fixture = Fixture::new().await;
     let memory = MemoryStore::default();
     let stores: [&dyn RegistrationStore; 2] = [&fixture.store, &memory];
@@ -132,7 +133,7 @@ async fn a_dropped_future_costs_one_request_until_its_wait_ends() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_process_costs_one_request_until_its_wait_ends() {
+async fn register_once_waits_after_a_killed_process() {
     let fixture = Fixture::new().await;
     fixture.server.script([Reply::registered().with_delay(Duration::from_secs(600))]);
     let mut child = fixture.command(&[]).spawn().unwrap();
@@ -150,7 +151,7 @@ async fn a_killed_process_costs_one_request_until_its_wait_ends() {
 }
 
 #[tokio::test]
-async fn a_rejected_client_costs_one_request_for_each_report() {
+async fn register_once_sends_one_request_for_each_rejected_client() {
     let fixture = Fixture::new().await;
     for requests in 1..4 {
         for _ in 0..3 {
@@ -200,7 +201,7 @@ async fn changed_metadata_costs_one_request_for_each_different_metadata() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumped_forward_and_back_waits_no_longer_than_from_now() {
+async fn register_once_waits_no_longer_than_from_now_after_a_clock_jumped_forward_and_back() {
     let fixture = Fixture::new().await;
     fixture.server.script([Reply::status(500), Reply::status(500)]);
     fixture.register_once(&metadata()).await.unwrap_err();
@@ -256,11 +257,11 @@ async fn register_at(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_save_costs_one_request_until_its_wait_ends_and_loses_no_secret() {
+async fn register_once_waits_after_a_failed_save_and_loses_no_secret() {
     // This server uses the test's clock.
     let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
     let (wire, store) =
-        (Wire::answering(sized("201 Created", "", body)).await, FailingStore::default());
+        (Wire::responding(sized("201 Created", "", body)).await, FailingStore::default());
     let poggio = wire.client();
     let error = register_at(&poggio, &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
@@ -280,8 +281,8 @@ async fn a_failed_save_costs_one_request_until_its_wait_ends_and_loses_no_secret
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_intent_that_cannot_be_removed_changes_no_result_and_costs_a_wait() {
-    let wire = Wire::answering(sized("403 Forbidden", "", r#"{"detail": "closed"}"#)).await;
+async fn register_once_waits_after_an_intent_that_cannot_be_removed() {
+    let wire = Wire::responding(sized("403 Forbidden", "", r#"{"detail": "closed"}"#)).await;
     let store = FailingStore { keeps_intents: true, ..FailingStore::default() };
     let error = register_at(&wire.client(), &store).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.outcome()), (403, Outcome::NotRegistered));

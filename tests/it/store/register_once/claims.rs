@@ -37,7 +37,7 @@ const TERM: Duration = Duration::from_secs(12);
 
 async fn wire() -> (Wire, Client) {
     let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
-    let wire = Wire::answering(sized("201 Created", "", body)).await;
+    let wire = Wire::responding(sized("201 Created", "", body)).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();
     (wire, poggio)
 }

@@ -59,7 +59,7 @@ async fn register_once_releases_its_claim_after_an_error_and_after_a_registratio
 #[tokio::test(start_paused = true)]
 async fn register_once_sends_nothing_if_the_store_is_too_slow_for_its_claims() {
     // This server uses the test's clock.
-    let wire = Wire::answering(sized("201 Created", "", r#"{"client_id": "7"}"#)).await;
+    let wire = Wire::responding(sized("201 Created", "", r#"{"client_id": "7"}"#)).await;
     let poggio = Client::builder().base_url(&wire.base_url).build().unwrap();
     let store = |latency, preflight_latency| {
         MemoryStore::slow(Duration::from_secs(latency), Duration::from_secs(preflight_latency))

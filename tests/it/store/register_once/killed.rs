@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     support::example::text,
-    support::{PATIENCE, store::Fixture},
+    support::{WAIT_LIMIT, store::Fixture},
 };
 
 const KILLS: usize = 150;
@@ -88,7 +88,7 @@ impl Lane<'_> {
     /// Allows the next run to register, as a person would. Without that, it waits.
     fn override_wait(&mut self, fixture: &Fixture) {
         // The next holder of the lock adopts the client of a save that was killed before its end.
-        drop(self.runtime.block_on(fixture.store.lock(PATIENCE)).unwrap());
+        drop(self.runtime.block_on(fixture.store.lock(WAIT_LIMIT)).unwrap());
         let file = fs::read_to_string(fixture.path()).unwrap_or_default();
         if !file.contains("\"intents\"") {
             return;
@@ -142,7 +142,7 @@ impl Lane<'_> {
                 Some(Kill::AfterRequest(wait)) => request.is_some_and(|at| at.elapsed() >= wait),
                 None => false,
             };
-            if is_due || start.elapsed() > PATIENCE {
+            if is_due || start.elapsed() > WAIT_LIMIT {
                 child.kill().unwrap();
             }
             thread::sleep(Duration::from_micros(100));

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::support::{
-    PATIENCE, attempts, eventually, metadata,
+    WAIT_LIMIT, attempts, eventually, metadata,
     store::{Fixture, secret},
 };
 
@@ -154,7 +154,7 @@ async fn register_once_does_not_block_on_a_call_that_was_dropped() {
         result = fixture.register_once(&requested) => panic!("{result:?}"),
         () = eventually(|| fixture.request_count() == 1) => {}
     }
-    let call = || timeout(PATIENCE, fixture.register_once(&requested));
+    let call = || timeout(WAIT_LIMIT, fixture.register_once(&requested));
     assert_eq!(call().await.unwrap().unwrap_err().outcome(), Outcome::Unknown);
     assert!(fixture.store.clear_unknown().await.unwrap());
     assert_eq!(attempts(&call().await.unwrap().unwrap()), 1);

@@ -120,7 +120,7 @@ async fn changes_of_a_store_are_refused_too_if_the_service_does_not_evaluate_con
 }
 
 #[tokio::test]
-async fn the_check_of_the_conditions_leaves_an_object_alone_that_appears_meanwhile() {
+async fn shared_store_check_leaves_an_object_alone_that_appears_meanwhile() {
     let text: &str = text_of_another_host().await.leak();
     for conditions in [Conditions::Ignored, Conditions::IgnoresIfNoneMatch] {
         // The accesses before and during the check.
@@ -143,7 +143,7 @@ async fn the_check_of_the_conditions_leaves_an_object_alone_that_appears_meanwhi
 }
 
 #[tokio::test]
-async fn a_store_checks_the_conditions_once_before_its_first_write() {
+async fn shared_store_checks_the_conditions_once_before_its_first_write() {
     let (server, bucket) = (Server::start().await, Arc::new(Bucket::default()));
     let (poggio, store) = (server.client(), open(&bucket));
     poggio.register_once(&metadata(), &store).await.unwrap();
@@ -181,7 +181,7 @@ async fn register_once_accepts_services_with_versions_or_without_deletions() {
 }
 
 #[tokio::test]
-async fn the_check_of_the_conditions_accepts_a_write_that_was_retried_after_it_took_effect() {
+async fn shared_store_check_accepts_a_write_that_was_retried_after_it_took_effect() {
     // The creation and the replacement of the probe.
     for access in [2, 4] {
         let server = Server::start().await;

@@ -110,7 +110,7 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
         ("400 Bad Request", "<Code>hidden-text hidden</Code>", "400 Bad Request"),
         ("500 Oops", "", "500 Internal Server Error"),
     ] {
-        let server = Wire::answering(sized(status, "", body)).await;
+        let server = Wire::responding(sized(status, "", body)).await;
         let store = s3(&server.base_url);
         let write = store.write("hidden-text", None).await.unwrap_err();
         for (action, error) in [
@@ -130,7 +130,7 @@ async fn shared_store_error_shows_the_code_of_the_service_and_nothing_that_was_s
 #[tokio::test]
 async fn shared_store_error_names_a_missing_bucket_and_a_refused_connection() {
     let body = "<Error><Code>NoSuchBucket</Code></Error>";
-    let server = Wire::answering(sized("404 Not Found", "", body)).await;
+    let server = Wire::responding(sized("404 Not Found", "", body)).await;
     let store = s3(&server.base_url);
     assert!(store.read().await.unwrap().is_none());
     let error = store.write("text", None).await.unwrap_err().to_string();

@@ -29,7 +29,7 @@ const TERM: Duration = Duration::from_secs(12);
 async fn wire() -> (Wire, Client) {
     let response = |i| {
         let body = format!(r#"{{"client_id": "client-{i}", "client_secret": "{SECRET}"}}"#);
-        ServerBehaviour::Answers(sized("201 Created", "", &body))
+        ServerBehaviour::Responds(sized("201 Created", "", &body))
     };
     let wire = Wire::serve(vec![response(1), response(2), response(3)]).await;
     let poggio = Client::builder().base_url(&wire.base_url).timeout(TIMEOUT).build().unwrap();
