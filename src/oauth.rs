@@ -120,5 +120,5 @@ pub(crate) use http::read_response;
 pub use oauth2;
 pub use recovery::Recovery;
 pub use server::AuthorizationServer;
-pub use session::{LoginOptions, Logout, Session, SessionBuilder};
+pub use session::{LoginOptions, Logout, SavedLogin, Session, SessionBuilder};
 pub use token_error::TokenError;

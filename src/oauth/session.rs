@@ -17,9 +17,11 @@ mod login;
 mod logout;
 mod obtain;
 mod options;
+mod saved_login;
 mod token_store;
 
 pub use builder::SessionBuilder;
 pub use handle::Session;
 pub use logout::Logout;
 pub use options::LoginOptions;
+pub use saved_login::SavedLogin;

@@ -5,6 +5,7 @@ mod concurrency;
 mod execute;
 mod login;
 mod refresh;
+mod saved_login;
 
 use std::sync::Arc;
 
