@@ -61,7 +61,7 @@ async fn export_writes_the_secret_where_it_is_asked_for() {
     let fixture = Fixture::new().await;
     fixture.register(&[]);
     let run = fixture.run(&["clients", "export", ID, "--output", "-"]);
-    let secret = "loopback-client-secret-1-of-no-value-elsewhere";
+    let secret = "loopback-secret-1-of-no-value-elsewhere";
     assert!(run.stdout.contains(secret), "{}", run.stderr);
     let path = fixture.path("export.json");
     let export = ["clients", "export", ID, "-o", path.to_str().unwrap()];

@@ -184,7 +184,7 @@ async fn saved_file_is_new_and_only_for_its_owner() {
     assert_shown!(fixture, "register_saved", fixture.register(&save).shown());
     let saved: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(saved["client_secret"], "loopback-client-secret-1-of-no-value-elsewhere");
+    assert_eq!(saved["client_secret"], "loopback-secret-1-of-no-value-elsewhere");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

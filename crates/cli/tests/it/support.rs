@@ -57,7 +57,7 @@ impl Fixture {
     /// Registers a client with the name `Acme Sync`.
     pub(crate) fn register(&self, args: &[&str]) -> Run {
         let own = ["register", "--redirect-uri", "http://127.0.0.1:8910/callback"];
-        self.run(&[&own, &["--client-name", "Acme Sync"], args].concat())
+        self.run(&[&own[..], &["--client-name", "Acme Sync"], args].concat())
     }
 
     /// Returns a path of the folder's token document, the only one.
