@@ -1,0 +1,3 @@
+//! The documentation: guide pages, the README and the other documents.
+
+mod guide;
