@@ -12,13 +12,15 @@ use poggio::{
     testing::Server,
 };
 
-use crate::{args::Options, exit::Exit, failure::Failure};
+use crate::{args::Options, exit::Exit, failure::Failure, shown::plain};
 
 /// The server at which the command works, and its store.
 pub(crate) struct Environment {
     pub(crate) poggio: Client,
     pub(crate) server: AuthorizationServer,
     pub(crate) store: Arc<FileStore>,
+    /// Whether the server registers clients. If not, its operator gives them out.
+    pub(crate) registers: bool,
     /// The embedded server runs until it is dropped.
     _embedded: Option<Server>,
 }
@@ -45,7 +47,8 @@ impl Environment {
         };
         if let Some(server) = discovered {
             let poggio = client_of(&server, mode)?;
-            return Ok(Self { poggio, server, store, _embedded: None });
+            let registers = server.registration_endpoint.is_some();
+            return Ok(Self { poggio, server, store, registers, _embedded: None });
         }
         let embedded = match mode {
             Mode::Online | Mode::Unchecked if options.embedded => {
@@ -55,7 +58,12 @@ impl Environment {
         };
         let poggio = build(client_builder(options)?, mode)?;
         let server = server_below(poggio.base_url(), options.embedded);
-        Ok(Self { poggio, server, store, _embedded: embedded })
+        Ok(Self { poggio, server, store, registers: true, _embedded: embedded })
+    }
+
+    /// Returns the issuer, or else the base URL.
+    pub(crate) fn server_name(&self) -> String {
+        plain(self.server.issuer.as_deref().unwrap_or(self.poggio.base_url()))
     }
 
     /// Returns the session of an account. The metadata is the same for all commands, because it
@@ -64,13 +72,15 @@ impl Environment {
         &self,
         options: &Options,
         resource: Option<&str>,
-        scopes: &[String],
+        scopes: Vec<String>,
     ) -> Result<Session, Failure> {
         let mut builder = Session::builder(&self.poggio, self.store.clone())
             .metadata(login_metadata())
-            .server(self.server.clone())
-            .scopes(scopes);
-        if let Some(resource) = resource.or(self.server.resource.as_deref()) {
+            .server(self.server.clone());
+        if !scopes.is_empty() {
+            builder = builder.scopes(scopes);
+        }
+        if let Some(resource) = resource {
             builder = builder.resource(resource);
         }
         if let Some(account) = &options.account {
@@ -150,22 +160,25 @@ fn server_below(base_url: &str, is_embedded: bool) -> AuthorizationServer {
 /// Returns a client for discovery, which permits http only for a URL with http. It has no token: that
 /// of `POGGIO_AUTH_TOKEN` is for Poggio.
 pub(crate) fn discovery_client(url: &str) -> Result<Client, Failure> {
-    let builder = Client::builder();
-    let is_http = url.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("http:"));
-    build(if is_http { builder.base_url("http://127.0.0.1") } else { builder }, Mode::Online)
+    build(builder_for(url), Mode::Online)
 }
 
-/// Returns a client that registers at a discovered server.
+fn builder_for(url: &str) -> ClientBuilder {
+    let scheme = url.trim_start().get(..5);
+    let is_http = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+    let builder = Client::builder();
+    if is_http { builder.base_url("http://127.0.0.1") } else { builder }
+}
+
+/// Returns a client that registers at a discovered server. If it registers no clients, a session
+/// uses an imported one.
 fn client_of(server: &AuthorizationServer, mode: Mode) -> Result<Client, Failure> {
-    let Some(endpoint) = &server.registration_endpoint else {
-        return Err(Failure::new(
-            Exit::Failed,
-            "the server's metadata has no registration endpoint",
-        )
-        .outcome(Outcome::NotRegistered)
-        .help("use a server whose metadata has registration_endpoint (RFC 8414)"));
+    let builder = builder_for(&server.token_endpoint);
+    let builder = match &server.registration_endpoint {
+        Some(endpoint) => builder.registration_endpoint(endpoint),
+        None => builder,
     };
-    build(Client::builder().registration_endpoint(endpoint), mode)
+    build(builder, mode)
 }
 
 /// Starts the embedded server, with the clients of earlier runs.

@@ -31,7 +31,7 @@ Exit codes:
     6  try again later
     7  the server no longer accepts the client: register another
     8  a person has to confirm: answer yes, or pass --yes
-  130  interrupted; no client was registered";
+  130  interrupted, with no registration under way";
 
 impl Exit {
     pub(crate) fn code(self) -> u8 {

@@ -16,6 +16,8 @@ pub(crate) struct Failure {
     pub(crate) details: Vec<Detail>,
     pub(crate) notes: Vec<String>,
     pub(crate) outcome: Option<Outcome>,
+    /// In seconds, for JSON. The message says it, too.
+    retry_after: Option<u64>,
     pub(crate) help: String,
 }
 
@@ -34,6 +36,7 @@ impl Failure {
             details: Vec::new(),
             notes: Vec::new(),
             outcome: None,
+            retry_after: None,
             help: String::new(),
         }
     }
@@ -46,9 +49,13 @@ impl Failure {
             .help("correct this, then try again")
     }
 
-    /// Adds a place. Causes that follow belong to it.
+    /// Adds a place. Causes that follow belong to it, and those before it that have no place.
     pub(crate) fn place(mut self, place: impl Into<String>) -> Self {
-        self.details.push(Detail { place: Some(place.into()), why: Vec::new() });
+        let place = Some(place.into());
+        match self.details.last_mut() {
+            Some(detail) if detail.place.is_none() => detail.place = place,
+            _ => self.details.push(Detail { place, why: Vec::new() }),
+        }
         self
     }
 
@@ -90,6 +97,7 @@ impl Failure {
             "details": details,
             "notes": self.notes,
             "outcome": self.outcome.map(outcome_name),
+            "retry_after": self.retry_after,
             "help": self.help,
         }})
     }
@@ -143,9 +151,7 @@ impl From<OAuthError> for Failure {
             }
             failure = failure.outcome(registration.outcome());
         }
-        if let Some(wait) = error.retry_after() {
-            failure = failure.note(format!("wait for {} s", wait.as_secs().max(1)));
-        }
+        failure.retry_after = error.retry_after().map(|wait| wait.as_secs().max(1));
         failure.help(help)
     }
 }
@@ -191,12 +197,11 @@ fn add_field(failure: Failure, error: &FieldError) -> Failure {
 
 /// Replaces names of the library by those of the command.
 fn in_terms_of_command(text: &str) -> String {
-    const NAMES: [(&str, &str); 14] = [
+    const NAMES: [(&str, &str); 16] = [
         (
-            "call RegistrationStoreExt::clear_unknown to register now",
-            "run `poggio clients clear-unknown` first",
+            "call again then, or call RegistrationStoreExt::clear_unknown to register now",
+            "try again then, or run `poggio clients clear-unknown` first",
         ),
-        ("call again then, or", "try again then, or"),
         (
             "mark the client with RegistrationStoreExt::mark_rejected",
             "run `poggio clients mark-rejected ID`",
@@ -205,22 +210,25 @@ fn in_terms_of_command(text: &str) -> String {
             "remove these with RegistrationStoreExt::remove",
             "remove these with `poggio clients remove ID`",
         ),
+        ("RegistrationStoreExt::import", "the credentials"),
+        ("Session::import_client", "`poggio clients import FILE`"),
         (
-            "save the client in this error with Client::save_registration",
-            "import the client that is saved beside it",
+            "save the client_id and client_secret in this error",
+            "import them with `poggio clients import FILE`",
         ),
+        ("save the part in this error and ask", "ask"),
         (
             "configure the endpoints with AuthorizationServer::new if they are right",
             "ask its operator",
         ),
-        ("check the URL, or set the endpoints with AuthorizationServer::new", "check the URL"),
+        (", or set the endpoints with AuthorizationServer::new", ""),
+        (", and use register_once to register only once", ""),
         ("set a token with auth_token", "set a token with POGGIO_AUTH_TOKEN"),
         ("open it with KeyringStore (feature keyring)", "use another store with --store"),
         ("pass a path to FileStore::new", "pass a path to --store"),
         ("FileStore::new", "--store"),
         ("FileStore::for_app", "the default store"),
         ("base_url", "--base-url"),
-        ("RegistrationStoreExt::import", "the credentials"),
     ];
     NAMES.iter().fold(text.to_owned(), |text, (name, own)| text.replace(name, own))
 }

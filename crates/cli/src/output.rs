@@ -3,14 +3,14 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::{exit::Exit, failure::Failure};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const LABEL: Style = AnsiColor::Cyan.on_default();
-/// A column may be no narrower, so that a narrow terminal breaks lines instead of words.
+/// In a terminal that is narrower, lines are broken by the terminal.
 const MIN_WIDTH: u16 = 40;
 
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ impl Output {
             return self.json(json);
         }
         let rows = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
-        let table = table(None, rows);
+        let table = names_and_values(rows);
         Self::text(&if title.is_empty() { table } else { format!("{title}\n{table}") })
     }
 
@@ -41,7 +41,13 @@ impl Output {
         rows: Vec<Vec<String>>,
         json: &Value,
     ) -> Result<(), Failure> {
-        if self.json { self.json(json) } else { Self::text(&table(Some(header), rows)) }
+        if self.json {
+            return self.json(json);
+        }
+        let list = table(header, rows.clone());
+        let is_narrow =
+            width().is_some_and(|width| list.lines().any(|l| l.chars().count() > width));
+        Self::text(&if is_narrow { blocks(header, rows) } else { list })
     }
 
     pub(crate) fn json(self, json: &Value) -> Result<(), Failure> {
@@ -98,19 +104,46 @@ fn in_lines(failure: &Failure) -> String {
     lines.join("\n")
 }
 
-/// Returns a table without borders. It fits the terminal; in a file or a pipe, no line is broken.
-fn table(header: Option<&[&str]>, rows: Vec<Vec<String>>) -> String {
+/// Returns the width of the terminal, or `None` if the output is a file or a pipe.
+fn width() -> Option<usize> {
+    let size = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
+    size.map(|(terminal_size::Width(width), _)| usize::from(width))
+}
+
+/// Returns a table without borders and line breaks.
+fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).add_rows(rows);
-    if let Some(header) = header {
-        table.set_header(header);
-    }
-    let terminal = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
-    if let Some((terminal_size::Width(width), _)) = terminal {
+    table.set_header(header);
+    formatted(table, rows).trim_fmt()
+}
+
+/// Returns a table of names and values, whose values fit the terminal.
+fn names_and_values(rows: Vec<Vec<String>>) -> String {
+    let mut table = formatted(Table::new(), rows);
+    if let Some(width) = width().and_then(|width| u16::try_from(width).ok()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.max(MIN_WIDTH));
+        if let Some(names) = table.column_mut(0) {
+            names.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
+    table.trim_fmt()
+}
+
+/// Returns the rows of a table below each other, because it is wider than the terminal.
+fn blocks(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let rows = rows.into_iter().flat_map(|row| {
+        header.iter().zip(row).enumerate().map(|(index, (name, value))| {
+            let indent = if index == 0 { "" } else { "  " };
+            vec![format!("{indent}{}", name.to_lowercase()), value]
+        })
+    });
+    names_and_values(rows.collect())
+}
+
+fn formatted(mut table: Table, rows: Vec<Vec<String>>) -> Table {
+    table.load_preset(presets::NOTHING).add_rows(rows);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.trim_fmt()
+    table
 }

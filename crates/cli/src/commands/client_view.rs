@@ -60,7 +60,7 @@ pub(super) fn json(client: &ClientInformation) -> Value {
     })
 }
 
-/// Returns whether a client is in use, or why it is not.
+/// Returns whether a client is in use, or why it is not. With `_` for a space, in JSON.
 pub(super) fn state(stored: &StoredRegistration) -> &'static str {
     match stored.retired().map(|retired| retired.reason) {
         None if stored.is_imported() => "imported",

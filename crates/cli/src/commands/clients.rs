@@ -83,7 +83,7 @@ fn row(stored: &StoredRegistration) -> Vec<String> {
 fn stored_json(stored: &StoredRegistration) -> Value {
     let mut json = client_view::json(stored.client());
     if let Some(json) = json.as_object_mut() {
-        json.insert("state".into(), client_view::state(stored).into());
+        json.insert("state".into(), client_view::state(stored).replace(' ', "_").into());
         json.insert("saved_at".into(), time(stored.saved_at()).into());
         json.insert("retired_at".into(), stored.retired().map(|retired| time(retired.at)).into());
         json.insert("endpoint".into(), stored.endpoint().into());
@@ -142,14 +142,13 @@ async fn import(file: &Path, options: &Options, output: Output) -> Result<(), Fa
             .why(why)
             .help("use RFC 7591 JSON with client_id, and with client_secret if there is one")
     })?;
-    let poggio = environment.poggio.for_server(&environment.server)?;
-    let endpoint = poggio.registration_endpoint();
-    environment.store.import(endpoint, &client).await?;
-    let json = json!({ "changed": true, "client_id": client.client_id, "endpoint": endpoint });
+    environment.session(options, None, Vec::new())?.import_client(&client).await?;
+    let server = environment.server_name();
+    let json = json!({ "changed": true, "client_id": client.client_id, "server": server });
     if output.json {
         return output.json(&json);
     }
-    Output::text(&format!("imported: {}, for {endpoint}", plain(&client.client_id)))
+    Output::text(&format!("imported: {}, for {server}", plain(&client.client_id)))
 }
 
 fn read(file: &Path) -> io::Result<String> {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use poggio::oauth::{LoginOptions, SavedLogin};
+use poggio::{
+    FileStore, RegistrationStoreExt,
+    oauth::{LoginOptions, SavedLogin},
+};
 
 use super::login_view;
 use crate::{
@@ -22,21 +25,17 @@ pub(super) async fn login(
     phase: &Phase,
 ) -> Result<(), Failure> {
     let environment = Environment::open(options, Mode::Online).await?;
-    let mut scopes: Vec<String> =
-        args.scope.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned).collect();
-    if scopes.is_empty() {
-        scopes = environment.server.default_scopes();
-    }
-    let session = environment.session(options, args.token.resource.as_deref(), &scopes)?;
+    let scopes = args.scope.iter().flat_map(|scopes| scopes.split_whitespace());
+    let scopes = scopes.map(str::to_owned).collect();
+    let session = environment.session(options, args.token.resource.as_deref(), scopes)?;
     output.progress(&format!(
         "server  {}\nstore   {}",
-        environment.server.issuer.as_deref().unwrap_or(environment.poggio.base_url()),
+        environment.server_name(),
         environment.store.path().display()
     ));
 
-    let poggio = environment.poggio.for_server(&environment.server)?;
-    let known = poggio.find_registration(&login_metadata(), &*environment.store).await?;
-    if known.is_none() || args.renew_client {
+    let known = clients_in_use(&environment.store).await?;
+    if registers(&environment).await? || args.renew_client {
         phase.start_registering();
     } else {
         phase.start_login();
@@ -49,8 +48,24 @@ pub(super) async fn login(
             Failure::new(Exit::LogIn, "another process has logged out").help("log in again")
         );
     };
-    let is_new = known.is_none_or(|known| known.client_id != login.client_id());
+    let is_new = !known.iter().any(|known| known == login.client_id());
     report(&login, is_new, &environment, options, output)
+}
+
+/// Returns whether the login will register a client first.
+async fn registers(environment: &Environment) -> Result<bool, Failure> {
+    if !environment.registers {
+        return Ok(false);
+    }
+    let poggio = environment.poggio.for_server(&environment.server)?;
+    let found = poggio.find_registration(&login_metadata(), &*environment.store).await?;
+    Ok(found.is_none())
+}
+
+async fn clients_in_use(store: &FileStore) -> Result<Vec<String>, Failure> {
+    let all = store.list().await?;
+    let in_use = all.iter().filter(|stored| stored.retired().is_none());
+    Ok(in_use.map(|stored| stored.client().client_id.clone()).collect())
 }
 
 fn report(

@@ -22,7 +22,7 @@ pub(super) fn rows(
     let refresh = if login.can_refresh() { "yes, when it is due" } else { "no" };
     vec![
         ("account", account(options).unwrap_or("the default one").to_owned()),
-        ("server", server(environment)),
+        ("server", environment.server_name()),
         ("client", plain(login.client_id())),
         ("scopes", scopes),
         ("expires", login.expires_at().map_or("unknown".to_owned(), expiry)),
@@ -34,7 +34,7 @@ pub(super) fn rows(
 pub(super) fn json(login: &SavedLogin, environment: &Environment, options: &Options) -> Value {
     json!({
         "account": account(options),
-        "server": server(environment),
+        "server": environment.server_name(),
         "client_id": login.client_id(),
         "scopes": login.scopes(),
         "expires_at": login.expires_at().map(time),
@@ -46,8 +46,4 @@ pub(super) fn json(login: &SavedLogin, environment: &Environment, options: &Opti
 
 fn account(options: &Options) -> Option<&str> {
     options.account.as_deref()
-}
-
-fn server(environment: &Environment) -> String {
-    plain(environment.server.issuer.as_deref().unwrap_or(environment.poggio.base_url()))
 }

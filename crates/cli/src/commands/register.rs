@@ -44,6 +44,14 @@ pub(super) async fn register(
     let target = args.save.as_deref().map(SaveFile::prepare).transpose()?;
     let mode = if args.no_local_validation { Mode::Unchecked } else { Mode::Online };
     let environment = Environment::open(options, mode).await?;
+    if !environment.registers {
+        return Err(Failure::new(
+            Exit::Failed,
+            "the server's metadata has no registration endpoint, so it registers no clients",
+        )
+        .outcome(poggio::Outcome::NotRegistered)
+        .help("import the client that its operator gave you with `poggio clients import FILE`"));
+    }
     let poggio = environment.poggio.for_server(&environment.server)?;
     output.progress(&format!(
         "registering at {}\nstore {}",
@@ -193,6 +201,7 @@ fn keep_credentials(error: Error, target: Option<SaveFile>, environment: &Enviro
         }
         _ => None,
     };
+    let is_complete = matches!(error, Error::Store(_));
     let failure = Failure::from(error);
     let Some(credentials) = credentials else { return failure };
     let folder = environment.store.path().parent().unwrap_or(Path::new("."));
@@ -201,9 +210,15 @@ fn keep_credentials(error: Error, target: Option<SaveFile>, environment: &Enviro
         None => rescue(&credentials, folder),
     };
     match written {
-        Ok(path) => failure
-            .note(format!("the credentials are in {}", path.display()))
-            .help("correct the cause, then import them with `poggio clients import FILE`"),
+        Ok(path) => {
+            let failure = failure.note(format!("the credentials are in {}", path.display()));
+            // Otherwise the rest did not arrive, and the help says what to do.
+            if is_complete {
+                return failure
+                    .help("correct the cause, then import them with `poggio clients import FILE`");
+            }
+            failure
+        }
         Err(error) => failure.note(format!("the credentials could not be saved: {error}")),
     }
 }

@@ -21,11 +21,11 @@ pub(super) async fn token(
     output: Output,
 ) -> Result<(), Failure> {
     let environment = Environment::open(options, Mode::Offline).await?;
-    let session = environment.session(options, args.resource.as_deref(), &[])?;
+    let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
     let token = match session.saved_login().await? {
         Some(login) if login.token().is_none() => {
             let environment = Environment::open(options, Mode::Online).await?;
-            let session = environment.session(options, args.resource.as_deref(), &[])?;
+            let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
             session.access_token().await?
         }
         // Without a login, this returns that one is required, and sends nothing.
@@ -52,7 +52,7 @@ pub(super) async fn status(
     output: Output,
 ) -> Result<(), Failure> {
     let environment = Environment::open(options, Mode::Offline).await?;
-    let session = environment.session(options, args.resource.as_deref(), &[])?;
+    let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
     let Some(login) = session.saved_login().await? else {
         // Returns that a login is required, and sends nothing.
         return session.access_token().await.map(drop).map_err(|error| {
@@ -81,7 +81,7 @@ pub(super) async fn logout(
     // Only metadata names an endpoint that revokes tokens.
     let mode = if options.is_discovered() { Mode::Online } else { Mode::Offline };
     let environment = Environment::open(options, mode).await?;
-    let session = environment.session(options, args.resource.as_deref(), &[])?;
+    let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
     let (title, name) = match session.logout().await? {
         Logout::Revoked => {
             ("logged out: the tokens were erased, and revoked at the server", "revoked")

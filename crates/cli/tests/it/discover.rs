@@ -1,8 +1,9 @@
 //! `discover`: an issuer, a resource, and the embedded server.
 
-use std::net::TcpListener;
-
-use poggio::testing::Server;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
 
 use crate::{
     assert_shown,
@@ -25,7 +26,7 @@ async fn discover_finds_the_server_of_an_issuer_and_of_a_resource() {
 #[tokio::test]
 async fn discover_lists_the_urls_without_metadata() {
     let fixture = Fixture::new().await;
-    let url = format!("{}/other", fixture.server.base_url());
+    let url = server_with("", 404);
     assert_shown!(fixture, "discover_nothing", discover(&fixture, &[&url]).shown());
 }
 
@@ -38,10 +39,52 @@ async fn discover_without_a_url_uses_the_embedded_server() {
 }
 
 #[tokio::test]
-async fn server_without_registration_is_named() {
+async fn server_that_registers_no_clients_needs_an_imported_one() {
     let fixture = Fixture::new().await;
-    let server = Server::start().await;
-    let mut command = poggio(fixture.folder.path());
-    command.args(["login", "--issuer", &format!("{}/other", server.issuer())]);
-    assert_eq!(Run::of(&mut command).code, Some(1));
+    let issuer = server_with(
+        r#"{"issuer": "ISSUER", "authorization_endpoint": "ISSUER/a", "token_endpoint": "ISSUER/t",
+            "response_types_supported": ["code"]}"#,
+        200,
+    );
+    let run = |args: &[&str]| {
+        let mut command = poggio(fixture.folder.path());
+        Run::of(command.args(args).args(["--issuer", &issuer]))
+    };
+    let register = run(&["register", "--redirect-uri", "http://127.0.0.1/callback"]);
+    assert_shown!(fixture, "register_without_endpoint", register.shown());
+    let login = ["login", "--no-browser", "--timeout", "1"];
+    let refused = run(&login);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("import the client that it gave you with"),
+        "{}",
+        refused.stderr
+    );
+
+    let file = fixture.write("client.json", r#"{"client_id": "7"}"#);
+    assert_eq!(run(&["clients", "import", &file]).code, Some(0));
+    let login = run(&login);
+    assert_eq!(login.code, Some(5), "{}", login.stderr);
+    assert!(login.stderr.contains("client_id=7"), "{}", login.stderr);
+}
+
+/// Starts a server that sends the same response to each request, with its base URL for `ISSUER`.
+/// Returns the base URL.
+fn server_with(body: &'static str, status: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let body = body.replace("ISSUER", &base_url);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let len = body.len();
+            let head = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                 content-length: {len}\r\n\r\n"
+            );
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    base_url
 }
