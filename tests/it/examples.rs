@@ -4,4 +4,3 @@ mod login;
 mod programs;
 mod readme;
 mod register;
-mod register_once;
