@@ -42,15 +42,21 @@ mod tests {
     async fn connect_registers_with_the_name_of_the_program() {
         let server = Server::start().await;
         let message = connect(&server.client()).await.unwrap();
-        // The server issues the same ids on every run.
+        // The server issues the same ids on every run, and records what the program sent.
         insta::assert_snapshot!(message, @"Acme Sync is connected as loopback-client-1.");
-        // What the program sent.
         insta::assert_json_snapshot!(server.requests()[0].json(), @r#"
         {
           "client_name": "Acme Sync",
+          "grant_types": [
+            "authorization_code"
+          ],
           "redirect_uris": [
             "http://127.0.0.1:8910/callback"
-          ]
+          ],
+          "response_types": [
+            "code"
+          ],
+          "token_endpoint_auth_method": "client_secret_post"
         }
         "#);
     }

@@ -27,7 +27,7 @@ fn files() -> Vec<(String, String)> {
 #[test]
 fn examples_are_short_and_say_how_to_run_them() {
     let files = files();
-    assert_eq!(files.len(), 10, "one file each, and two of own_store");
+    assert_eq!(files.len(), 11, "one file each, and two of own_store");
     for (path, text) in files {
         let lines = text.lines().count();
         assert!(lines <= MAX_LINES, "{path} has {lines} lines");
