@@ -6,6 +6,7 @@ mod discovered;
 mod execute;
 mod login;
 mod refresh;
+mod renewal;
 
 use std::sync::Arc;
 
