@@ -39,7 +39,7 @@ async fn main() -> Result<(), OAuthError> {
 fn show(name: &str, server: &AuthorizationServer) {
     println!("{name}");
     let registration = server.registration_endpoint.as_deref().unwrap_or("none");
-    // What to request if a program has no scopes of its own.
+    // Without scopes of its own, a program requests these.
     let scopes = server.default_scopes().join(" ");
     println!("  issuer         {}", server.issuer.as_deref().unwrap_or("unknown"));
     println!("  registration   {registration}");

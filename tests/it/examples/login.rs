@@ -61,8 +61,6 @@ async fn allow(server: &Server, url: &str) {
     assert_eq!(http.get(callback).send().await.unwrap().status(), 200);
 }
 
-// On other systems, the browser is not found by `PATH`.
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn login_logs_in_at_the_embedded_server() {
     let home = tempfile::tempdir().unwrap();
@@ -75,7 +73,6 @@ async fn login_logs_in_at_the_embedded_server() {
     insta::assert_snapshot!(printed.replace(store, "store    FILE"));
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn call_api_uses_the_login_that_login_keeps() {
     let home = tempfile::tempdir().unwrap();
