@@ -10,9 +10,15 @@ fn generated_client_matches_its_snapshot() {
 /// Copies what a build of this package needs, with an empty library.
 fn copy_package(to: &Path) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["Cargo.toml", "Cargo.lock", "build.rs"] {
+    for file in ["Cargo.lock", "build.rs"] {
         fs::copy(package.join(file), to.join(file)).unwrap();
     }
+    // Without the other packages of the workspace.
+    let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
+    let members = ["members = [\"crates/cli\"]\n", "default-members = [\".\", \"crates/cli\"]\n"];
+    assert!(members.iter().all(|line| manifest.contains(line)));
+    let manifest = manifest.replace(members[1], "").replace(members[0], "members = []\n");
+    fs::write(to.join("Cargo.toml"), manifest).unwrap();
     fs::create_dir(to.join("src")).unwrap();
     fs::write(to.join("src/lib.rs"), "").unwrap();
     // Cargo requires the targets that the manifest names.
