@@ -96,9 +96,9 @@
 //! }
 //!
 //! /// Handles the request to the redirect URI.
-//! async fn finish(session: &Session, saved: &Value, callback_url: &str) -> Result<(), OAuthError> {
+//! async fn finish(session: &Session, saved: &Value, url: &str) -> Result<(), OAuthError> {
 //!     let authorization = session.restore_login(saved).await?;
-//!     session.finish_login(authorization, callback_url).await?;
+//!     session.finish_login(authorization, url).await?;
 //!     Ok(())
 //! }
 //! ```
