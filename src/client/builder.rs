@@ -252,6 +252,7 @@ impl ClientBuilder {
         let shared = Shared {
             base_url,
             token,
+            has_own_endpoint: self.registration_endpoint.is_some(),
             transport: Arc::new(transport),
             local_validation: self.local_validation,
             renewal_margin: self.renewal_margin,

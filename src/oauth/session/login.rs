@@ -84,7 +84,7 @@ impl Session {
         let Some(redirect_uri) = context.metadata.redirect_uris.first() else {
             return Err(OAuthError::new(OAuthErrorKind::Client, "redirect_uris: there is none"));
         };
-        let client = context.poggio.register_once(&context.metadata, &*context.store).await?;
+        let client = context.register(&context.metadata).await?;
         self.authorization(&client, redirect_uri, &LoginOptions::new())
     }
 
@@ -169,7 +169,7 @@ impl Session {
         if let Some(uri) = metadata.redirect_uris.get_mut(index) {
             uri.clone_from(&redirect_uri);
         }
-        let client = context.poggio.register_once(&metadata, &*context.store).await?;
+        let client = context.register(&metadata).await?;
         let authorization = self.authorization(&client, &redirect_uri, &options)?;
 
         show(authorization.url().as_str(), &mut options).await?;
@@ -199,7 +199,8 @@ impl Session {
     ) -> Result<Authorization, OAuthError> {
         let context = &*self.context;
         let oauth = client.oauth2_client(&context.server, Some(redirect_uri))?;
-        let scopes = options.scopes.as_ref().unwrap_or(&context.scopes);
+        let scopes = options.scopes.as_ref().unwrap_or(&context.scopes).clone();
+        let scopes = context.add_scopes(scopes, &options.more_scopes);
         let mut authorization = Authorization::new(&oauth, &context.server, scopes);
         let resource = context.key.resource.as_deref().map(|resource| ("resource", resource));
         let params = options.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
