@@ -54,7 +54,7 @@
 //!         _ => {}
 //!     }
 //!     if error.outcome() == Outcome::Unknown {
-//!         eprintln!("ask Poggio about request {:?} before you register again", error.request_id());
+//!         eprintln!("ask Poggio about {:?} before you register again", error.request_id());
 //!     }
 //!     None
 //! }

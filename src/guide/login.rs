@@ -125,17 +125,19 @@
 //!
 //! If a resource requires more scopes, `execute` returns an error of the kind
 //! [`InsufficientScope`](crate::oauth::OAuthErrorKind::InsufficientScope). Log in again with its
-//! [`required_scopes`](crate::oauth::OAuthError::required_scopes), then send the request again.
+//! [`required_scopes`](crate::oauth::OAuthError::required_scopes) in
+//! [`add_scopes`](crate::oauth::LoginOptions::add_scopes), then send the request again.
 //!
 //! # Other servers
 //!
 //! [`discover`](crate::Client::discover) finds the endpoints of an issuer, and
 //! [`discover_for`](crate::Client::discover_for) those for an MCP server or another protected
 //! resource. Pass the [`AuthorizationServer`](crate::oauth::AuthorizationServer) to
-//! [`SessionBuilder::server`](crate::oauth::SessionBuilder::server). A client and its tokens are used
-//! only at their own server (RFC 9700 section 4.4). Add
-//! [`with_additional("application_type", "native")`](crate::ClientMetadata::with_additional) if a
-//! server refuses loopback redirect URIs.
+//! [`SessionBuilder::server`](crate::oauth::SessionBuilder::server): the session then registers there,
+//! for that resource. A client and its tokens are used only at their own server (RFC 9700 section 4.4).
+//! If a server registers no clients, import the one that it gave you with
+//! [`import_client`](crate::oauth::Session::import_client). If a server refuses loopback redirect URIs,
+//! add [`application_type`](crate::ClientMetadata::with_additional) `native` to the metadata.
 //!
 //! # Without a session
 //!

@@ -18,7 +18,7 @@ impl Session {
     /// # Examples
     ///
     /// ```
-    /// use poggio::{ClientInformation, oauth::{OAuthError, Session}};
+    /// use poggio::{ClientInformation, oauth::{OAuthError, Session}, serde_json};
     ///
     /// async fn import(session: &Session, id: &str, secret: &str) -> Result<(), OAuthError> {
     ///     let entered = serde_json::json!({"client_id": id, "client_secret": secret});
