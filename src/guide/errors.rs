@@ -60,8 +60,9 @@
 //! }
 //!
 //! fn save(id: Option<&str>, secret: Option<&ClientSecret>) {
-//!     // Write secret.expose() where only its owner can read it.
-//! #   let _ = (id, secret);
+//!     let secret = secret.map(ClientSecret::expose);
+//!     // Write both where only their owner can read them.
+//!     let _ = (id, secret);
 //! }
 //! ```
 //!

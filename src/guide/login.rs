@@ -62,12 +62,15 @@
 //! ```
 //! use poggio::oauth::{LoginOptions, OAuthError, Session};
 //!
-//! # async fn read_line() -> String { String::new() }
-//! async fn log_in(session: &Session) -> Result<(), OAuthError> {
+//! /// `line` reads a line from the terminal.
+//! async fn log_in(
+//!     session: &Session,
+//!     line: impl Future<Output = String> + Send + 'static,
+//! ) -> Result<(), OAuthError> {
 //!     let options = LoginOptions::new()
 //!         .browser(false)
 //!         .on_url(|url| println!("Open {url} and paste the URL that it leads to:"))
-//!         .pasted(read_line()); // your function: async, returns a line of the terminal
+//!         .pasted(line);
 //!     session.login(options).await?;
 //!     Ok(())
 //! }
