@@ -71,6 +71,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias("rfc8414", "oidc", "well-known", "openid-configuration"))]
     pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
         let issuer = Issuer::parse("issuer", issuer)?;
         self.check_scheme(&issuer.url)?;
@@ -102,6 +103,7 @@ impl Client {
     /// # Errors
     ///
     /// Returns the errors of [`discover`](Self::discover).
+    #[doc(alias("rfc9728", "mcp", "protected resource"))]
     pub async fn discover_for(&self, resource: &str) -> Result<AuthorizationServer, OAuthError> {
         let url = endpoint("resource", resource)?;
         self.check_scheme(&url)?;

@@ -85,6 +85,7 @@ use crate::error::{ConfigError, Error, StoreError};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("disk", "config"))]
 #[derive(Clone)]
 pub struct FileStore {
     paths: Arc<Paths>,

@@ -116,6 +116,7 @@ impl SessionBuilder {
 
     /// Sets the resource that tokens are for, such as the URL of an MCP server (RFC 8707). Default:
     /// the [`resource`](AuthorizationServer::resource) for which the server was discovered, if any.
+    #[doc(alias("rfc8707", "audience"))]
     pub fn resource(mut self, url: impl Into<String>) -> Self {
         self.resource = Some(url.into());
         self
@@ -136,6 +137,7 @@ impl SessionBuilder {
     }
 
     /// Adds a parameter to every token request, such as Poggio's `org_id` and `user_id`.
+    #[doc(alias("org_id", "user_id"))]
     pub fn token_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((name.into(), value.into()));
         self

@@ -48,6 +48,7 @@ use crate::oauth::{access_token::AccessToken, error::OAuthError};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("token manager", "client credentials", "refresh token"))]
 #[derive(Clone)]
 pub struct Session {
     pub(super) context: Arc<Context>,
@@ -74,6 +75,7 @@ impl Session {
     /// # Examples
     ///
     /// See [`AccessToken`].
+    #[doc(alias("refresh", "client credentials"))]
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
         let context = &self.context;
         let valid = context.cached().filter(Cached::is_valid);

@@ -59,6 +59,7 @@ impl Session {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias("authorize", "sign in", "pkce", "authorization code"))]
     pub async fn login(&self, options: LoginOptions) -> Result<AccessToken, OAuthError> {
         let span = tracing::info_span!("poggio.login", tokens = self.context.tokens.name());
         self.log_in(options).instrument(span).await
@@ -77,6 +78,7 @@ impl Session {
     /// # Examples
     ///
     /// See [`restore_login`](Self::restore_login).
+    #[doc(alias("authorization_url", "web backend"))]
     pub async fn begin_login(&self) -> Result<Authorization, OAuthError> {
         let context = &*self.context;
         let Some(redirect_uri) = context.metadata.redirect_uris.first() else {
@@ -141,6 +143,7 @@ impl Session {
     /// # Examples
     ///
     /// See [`restore_login`](Self::restore_login).
+    #[doc(alias("exchange_code", "callback"))]
     pub async fn finish_login(
         &self,
         authorization: Authorization,
