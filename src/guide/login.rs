@@ -137,7 +137,7 @@
 //! [`discover_for`](crate::Client::discover_for) those for an MCP server or another protected
 //! resource. Pass the [`AuthorizationServer`](crate::oauth::AuthorizationServer) to
 //! [`SessionBuilder::server`](crate::oauth::SessionBuilder::server): the session then registers there,
-//! for that resource. A client and its tokens are used only at their own server (RFC 9700 section 4.4).
+//! for that resource; see the page [MCP](super::mcp). A client and its tokens are used only at their own server (RFC 9700 section 4.4).
 //! If a server registers no clients, import the one that it gave you with
 //! [`import_client`](crate::oauth::Session::import_client). If a server refuses loopback redirect URIs,
 //! add [`application_type`](crate::ClientMetadata::with_additional) `native` to the metadata.
