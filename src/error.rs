@@ -28,7 +28,9 @@ use crate::response::{ClientInformation, ResponseMeta, decode, recovery};
 /// The error of every operation, except those of the `oauth` module.
 ///
 /// Check [`outcome`](Self::outcome) first: it returns whether a client was registered, and so whether
-/// you may register again.
+/// you may register again. The column *retried* says what a call retries before it returns the error.
+///
+#[doc = include_str!("error/outcomes.md")]
 ///
 /// `Display` prints one line: what happened, the outcome, and what to do. It does not repeat the
 /// [`source`](std::error::Error::source). `Debug` prints the kind and the same line, so an error that

@@ -17,7 +17,7 @@
 //! | each save fails after the request | 6 on the first day, then 1 a day; each error holds the client |
 //! | the server refuses each request ([`NotRegistered`](crate::Outcome::NotRegistered)) | 1 for each call, and none creates a client |
 //! | a caller marks the client in use as rejected, any number of times | 1 for each client that was in use |
-//! | the token endpoint rejects each client, and `with_registered` replaces it (feature `oauth2`) | 2: a client that never obtained a token is replaced once, if it is older than an hour, and then only by a person |
+//! | the token endpoint rejects each client, and a `Session` replaces it (feature `oauth2`) | 2: a client that never obtained a token is replaced once, if it is older than an hour, and then only by a person |
 //! | secrets expire | 1 for each half of a lifetime, at most |
 //! | each secret has expired when it arrives, because a clock or the server is wrong | 7 on the first day, then 1 a day |
 //! | the metadata changes | 1 for each different set of metadata |

@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod docs;
 mod errors;
 mod examples;
 mod layout;

@@ -7,6 +7,8 @@ pub(crate) mod example;
 mod expected;
 pub(crate) mod oauth;
 mod ports;
+#[cfg_attr(not(unix), allow(dead_code, reason = "most of its users need Unix"))]
+pub(crate) mod process;
 mod raw_server;
 mod registration;
 mod require;

@@ -29,7 +29,8 @@ fn build_examples() -> Result<HashMap<String, PathBuf>, String> {
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     command.args(["build", "--examples", "--offline", "--message-format=json-render-diagnostics"]);
     if cfg!(not(feature = "default")) {
-        command.arg("--no-default-features");
+        // The other packages of the workspace would enable the default features.
+        command.args(["--package", "poggio", "--no-default-features"]);
     }
     for (feature, is_enabled) in [
         ("rustls", cfg!(feature = "rustls")),

@@ -5,11 +5,9 @@ use std::{env, fs};
 use poggio::{Error, FileStore};
 
 use super::refusal;
-use crate::support::{
-    example::{RunResult, command},
-    metadata,
-    store::Fixture,
-};
+use crate::support::{metadata, store::Fixture};
+#[cfg(target_os = "linux")]
+use crate::{store::process::printed, support::process::register_once_command};
 
 #[test]
 fn for_app_uses_the_configuration_folder_and_accepts_only_plain_names() {
@@ -81,19 +79,18 @@ async fn file_store_uses_a_path_that_is_not_utf_8() {
     assert!(text.contains("run chmod 600 on it; no client was registered"), "{text}");
 }
 
-/// Runs the example `register_once` without `--store` in an empty folder, with these variables.
+/// Runs a process with the store of `FileStore::for_app` in an empty folder, with these variables.
 #[cfg(target_os = "linux")]
 async fn run_in_empty_folder(variables: &[(&str, &str)], code: i32) -> (Fixture, String) {
     let fixture = Fixture::new().await;
-    let mut command = command("register_once", &["--base-url", &fixture.server.base_url()]);
+    let mut command = register_once_command(&fixture.server.base_url(), None);
     command.current_dir(fixture.folder()).env_remove("HOME").env_remove("XDG_CONFIG_HOME");
     let root = fixture.root.path().to_str().unwrap();
     command.envs(variables.iter().map(|(name, value)| (name, value.replace("ROOT", root))));
-    let result = RunResult::of(&mut command);
-    result.assert_code(code);
+    let printed = printed(code, &mut command);
     // Nothing is written below the current folder.
     assert!(fixture.file_names().is_empty(), "{:?}", fixture.file_names());
-    (fixture, result.stdout + &result.stderr)
+    (fixture, printed)
 }
 
 #[cfg(target_os = "linux")]
@@ -108,7 +105,7 @@ async fn for_app_ignores_a_relative_configuration_folder() {
         let variables = [("HOME", "ROOT/home"), ("XDG_CONFIG_HOME", config)];
         let (fixture, _) = run_in_empty_folder(&variables, 0).await;
         let folder = fixture.root.path().join(expected);
-        assert!(folder.join("poggio-example.json").is_file(), "{config:?}");
+        assert!(folder.join("poggio-test.json").is_file(), "{config:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Renames that fail or never happen. strace makes the system calls of a process of the example fail,
-//! or kills the process at that moment.
+//! Renames that fail or never happen. strace makes the system calls of a process fail, or kills the
+//! process at that moment.
 
 use std::{
     fs,
@@ -15,9 +15,12 @@ use std::{
 };
 
 use crate::{
-    store::example::printed,
-    support::example::command,
-    support::{require, require_program, store::Fixture},
+    store::process::printed,
+    support::{
+        process::{register_once_command, run_by},
+        require, require_program,
+        store::Fixture,
+    },
 };
 
 const RENAMES: &str = "?rename,?renameat,?renameat2";
@@ -67,13 +70,10 @@ impl Gate {
     }
 
     fn command(&self, fixture: &Fixture) -> Command {
-        let mut command = command("register_once", &["--base-url", &self.base_url, "--store"]);
-        command.arg(fixture.path()).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        register_once_command(&self.base_url, Some(fixture.path()))
     }
 
-    /// Runs the example, and injects a fault into each rename after the request. Returns `None` if
+    /// Runs a process, and injects a fault into each rename after the request. Returns `None` if
     /// strace is not available.
     fn run_with_fault_after_request(&self, fixture: &Fixture, fault: &str) -> Option<Run> {
         let mut child = self.command(fixture).spawn().unwrap();
@@ -181,9 +181,8 @@ async fn register_once_adopts_the_client_that_an_earlier_call_could_not_save() {
         assert!(new_text(&fixture).contains("secret-of-seven-7"));
 
         // The store still fails: nothing is lost, and nothing is sent.
-        let example = gate.command(&fixture);
         let mut failing = strace(&fault);
-        failing.arg(example.get_program()).args(example.get_args());
+        run_by(&mut failing, &gate.command(&fixture));
         assert!(printed(1, &mut failing).contains("no client was registered"));
         assert!(new_text(&fixture).contains("secret-of-seven-7"));
 

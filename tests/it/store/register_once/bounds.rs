@@ -136,17 +136,17 @@ async fn register_once_waits_after_a_dropped_future() {
 async fn register_once_waits_after_a_killed_process() {
     let fixture = Fixture::new().await;
     fixture.server.script([Reply::registered().with_delay(Duration::from_secs(600))]);
-    let mut child = fixture.command(&[]).spawn().unwrap();
+    let mut child = fixture.command().spawn().unwrap();
     eventually(|| fixture.request_count() == 1).await;
     child.kill().unwrap();
     child.wait().unwrap();
     for _ in 0..3 {
-        let printed = fixture.run(3, &[]);
+        let printed = fixture.run(3);
         assert!(printed.contains("clear_unknown"), "{printed}");
     }
     assert_eq!(fixture.request_count(), 1);
     set_sent_at(&fixture, MINUTE);
-    fixture.run(0, &[]);
+    fixture.run(0);
     assert_eq!(fixture.request_count(), 2);
 }
 

@@ -1,4 +1,4 @@
-//! Disks that are full, and files that this user may not use, as a process of the example meets them.
+//! Disks that are full, and files that this user may not use, as a process meets them.
 
 use std::{
     fs,
@@ -12,9 +12,9 @@ use std::{
 use poggio::testing::Reply;
 
 use crate::{
-    store::example::printed,
-    support::example::text,
+    store::process::printed,
     support::{
+        process::{set_redirect_uri, set_variables},
         require,
         store::{Fixture, set_mode},
         wait_for,
@@ -26,19 +26,20 @@ const NOBODY: u32 = 65_534;
 
 const FOUND: &str = "found: no request was sent";
 
-/// Runs the example as a user whom file modes restrict.
+/// Runs a process as a user whom file modes restrict.
 #[track_caller]
 fn run_as_nobody(fixture: &Fixture, code: i32) -> String {
-    let mut command = fixture.command(&[]);
+    let mut command = fixture.command();
     if is_root() {
         // Where this user can reach it.
         set_mode(fixture.root.path(), 0o755);
-        let program = fixture.root.path().join("register_once");
+        let program = fixture.root.path().join("process");
         if !program.exists() {
             fs::copy(command.get_program(), &program).unwrap();
         }
         let mut as_nobody = Command::new(program);
         as_nobody.args(command.get_args()).uid(NOBODY).gid(NOBODY).current_dir("/");
+        set_variables(&mut as_nobody, &command);
         command = as_nobody;
     }
     printed(code, &mut command)
@@ -46,7 +47,7 @@ fn run_as_nobody(fixture: &Fixture, code: i32) -> String {
 
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
-    text(&id.stdout).trim() == "0"
+    id.stdout.trim_ascii() == b"0"
 }
 
 /// Returns whether a user is available whom file modes restrict; some containers have none.
@@ -75,7 +76,7 @@ async fn register_once_on_a_full_disk_sends_nothing() {
     );
 
     // With room it registers, and a lookup needs no room.
-    fixture.run(0, &[]);
+    fixture.run(0);
     let printed = fixture.run_through(0, &mut limited());
     assert!(printed.contains(FOUND), "{printed}");
     assert_eq!(fixture.request_count(), 1);
@@ -96,7 +97,7 @@ async fn register_once_in_a_read_only_folder_sends_nothing_and_finds_a_stored_cl
     assert!(fixture.file_names().is_empty());
 
     set_mode(folder, 0o755);
-    fixture.run(0, &[]);
+    fixture.run(0);
     if is_root() {
         for name in fixture.file_names() {
             chown(folder.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
@@ -151,13 +152,13 @@ async fn register_once_saves_the_client_on_a_disk_that_fills_up_after_the_reques
     let Some(_mount) = Mount::new(fixture.folder(), &tmpfs) else { return };
     fixture.server.script([Reply::registered().with_delay(Duration::from_millis(500))]);
     thread::scope(|scope| {
-        let run = scope.spawn(|| fixture.run(0, &[]));
+        let run = scope.spawn(|| fixture.run(0));
         wait_for(|| fixture.request_count() == 1);
         let full = fs::write(fixture.folder().join("other"), vec![b'x'; 4 << 20]).unwrap_err();
         assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
         run.join().unwrap()
     });
-    let printed = fixture.run(0, &[]);
+    let printed = fixture.run(0);
     assert!(printed.contains(FOUND), "{printed}");
 }
 
@@ -171,7 +172,7 @@ async fn register_once_on_a_read_only_file_system_sends_nothing_and_finds_a_stor
         assert!(status.unwrap().success(), "{how}");
     };
     remount("remount,ro");
-    let printed = fixture.run(1, &[]);
+    let printed = fixture.run(1);
     let expected = format!(
         "failed to open {}.lock: Read-only file system (os error 30); use a file on a file system \
          that can be written; no client was registered",
@@ -181,21 +182,23 @@ async fn register_once_on_a_read_only_file_system_sends_nothing_and_finds_a_stor
     assert_eq!(fixture.request_count(), 0);
 
     remount("remount,rw");
-    fixture.run(0, &[]);
+    fixture.run(0);
     remount("remount,ro");
-    assert!(fixture.run(0, &[]).contains(FOUND));
+    assert!(fixture.run(0).contains(FOUND));
     assert_eq!(fixture.request_count(), 1);
 }
 
 #[tokio::test]
 async fn register_once_sends_nothing_if_the_file_cannot_be_replaced() {
     let fixture = Fixture::new().await;
-    fixture.run(0, &[]);
+    fixture.run(0);
     // A file that is a mount point can be written, but not replaced by a rename.
     let path = fixture.path().display().to_string();
     let Some(_mount) = Mount::new(fixture.path(), &["--bind", &path]) else { return };
     let before = fixture.text();
-    let printed = fixture.run(1, &["--redirect-uri", "https://acme.example/callback"]);
+    let mut command = fixture.command();
+    set_redirect_uri(&mut command, "https://acme.example/callback");
+    let printed = printed(1, &mut command);
     assert!(printed.contains(&format!("failed to rename to {path}: ")), "{printed}");
     assert_eq!(fixture.request_count(), 1);
     assert_eq!(fixture.text(), before);

@@ -12,10 +12,7 @@ use std::{
 use poggio::{RegistrationStore, RegistrationStoreExt, store::StoredRegistration};
 use tokio::runtime::Runtime;
 
-use crate::{
-    support::example::text,
-    support::{WAIT_LIMIT, store::Fixture},
-};
+use crate::support::{WAIT_LIMIT, store::Fixture};
 
 const KILLS: usize = 150;
 /// How many rounds run in parallel.
@@ -95,7 +92,7 @@ impl Lane<'_> {
         }
         if self.random.u8(..) < 32 {
             let requests_before = fixture.request_count();
-            fixture.run(3, &[]);
+            fixture.run(3);
             assert_eq!(fixture.request_count(), requests_before);
         }
         assert!(self.runtime.block_on(fixture.store.clear_unknown()).unwrap());
@@ -117,7 +114,7 @@ impl Lane<'_> {
         let requests_before = fixture.request_count();
         let start = Instant::now();
         let mut request = None;
-        let mut child = fixture.command(&[]).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = fixture.command().stderr(Stdio::null()).spawn().unwrap();
         loop {
             if let Some(status) = child.try_wait().unwrap() {
                 if status.signal() == Some(9) {
@@ -125,7 +122,8 @@ impl Lane<'_> {
                     return true;
                 }
                 assert!(status.success(), "{status}");
-                let printed = text(&child.wait_with_output().unwrap().stdout);
+                let output = child.wait_with_output().unwrap().stdout;
+                let printed = String::from_utf8(output).unwrap();
                 let registrations = self.list(fixture);
                 assert!(printed.contains(&registrations[0].client().client_id), "{printed}");
                 if let Some(request) = request {

@@ -1,70 +1,57 @@
 //! Many processes and threads that register at once on an empty store.
 
 use std::{
-    fs,
     io::{self, BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdout, Stdio},
     sync::{Arc, Barrier},
     thread,
     time::Duration,
 };
 
-use poggio::{
-    Client, ClientInformation, ClientMetadata, FileStore, Outcome, RegistrationStoreExt,
-    testing::Reply,
-};
+use poggio::{Client, FileStore, Outcome, RegistrationStoreExt, testing::Reply};
 use tokio::runtime::Builder;
 
-use crate::support::store::{Fixture, secret};
+use crate::support::{
+    process::{metadata, set_waiting},
+    store::{Fixture, secret},
+};
 
 /// The result of a caller: the secret, or the outcome of its error.
 type Received = Result<String, Outcome>;
 
-/// The metadata that the example registers.
-fn example_metadata() -> ClientMetadata {
-    ClientMetadata::new()
-        .with_grant_types(["authorization_code", "refresh_token"])
-        .with_client_name("Poggio example")
-        .with_redirect_uri("http://127.0.0.1:8910/callback")
-}
-
-/// A process of the example that waits for its standard input to end.
+/// A process that waits for its standard input to end.
 struct Process {
     child: Child,
     output: BufReader<ChildStdout>,
-    export: PathBuf,
 }
 
 impl Process {
-    fn start(fixture: &Fixture, gate: &io::PipeReader, export: PathBuf) -> Self {
-        let redirect_uri = &example_metadata().redirect_uris[0];
-        let export_path = export.to_str().unwrap();
-        let args = ["--member", "--export", export_path, "--redirect-uri", redirect_uri];
-        let mut command = fixture.command(&args);
+    fn start(fixture: &Fixture, gate: &io::PipeReader) -> Self {
+        let mut command = fixture.command();
+        set_waiting(&mut command);
         command.stdin(gate.try_clone().unwrap()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output, export }
+        Self { child, output }
     }
 
     fn wait_until_ready(&mut self) {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
+        let mut lines = self.output.by_ref().lines();
+        assert!(lines.any(|line| line.unwrap() == "ready"));
     }
 
     fn finish(mut self) -> Received {
-        let mut line = String::new();
-        self.output.read_to_string(&mut line).unwrap();
+        let mut printed = String::new();
+        self.output.read_to_string(&mut printed).unwrap();
+        let mut lines = printed.lines();
         match self.child.wait().unwrap().code() {
             Some(0) => {
-                assert!(line.starts_with("registered ") || line.starts_with("waited "), "{line}");
-                let exported = fs::read_to_string(&self.export).unwrap();
-                Ok(secret(&ClientInformation::from_json(&exported).unwrap()).to_owned())
+                let secret = lines.find_map(|line| line.strip_prefix("client_secret "));
+                Ok(secret.unwrap().to_owned())
             }
             Some(3) => Err(Outcome::Unknown),
-            code => panic!("exit code {code:?}: {line}"),
+            code => panic!("exit code {code:?}: {printed}"),
         }
     }
 }
@@ -81,18 +68,15 @@ fn register_in_thread(
     let store = FileStore::new(path).unwrap();
     ready.wait();
     gate.read_to_end(&mut Vec::new()).unwrap();
-    let client = runtime.block_on(poggio.register_once(&example_metadata(), &store));
+    let client = runtime.block_on(poggio.register_once(&metadata(), &store));
     client.map(|client| secret(&client).to_owned()).map_err(|error| error.outcome())
 }
 
 /// Starts so many processes and as many threads at once, and returns what each received.
 fn register_at_once(fixture: &Fixture, count: usize) -> Vec<Received> {
-    let exports = tempfile::tempdir().unwrap();
     // All wait until this pipe ends.
     let (gate, holder) = io::pipe().unwrap();
-    let mut processes: Vec<_> = (0..count)
-        .map(|i| Process::start(fixture, &gate, exports.path().join(format!("{i}.json"))))
-        .collect();
+    let mut processes: Vec<_> = (0..count).map(|_| Process::start(fixture, &gate)).collect();
     let ready = Arc::new(Barrier::new(count + 1));
     let threads: Vec<_> = (0..count)
         .map(|_| {
