@@ -47,7 +47,7 @@ impl LoopbackUri {
                 "{uri:?}: the redirect URI {problem}; use one such as http://127.0.0.1:0/callback"
             ))
         };
-        let parsed = UriStr::new(uri).map_err(|_| invalid("is not a URI (RFC 3986)"))?;
+        let parsed = UriStr::new(uri).map_err(|_| invalid("is malformed (RFC 3986)"))?;
         let is_http = parsed.scheme_str().eq_ignore_ascii_case("http");
         let Some(authority) = parsed.authority_components().filter(|_| is_http) else {
             return Err(invalid("does not begin with http://"));

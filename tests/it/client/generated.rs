@@ -37,7 +37,10 @@ fn copy_package(to: &Path) {
     }
     fs::create_dir(to.join("src")).unwrap();
     fs::write(to.join("src/lib.rs"), "").unwrap();
-    // Cargo requires the targets that the manifest names.
+    // Cargo requires the members and targets that the manifest names.
+    fs::create_dir_all(to.join("crates/cli/src")).unwrap();
+    fs::copy(package.join("crates/cli/Cargo.toml"), to.join("crates/cli/Cargo.toml")).unwrap();
+    fs::write(to.join("crates/cli/src/main.rs"), "").unwrap();
     fs::create_dir(to.join("benches")).unwrap();
     for bench in ["calls", "instructions", "parts"] {
         fs::write(to.join(format!("benches/{bench}.rs")), "").unwrap();
