@@ -18,7 +18,7 @@ mod unit;
 
 use std::{collections::BTreeSet, fmt, ops::Range};
 
-use search::{Graph, Needles};
+use search::Needles;
 use unit::{Unit, units};
 
 const REDACTED: &str = "[redacted]";
@@ -222,28 +222,8 @@ impl Redactor {
             let values = names::values(layer);
             ranges.extend(values.into_iter().filter_map(|value| original(layer, value.range)));
         }
-        if self.needles.is_empty() {
-            return ranges;
-        }
-        self.find(&layers, true, |range| ranges.push(range));
-        // Encodings of bytes may be escaped in turn, so search the raw and the decoded text.
-        let last = layers.get(1..).and_then(<[_]>::last);
-        for layer in layers.first().into_iter().chain(last) {
-            packed::unpack(layer, |decoded, at_end| {
-                let own: Vec<_> = units(decoded.iter().map(|unit| unit.char));
-                let own: Vec<_> = escape::layers(own).collect();
-                self.find(&own, at_end, |range| {
-                    ranges.extend(original(&decoded, range));
-                });
-            });
-        }
+        self.needles.find(&layers, |range| ranges.push(range));
         ranges
-    }
-
-    fn find(&self, layers: &[Vec<Unit>], may_be_cut: bool, mut found: impl FnMut(Range<usize>)) {
-        if self.needles.may_be_in(layers, may_be_cut) {
-            Graph::new(layers, may_be_cut).find(&self.needles, |start, end| found(start..end));
-        }
     }
 }
 

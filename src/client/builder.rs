@@ -109,6 +109,7 @@ impl ClientBuilder {
     /// The token is sent to the origin of the base URL only: not to a
     /// [`registration_endpoint`](Self::registration_endpoint) elsewhere, and not to another server by a
     /// redirect. The same is true for a token from the environment.
+    #[doc(alias("initial access token", "api key", "bearer"))]
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
         self.auth_token =
             Some(Setting { name: AUTH_TOKEN, value: secret::into_secret(token.into()) });
@@ -158,6 +159,7 @@ impl ClientBuilder {
 
     /// Sets how many times a request is retried at most. Default: 2. A request is retried only if it is
     /// certain that the server did not act on it.
+    #[doc(alias("retry", "backoff"))]
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
@@ -203,6 +205,7 @@ impl ClientBuilder {
     /// from another URL is an error. A registration is never sent twice, even if the client follows
     /// redirects. The client's own timeouts and proxies apply in addition to the settings of this
     /// builder.
+    #[doc(alias("proxy", "certificate authority"))]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http_client = Some(client);
         self
@@ -249,6 +252,7 @@ impl ClientBuilder {
         let shared = Shared {
             base_url,
             token,
+            has_own_endpoint: self.registration_endpoint.is_some(),
             transport: Arc::new(transport),
             local_validation: self.local_validation,
             renewal_margin: self.renewal_margin,

@@ -21,6 +21,7 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`Error::Config`] if a value is invalid. The error names the variable.
+    #[doc(alias("POGGIO_BASE_URL", "POGGIO_AUTH_TOKEN"))]
     pub fn from_env() -> Result<Self, Error> {
         Self::builder().from_env()?.build()
     }

@@ -3,8 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 #[cfg(feature = "oauth2")]
-use crate::response::ServerId;
+use reqwest::Url;
+
 use crate::{response::Binding, secret::BearerToken, transport::Transport};
+#[cfg(feature = "oauth2")]
+use crate::{response::ServerId, url};
 
 /// Registers OAuth clients at Poggio.
 ///
@@ -38,6 +41,8 @@ pub struct Client {
 pub(super) struct Shared {
     pub(super) base_url: String,
     pub(super) token: Option<BearerToken>,
+    /// Whether the registration endpoint was set, and not derived from the base URL.
+    pub(super) has_own_endpoint: bool,
     pub(super) transport: Arc<Transport>,
     pub(super) local_validation: bool,
     pub(super) renewal_margin: Duration,
@@ -65,6 +70,35 @@ impl Client {
     pub(crate) fn with_server(&self, server: ServerId) -> Self {
         let endpoint = self.registration_endpoint().to_owned();
         Self { binding: Arc::new(Binding { endpoint, server: Some(server) }), ..self.clone() }
+    }
+
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn has_own_endpoint(&self) -> bool {
+        self.shared.has_own_endpoint
+    }
+
+    /// Returns this client with another registration endpoint. At another origin, it receives no bearer
+    /// token.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn with_registration_endpoint(&self, endpoint: Url) -> Self {
+        let shared = &self.shared;
+        let binding = Binding { endpoint: endpoint.as_str().to_owned(), server: None };
+        let is_same_origin = endpoint.origin() == shared.transport.endpoint.origin();
+        let transport = Transport {
+            host: url::host_and_port(&endpoint).into(),
+            endpoint,
+            authorization: shared.transport.authorization.clone().filter(|_| is_same_origin),
+            ..Transport::clone(&shared.transport)
+        };
+        let shared = Shared {
+            base_url: shared.base_url.clone(),
+            token: shared.token.clone(),
+            has_own_endpoint: true,
+            transport: Arc::new(transport),
+            local_validation: shared.local_validation,
+            renewal_margin: shared.renewal_margin,
+        };
+        Self { http: self.http.clone(), shared: Arc::new(shared), binding: Arc::new(binding) }
     }
 
     pub(crate) fn transport(&self) -> &Transport {

@@ -62,6 +62,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias("dcr", "dynamic client registration", "rfc7591", "create_client"))]
     pub async fn register(&self, metadata: &ClientMetadata) -> Result<ClientInformation, Error> {
         let span = tracing::info_span!(
             "poggio.register",

@@ -20,6 +20,7 @@ use reqwest::StatusCode;
 ///     }
 /// }
 /// ```
+#[doc(alias("idempotency", "duplicate"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// No client was registered. Registering again does not create a duplicate.

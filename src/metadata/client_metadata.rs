@@ -49,6 +49,7 @@ use super::{
 /// assert_eq!(read.grant_types, [GrantType::AuthorizationCode]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
+#[doc(alias("rfc7591", "client metadata"))]
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, expecting = "an object with the members of client metadata")]
 pub struct ClientMetadata {
@@ -146,6 +147,7 @@ impl ClientMetadata {
     /// assert!(metadata.response_types.is_empty());
     /// assert!(metadata.validate().is_ok());
     /// ```
+    #[doc(alias("client credentials", "service account", "machine to machine", "m2m"))]
     #[must_use]
     pub fn client_credentials() -> Self {
         Self {
@@ -266,6 +268,7 @@ impl ClientMetadata {
     /// assert_eq!(serde_json::to_value(&metadata)?["application_type"], "native");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
+    #[doc(alias("application_type", "native"))]
     #[must_use]
     pub fn with_additional(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.additional.insert(name.into(), value.into());

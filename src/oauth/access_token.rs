@@ -22,6 +22,7 @@ use crate::secret;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("bearer"))]
 #[derive(Clone)]
 pub struct AccessToken(Arc<Inner>);
 

@@ -30,6 +30,7 @@ use crate::{
 /// # Examples
 ///
 /// See [`oauth`](crate::oauth).
+#[doc(alias("pkce", "rfc7636", "authorization code", "state"))]
 pub struct Authorization {
     url: Url,
     state: CsrfToken,

@@ -93,6 +93,7 @@ type Connection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 /// #     Ok(())
 /// # }
 /// ```
+#[doc(alias("redirect_uri", "rfc8252", "loopback"))]
 #[derive(Debug)]
 pub struct CallbackListener {
     uri: LoopbackUri,

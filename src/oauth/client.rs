@@ -51,6 +51,7 @@ impl ClientInformation {
     /// # Examples
     ///
     /// See [`oauth`](crate::oauth).
+    #[doc(alias("client_secret_basic", "client_secret_post"))]
     pub fn oauth2_client(
         &self,
         server: &AuthorizationServer,

@@ -14,7 +14,7 @@ mod search;
 use reqwest::{StatusCode, Url};
 
 use self::{
-    documents::{Issuer, ResourceMetadata},
+    documents::{Document, Issuer, ResourceMetadata},
     search::{Challenge, Search},
 };
 use super::{
@@ -71,6 +71,7 @@ impl Client {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias("rfc8414", "oidc", "well-known", "openid-configuration"))]
     pub async fn discover(&self, issuer: &str) -> Result<AuthorizationServer, OAuthError> {
         let issuer = Issuer::parse("issuer", issuer)?;
         self.check_scheme(&issuer.url)?;
@@ -93,16 +94,60 @@ impl Client {
     /// Without metadata of the resource, its host is the authorization server. If that has no
     /// metadata either, and the resource responds 401 or, as an MCP server does to a GET request,
     /// 405, the endpoints are `/authorize`, `/token` and `/register` of the host, as in the MCP
-    /// specification of 2025-03-26.
+    /// specification of 2025-03-26. The metadata of the host may name an issuer with a path, which is
+    /// then only compared with the `iss` of callbacks.
+    ///
+    /// If the response to a GET request has no challenge, but that to another request has one, use
+    /// [`discover_for_challenge`](Self::discover_for_challenge).
     ///
     /// # Errors
     ///
     /// Returns the errors of [`discover`](Self::discover).
+    #[doc(alias("rfc9728", "mcp", "protected resource"))]
     pub async fn discover_for(&self, resource: &str) -> Result<AuthorizationServer, OAuthError> {
         let url = endpoint("resource", resource)?;
         self.check_scheme(&url)?;
         let mut search = Search::new(self);
-        match search.server_of_resource(&url).await {
+        let challenge = search.challenge(&url).await;
+        match search.server_of_resource(&url, challenge).await {
+            Some(server) => Ok(server),
+            None => Err(search.into_error(&url)),
+        }
+    }
+
+    /// Returns the endpoints of the authorization server of a protected resource that has responded
+    /// 401, from the `WWW-Authenticate` header of that response.
+    ///
+    /// Unlike [`discover_for`](Self::discover_for), it does not request the resource. Use it if the
+    /// resource sends its challenge only in response to a certain request, such as an MCP server that
+    /// accepts only POST requests.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`discover`](Self::discover).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use poggio::{Client, oauth::{AuthorizationServer, OAuthError}};
+    ///
+    /// # async fn find(poggio: &Client) -> Result<AuthorizationServer, OAuthError> {
+    /// let url = "https://mcp.poggio.io/mcp";
+    /// let challenge = r#"Bearer scope="read", resource_metadata="https://mcp.poggio.io/metadata""#;
+    /// let server = poggio.discover_for_challenge(url, challenge).await?;
+    /// # Ok(server)
+    /// # }
+    /// ```
+    pub async fn discover_for_challenge(
+        &self,
+        resource: &str,
+        www_authenticate: &str,
+    ) -> Result<AuthorizationServer, OAuthError> {
+        let url = endpoint("resource", resource)?;
+        self.check_scheme(&url)?;
+        let mut search = Search::new(self);
+        let challenge = Challenge::parse(&url, www_authenticate);
+        match search.server_of_resource(&url, challenge).await {
             Some(server) => Ok(server),
             None => Err(search.into_error(&url)),
         }
@@ -112,9 +157,18 @@ impl Client {
 impl Search<'_> {
     /// Returns the endpoints from the first metadata of this issuer that passes the checks.
     async fn server(&mut self, issuer: &Issuer) -> Option<AuthorizationServer> {
+        self.server_at(issuer, documents::server).await
+    }
+
+    /// Returns the endpoints from the first metadata of this issuer that `read` accepts.
+    async fn server_at(
+        &mut self,
+        issuer: &Issuer,
+        read: fn(&Issuer, &Document) -> Result<AuthorizationServer, String>,
+    ) -> Option<AuthorizationServer> {
         for place in places::of_server(&issuer.url) {
             let Some(document) = self.document(&place).await else { continue };
-            match documents::server(issuer, &document) {
+            match read(issuer, &document) {
                 Ok(server) => return Some(server),
                 Err(problem) => self.record(&place, &problem),
             }
@@ -122,8 +176,11 @@ impl Search<'_> {
         None
     }
 
-    async fn server_of_resource(&mut self, resource: &Url) -> Option<AuthorizationServer> {
-        let challenge = self.challenge(resource).await;
+    async fn server_of_resource(
+        &mut self,
+        resource: &Url,
+        challenge: Challenge,
+    ) -> Option<AuthorizationServer> {
         let mut server = match self.resource_metadata(resource, &challenge).await {
             Some(metadata) => {
                 let mut server = self.first_server(&metadata).await?;
@@ -194,7 +251,7 @@ impl Search<'_> {
     ) -> Option<AuthorizationServer> {
         let host = places::at(resource, "/");
         let issuer = Issuer::parse("issuer", host.as_str()).ok()?;
-        let server = self.server(&issuer).await;
+        let server = self.server_at(&issuer, documents::server_of_host).await;
         let is_mcp = matches!(
             challenge.status,
             Some(StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED)

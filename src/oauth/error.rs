@@ -199,6 +199,7 @@ impl OAuthError {
 
     /// Returns the scopes that a resource requires (RFC 6750 section 3.1), or an empty list if it did
     /// not name them, or if this is another error.
+    #[doc(alias("step-up", "insufficient_scope"))]
     #[must_use]
     pub fn required_scopes(&self) -> &[String] {
         match &self.0.cause {

@@ -230,6 +230,27 @@ impl Client {
         })?;
         Ok(self.with_server(id))
     }
+
+    /// Returns this client with the registration endpoint of a discovered server, unless another one
+    /// at that server was set, and whether the server registers clients.
+    pub(super) fn at_server(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<(Self, bool), OAuthError> {
+        let mut url = endpoint("token_endpoint", &server.token_endpoint)?;
+        let is_there = self.transport().endpoint.origin() == url.origin();
+        let has_endpoint = self.has_own_endpoint() || server.registration_endpoint.is_none();
+        if !server.is_discovered() || (is_there && has_endpoint) {
+            return Ok((self.clone(), true));
+        }
+        match &server.registration_endpoint {
+            Some(text) => url = endpoint("registration_endpoint", text)?,
+            // Nothing is sent to it. Clients that are imported for it belong to this server.
+            None => url.set_path("/register"),
+        }
+        self.check_scheme(&url)?;
+        Ok((self.with_registration_endpoint(url), server.registration_endpoint.is_some()))
+    }
 }
 
 /// The parameters of an authorization request that [`Authorization`](super::Authorization) always

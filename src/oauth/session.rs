@@ -2,8 +2,8 @@
 //! tokens in a store.
 //!
 //! `handle` has the session and its token in memory (`context`, `cache`). `obtain` requests the next
-//! token, with the account's document (`document`, `token_store`). `login`, `execute` and `logout` are
-//! the other operations.
+//! token, with the account's document (`document`, `token_store`). `login`, `execute`, `logout` and
+//! `import` are the other operations.
 
 mod browser;
 mod builder;
@@ -13,6 +13,7 @@ mod diagnosis;
 mod document;
 mod execute;
 mod handle;
+mod import;
 mod login;
 mod logout;
 mod obtain;

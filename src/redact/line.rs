@@ -31,6 +31,9 @@ pub(super) fn truncate(text: &str, max: usize) -> String {
 
 /// Returns whether a character can be added to a credential without a visible change.
 pub(super) fn is_blank(character: char) -> bool {
+    if character.is_ascii() {
+        return character <= ' ' || character == '\u{7F}';
+    }
     character.is_whitespace() || is_break(character) || is_invisible(character)
 }
 

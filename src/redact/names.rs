@@ -94,6 +94,10 @@ impl Value {
 
 /// Returns the values. Their ranges do not overlap.
 pub(super) fn values(units: &[Unit]) -> Vec<Value> {
+    // Every notation has one of these.
+    if !units.iter().any(|unit| matches!(unit.char, '=' | ':' | '<' | '>')) {
+        return Vec::new();
+    }
     let text = Text(units);
     let is_document = units.iter().any(|unit| unit.char == '\n');
     let mut values = Vec::new();
@@ -136,6 +140,29 @@ impl Text<'_> {
             len += 1;
         }
         let name = letters.get(..len)?;
+        // The last letters of all names, which most words do not have.
+        if !matches!(
+            name.last_chunk()?,
+            b"arer"
+                | b"code"
+                | b"cret"
+                | b"ekey"
+                | b"fier"
+                | b"ials"
+                | b"ikey"
+                | b"oken"
+                | b"okie"
+                | b"rase"
+                | b"skey"
+                | b"sswd"
+                | b"tate"
+                | b"tial"
+                | b"tion"
+                | b"tkey"
+                | b"word"
+        ) {
+            return None;
+        }
         let ends_with = |words: &[&str]| words.iter().any(|word| name.ends_with(word.as_bytes()));
         match name {
             b"authorization" | b"proxyauthorization" => Some(Kind::Authorization),

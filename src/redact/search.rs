@@ -1,14 +1,15 @@
 //! Finds known credentials in a text, however they are encoded in it.
 //!
-//! Each way to read a part of the text, raw or decoded, is an edge between two positions of the text. A
-//! credential occurs in the text if a path of edges spells it. Paths may skip blanks, control
-//! characters and tags, and letter case is ignored. The time is linear in the length of the text.
+//! Encoded bytes, such as base64, are searched as credentials of their own. Letter case, blanks and
+//! control characters are ignored. Most text can be read in one way only, and is compared directly. In
+//! other text, each way to read a part, raw or decoded, is an edge between two positions, and a
+//! credential occurs if a path of edges spells it. The time is linear in the length of the text.
 
-use std::{cmp::Reverse, collections::HashMap, mem};
+use std::{cmp::Reverse, collections::BTreeMap, mem, ops::Range};
 
 use secrecy::zeroize::Zeroizing;
 
-use super::{escape::decoded, line::is_blank, unit::Unit};
+use super::{escape::decoded, line::is_blank, packed, unit::Unit};
 
 /// Shorter values are not masked, because masking them would hide ordinary words.
 const MIN_CHARS: usize = 8;
@@ -16,7 +17,9 @@ const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;
 const OVERLAP: usize = 32;
 /// The number of pieces of credentials that are searched, the first ones.
-const MAX_NEEDLES: usize = 256;
+const MAX_CREDENTIALS: usize = 256;
+/// The number of pieces that are searched, including those of encoded credentials.
+const MAX_NEEDLES: usize = 2048;
 /// The number of characters of credentials that are read, which bounds the time.
 const MAX_READ: usize = 64 * 1024;
 /// The number of paths that are followed at once for one piece. Only text that repeats itself has more.
@@ -33,6 +36,8 @@ struct Needle {
     chars: Zeroizing<Vec<char>>,
     /// Whether blanks count, because the rest of the credential is too short.
     has_blanks: bool,
+    /// The ASCII characters among the first eight characters.
+    first: Ascii,
 }
 
 impl Needle {
@@ -41,23 +46,27 @@ impl Needle {
         if credential.chars().count() < MIN_CHARS {
             return Vec::new();
         }
-        let fold = |text: &str| -> Zeroizing<Vec<char>> {
-            let labels = text.chars().map(Label::of);
+        let fold = |blanks: bool| -> Zeroizing<Vec<char>> {
+            let labels = credential.chars().map(Label::of);
+            let labels = labels.filter(|label| blanks || !label.is_blank);
             Zeroizing::new(labels.flat_map(|label| label.chars.into_iter().flatten()).collect())
         };
-        let visible = fold(&credential.replace(is_blank, ""));
+        let visible = fold(false);
         let has_blanks = visible.len() < MIN_CHARS;
         let chars = match (has_blanks, visible.is_empty()) {
             (_, true) => return Vec::new(),
             (false, _) => visible,
-            (true, _) => fold(&credential.replace(is_blank, " ")),
+            (true, _) => fold(true),
         };
         let starts = (0..chars.len()).step_by(MAX_CHARS - OVERLAP);
         let pieces = starts.filter_map(|start| {
             let piece = chars.get(start..chars.len().min(start + MAX_CHARS))?;
             // The piece before includes a remainder that is no longer than the overlap.
-            (start == 0 || piece.len() > OVERLAP)
-                .then(|| Self { chars: Zeroizing::new(piece.to_vec()), has_blanks })
+            (start == 0 || piece.len() > OVERLAP).then(|| Self {
+                chars: Zeroizing::new(piece.to_vec()),
+                has_blanks,
+                first: piece.iter().take(MIN_CHARS).copied().collect(),
+            })
         });
         pieces.collect()
     }
@@ -79,62 +88,121 @@ impl Needle {
     }
 }
 
+/// A set of ASCII characters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ascii(u128);
+
+impl FromIterator<char> for Ascii {
+    fn from_iter<I: IntoIterator<Item = char>>(chars: I) -> Self {
+        let bits = chars.into_iter().filter(char::is_ascii).map(|char| 1 << u32::from(char));
+        Self(bits.fold(0, |all, bit: u128| all | bit))
+    }
+}
+
+/// A number for the last eight characters, made from the one before.
+fn next_key(key: u64, char: char) -> u64 {
+    key << 8 ^ u64::from(char)
+}
+
 /// The credentials that are searched.
 #[derive(Default)]
 pub(super) struct Needles {
     all: Vec<Needle>,
-    by_first: HashMap<char, Vec<usize>>,
+    by_first: BTreeMap<char, Vec<usize>>,
+    /// By the key of the first eight characters.
+    by_key: BTreeMap<u64, Vec<usize>>,
+    /// Whether a piece has blanks that count.
+    has_blanks: bool,
+    credentials: usize,
     /// The number of characters that were read, including those of credentials that were known.
     read: usize,
 }
 
 impl Needles {
-    /// Adds a credential, unless there are too many. Does nothing if it is shorter than eight
-    /// characters.
+    /// Adds a credential and its encoded forms, unless there are too many. Does nothing if it is shorter
+    /// than eight characters.
     pub(super) fn add(&mut self, credential: &str) {
         self.read += credential.len();
+        let before = self.all.len();
+        if self.are_full() || !self.add_pieces(credential) {
+            return;
+        }
+        self.credentials += self.all.len() - before;
+        for form in packed::encoded(credential) {
+            self.add_pieces(&form);
+        }
+    }
+
+    /// Returns whether one of the pieces is new.
+    fn add_pieces(&mut self, credential: &str) -> bool {
+        let before = self.all.len();
         for piece in Needle::pieces(credential) {
-            let first = piece.chars.first().copied().unwrap_or(' ');
-            let same_first = self.by_first.entry(first).or_default();
-            let is_known = same_first.iter().any(|index| self.all.get(*index) == Some(&piece));
+            let key = piece.chars.iter().take(MIN_CHARS).fold(0, |key, char| next_key(key, *char));
+            let same_start = self.by_key.entry(key).or_default();
+            let is_known = same_start.iter().any(|index| self.all.get(*index) == Some(&piece));
             if !is_known && self.all.len() < MAX_NEEDLES {
-                same_first.push(self.all.len());
+                same_start.push(self.all.len());
+                let first = piece.chars.first().copied().unwrap_or(' ');
+                self.by_first.entry(first).or_default().push(self.all.len());
+                self.has_blanks |= piece.has_blanks;
                 self.all.push(piece);
             }
         }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Returns whether the text has all characters of a credential, or of the beginning of one. Most text
-    /// has not, and then needs no graph.
-    pub(super) fn may_be_in(&self, layers: &[Vec<Unit>], may_be_cut: bool) -> bool {
-        let mut has = [false; 128];
-        for char in layers.iter().flatten().map(|unit| unit.char) {
-            // Other characters may be equal to an ASCII character in another case.
-            let folded = if char.is_ascii() {
-                [Some(char.to_ascii_lowercase()), None, None]
-            } else if char < '\u{100}' && char != '\u{df}' {
-                continue;
-            } else {
-                Label::of(char).chars
-            };
-            for char in folded.into_iter().flatten() {
-                has.get_mut(char as usize).into_iter().for_each(|has| *has = true);
-            }
-        }
-        let is_in = |char: &char| *char == ' ' || has.get(*char as usize).is_none_or(|has| *has);
-        self.all.iter().any(|needle| {
-            let len = if may_be_cut { MIN_CHARS } else { needle.chars.len() };
-            needle.chars.iter().take(len).all(is_in)
-        })
+        self.all.len() > before
     }
 
     /// Returns whether no more can be added in a reasonable time.
     pub(super) fn are_full(&self) -> bool {
-        self.all.len() == MAX_NEEDLES || self.read > MAX_READ
+        self.credentials >= MAX_CREDENTIALS || self.all.len() >= MAX_NEEDLES || self.read > MAX_READ
+    }
+
+    /// Calls `found` with the range of each credential in a text, of which the first layer is the text
+    /// itself. A beginning of eight characters or more at the end of the text, which may be cut there,
+    /// is a credential too.
+    pub(super) fn find(&self, layers: &[Vec<Unit>], found: impl FnMut(Range<usize>)) {
+        let has_other_readings = |text: &[Unit]| {
+            (0..text.len()).any(|at| text.get(at..).and_then(other_reading).is_some())
+        };
+        match layers {
+            _ if self.all.is_empty() => {}
+            [text] if !self.has_blanks && !has_other_readings(text) => self.find_plain(text, found),
+            _ if self.may_be_in(layers) => Graph::new(layers).find(self, found),
+            _ => {}
+        }
+    }
+
+    /// Finds credentials in a text that can be read in one way only.
+    fn find_plain(&self, text: &[Unit], mut found: impl FnMut(Range<usize>)) {
+        let labels = text.iter().map(|unit| (Label::of(unit.char), unit));
+        let visible = labels.filter(|(label, _)| !label.is_blank);
+        let chars: Vec<_> = visible
+            .flat_map(|(label, unit)| label.chars.into_iter().flatten().map(move |c| (c, unit)))
+            .collect();
+        let mut key = 0;
+        for (last, (char, _)) in chars.iter().enumerate() {
+            key = next_key(key, *char);
+            let Some(start) = (last + 1).checked_sub(MIN_CHARS) else { continue };
+            let rest = chars.get(start..).unwrap_or_default();
+            for needle in
+                self.by_key.get(&key).into_iter().flatten().filter_map(|i| self.all.get(*i))
+            {
+                let own = needle.chars.iter().zip(rest).take_while(|(own, (char, _))| *own == char);
+                let len = own.count();
+                let is_whole = len == needle.chars.len() || len == rest.len();
+                if let Some([(_, first), .., (_, last)]) = rest.get(..len).filter(|_| is_whole) {
+                    found(first.start..last.end);
+                }
+            }
+        }
+    }
+
+    /// Returns whether the text has all characters of the beginning of a credential. Most text has not,
+    /// and then needs no graph.
+    fn may_be_in(&self, layers: &[Vec<Unit>]) -> bool {
+        let labels = layers.iter().flatten().map(|unit| Label::of(unit.char));
+        let chars = labels.flat_map(|label| label.chars.into_iter().flatten());
+        let has: Ascii = chars.chain([' ']).collect();
+        self.all.iter().any(|needle| needle.first.0 & !has.0 == 0)
     }
 }
 
@@ -169,17 +237,15 @@ struct Edge {
 }
 
 /// All ways to read a text.
-pub(super) struct Graph {
+struct Graph {
     /// Sorted by start.
     edges: Vec<Edge>,
     len: usize,
-    /// Whether the text may be cut at its end.
-    may_be_cut: bool,
 }
 
 impl Graph {
     /// Creates the graph from the layers of a text, of which the first is the text itself.
-    pub(super) fn new(layers: &[Vec<Unit>], may_be_cut: bool) -> Self {
+    fn new(layers: &[Vec<Unit>]) -> Self {
         let len = layers.first().map_or(0, Vec::len);
         let mut edges = Vec::with_capacity(len);
         let mut add = |unit: Unit| {
@@ -194,12 +260,10 @@ impl Graph {
             }
         }
         edges.sort_by_key(|edge| edge.start);
-        Self { edges, len, may_be_cut }
+        Self { edges, len }
     }
 
-    /// Calls `found` with the range of each occurrence. A beginning of eight characters or more at the
-    /// end of a text that may be cut is an occurrence too.
-    pub(super) fn find(&self, needles: &Needles, mut found: impl FnMut(usize, usize)) {
+    fn find(&self, needles: &Needles, mut found: impl FnMut(Range<usize>)) {
         // The paths that end at each position.
         let mut paths: Vec<Vec<Path>> = vec![Vec::new(); self.len + 1];
         for edges in self.edges.chunk_by(|a, b| a.start == b.start) {
@@ -218,7 +282,7 @@ impl Graph {
                 for path in going_on.chain(new) {
                     let Some(needle) = needles.all.get(path.needle) else { continue };
                     match needle.advance(path.spelled.0, &edge.label) {
-                        Some(all) if all == needle.chars.len() => found(path.from, edge.end),
+                        Some(all) if all == needle.chars.len() => found(path.from..edge.end),
                         Some(more) => {
                             let path = Path { spelled: Reverse(more), ..path };
                             paths.get_mut(edge.end).into_iter().for_each(|to| to.push(path));
@@ -229,8 +293,8 @@ impl Graph {
             }
         }
         let at_end = paths.last().into_iter().flatten();
-        for path in at_end.filter(|path| self.may_be_cut && path.spelled.0 >= MIN_CHARS) {
-            found(path.from, self.len);
+        for path in at_end.filter(|path| path.spelled.0 >= MIN_CHARS) {
+            found(path.from..self.len);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The `WWW-Authenticate` challenge of a response (RFC 9110 section 11.6.1, RFC 6750 section 3).
 
 use http_auth::ChallengeParser;
+#[cfg(feature = "oauth2")]
+use reqwest::header::HeaderValue;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::{error_code::ErrorCode, received::Response};
@@ -11,6 +13,20 @@ use crate::redact::Redactor;
 pub(crate) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     let params = params(headers).into_iter();
     params.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+}
+
+/// Returns headers with this `WWW-Authenticate` header, or none if no header can have the text.
+#[cfg(feature = "oauth2")]
+pub(crate) fn headers(www_authenticate: &str) -> HeaderMap {
+    let value = HeaderValue::from_str(www_authenticate).ok();
+    value.into_iter().map(|value| (WWW_AUTHENTICATE, value)).collect()
+}
+
+/// Returns the scopes of all `WWW-Authenticate` headers.
+#[cfg(feature = "oauth2")]
+pub(crate) fn scopes(headers: &HeaderMap) -> Vec<String> {
+    let scopes = values(headers, "scope").join(" ");
+    scopes.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// Returns the names and values of the parameters of all `WWW-Authenticate` headers.

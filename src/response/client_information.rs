@@ -50,6 +50,7 @@ const MAX_WARNINGS: usize = 100;
 /// # }
 /// ```
 /// `Debug` prints neither credentials nor values of additional members, and shortens the rest.
+#[doc(alias("credentials", "client_secret"))]
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientInformation {

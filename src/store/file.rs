@@ -88,6 +88,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("disk", "config"))]
 #[derive(Clone)]
 pub struct FileStore {
     paths: Arc<Paths>,

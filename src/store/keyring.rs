@@ -77,6 +77,7 @@ use crate::error::StoreError;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("keychain", "credential manager", "secret service"))]
 #[derive(Clone)]
 pub struct KeyringStore {
     file: FileStore,

@@ -116,6 +116,7 @@ impl Client {
     /// # Examples
     ///
     /// See [`FileStore`](crate::FileStore).
+    #[doc(alias("dcr", "dynamic client registration", "rfc7591", "get_or_create", "idempotent"))]
     pub async fn register_once(
         &self,
         metadata: &ClientMetadata,

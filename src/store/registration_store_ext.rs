@@ -93,6 +93,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias("invalid_client", "forget"))]
     fn mark_rejected<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Rejected))
     }
@@ -108,6 +109,7 @@ pub trait RegistrationStoreExt: RegistrationStore {
     /// # Errors
     ///
     /// Returns [`Error::Store`] if the store cannot be read or written.
+    #[doc(alias("delete", "unregister"))]
     fn remove<'a>(&'a self, client_id: &'a str) -> StoreFuture<'a, bool, Error> {
         Box::pin(retire(self, None, client_id, RetiredReason::Removed))
     }

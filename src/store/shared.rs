@@ -112,6 +112,7 @@ const RESERVED_BYTES: u64 = 512 * 1024;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("s3", "gcs", "azure", "bucket", "distributed"))]
 #[derive(Clone)]
 pub struct SharedStore {
     object: Object,

@@ -38,6 +38,7 @@ use crate::{
 /// assert_eq!(server.registrations()[0].metadata(), Some(metadata));
 /// # }
 /// ```
+#[doc(alias("mock", "fake", "emulator"))]
 pub struct Server {
     http: MockServer,
     router: Arc<Mutex<Router>>,

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The settings for sending requests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Transport {
     /// The registration endpoint.
     pub(crate) endpoint: Url,

@@ -1,4 +1,7 @@
 //! The documentation: guide pages, the README and the other documents.
 
+mod aliases;
 mod guide;
+mod links;
 mod outcomes;
+mod readme;

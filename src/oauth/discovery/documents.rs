@@ -54,10 +54,29 @@ impl Issuer {
 
 /// Returns the endpoints in the metadata of this issuer, or what is wrong with it.
 pub(super) fn server(issuer: &Issuer, document: &Document) -> Result<AuthorizationServer, String> {
+    read_server(issuer, document, |stated| issuer.is_poggio() && is_https_issuer(stated))
+}
+
+/// Returns the endpoints in the metadata of the host of a resource without metadata. Its issuer may
+/// have a path: the MCP specification of 2025-03-26 does not compare it.
+pub(super) fn server_of_host(
+    host: &Issuer,
+    document: &Document,
+) -> Result<AuthorizationServer, String> {
+    let is_own = |url: Url| url.origin() == host.url.origin() && url.query().is_none();
+    read_server(host, document, |stated| endpoint("issuer", stated).is_ok_and(is_own))
+}
+
+/// Accepts another issuer if `is_accepted`. It then does not identify the server.
+fn read_server(
+    issuer: &Issuer,
+    document: &Document,
+    is_accepted: impl FnOnce(&str) -> bool,
+) -> Result<AuthorizationServer, String> {
     let stated = text(document, "issuer").ok_or("it has no issuer")?;
     let source = if issuer.is(stated) {
         Source::Validated
-    } else if issuer.is_poggio() && is_https_issuer(stated) {
+    } else if is_accepted(stated) {
         Source::Host
     } else {
         let (stated, asked) = (quoted(stated), quoted(&issuer.text));

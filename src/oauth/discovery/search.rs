@@ -45,6 +45,23 @@ pub(super) struct Challenge {
     pub(super) scopes: Vec<String>,
 }
 
+impl Challenge {
+    /// Parses the `WWW-Authenticate` header of a 401 response of this resource.
+    pub(super) fn parse(resource: &Url, www_authenticate: &str) -> Self {
+        let headers = challenge::headers(www_authenticate);
+        Self::read(resource.clone(), StatusCode::UNAUTHORIZED, &headers)
+    }
+
+    fn read(url: Url, status: StatusCode, headers: &HeaderMap) -> Self {
+        let mut metadata_urls = challenge::values(headers, "resource_metadata");
+        if metadata_urls.is_empty() {
+            metadata_urls = unquoted(headers, "resource_metadata=");
+        }
+        let scopes = challenge::scopes(headers);
+        Self { url, status: Some(status), metadata_urls, scopes }
+    }
+}
+
 impl<'c> Search<'c> {
     pub(super) fn new(client: &'c Client) -> Self {
         Self {
@@ -95,18 +112,7 @@ impl<'c> Search<'c> {
             return Challenge { url, status: None, metadata_urls: Vec::new(), scopes: Vec::new() };
         };
         self.record(&url, &response.status.to_string());
-        let values = |name: &str| challenge::values(&response.headers, name);
-        let mut metadata_urls = values("resource_metadata");
-        if metadata_urls.is_empty() {
-            metadata_urls = unquoted(&response, "resource_metadata=");
-        }
-        let scopes = values("scope").join(" ");
-        Challenge {
-            url,
-            status: Some(response.status),
-            metadata_urls,
-            scopes: scopes.split_ascii_whitespace().map(str::to_owned).collect(),
-        }
+        Challenge::read(url, response.status, &response.headers)
     }
 
     /// Sends a GET request, and follows redirects within the origin. Returns the last URL and its
@@ -198,8 +204,8 @@ fn no_response(within: Duration) -> OAuthError {
 
 /// Returns the values after `name` in challenges that cannot be parsed, because a URL in them is not
 /// quoted.
-fn unquoted(response: &Response, name: &str) -> Vec<String> {
-    let headers = response.headers.get_all(WWW_AUTHENTICATE).iter();
+fn unquoted(headers: &HeaderMap, name: &str) -> Vec<String> {
+    let headers = headers.get_all(WWW_AUTHENTICATE).iter();
     let texts = headers.filter_map(|value| value.to_str().ok());
     let values = texts.flat_map(|text| text.split(name).skip(1));
     let value = |rest: &str| rest.split([',', ' ', '"']).next().unwrap_or_default().to_owned();

@@ -57,7 +57,7 @@ pub struct SessionBuilder {
     token_store: Option<Arc<dyn RegistrationStore>>,
     metadata: ClientMetadata,
     server: Option<AuthorizationServer>,
-    scopes: Vec<String>,
+    scopes: Option<Vec<String>>,
     resource: Option<String>,
     account: Option<String>,
     params: Vec<(String, String)>,
@@ -77,7 +77,7 @@ impl Session {
             token_store: None,
             metadata,
             server: None,
-            scopes: Vec::new(),
+            scopes: None,
             resource: None,
             account: None,
             params: Vec::new(),
@@ -99,19 +99,24 @@ impl SessionBuilder {
 
     /// Sets the authorization server. Default: [`AuthorizationServer::poggio`] if the base URL of
     /// the client is Poggio's; any other base URL requires a server.
+    ///
+    /// A server that was [discovered](Client::discover) elsewhere registers the client at its own
+    /// registration endpoint.
     pub fn server(mut self, server: AuthorizationServer) -> Self {
         self.server = Some(server);
         self
     }
 
-    /// Sets the scopes to request. Default: none, and the server chooses.
+    /// Sets the scopes to request. Default: those of [`AuthorizationServer::default_scopes`]; if there
+    /// are none, the server chooses.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes = scopes.into_iter().map(Into::into).collect();
+        self.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
     }
 
     /// Sets the resource that tokens are for, such as the URL of an MCP server (RFC 8707). Default:
-    /// none.
+    /// the [`resource`](AuthorizationServer::resource) for which the server was discovered, if any.
+    #[doc(alias("rfc8707", "audience"))]
     pub fn resource(mut self, url: impl Into<String>) -> Self {
         self.resource = Some(url.into());
         self
@@ -132,6 +137,7 @@ impl SessionBuilder {
     }
 
     /// Adds a parameter to every token request, such as Poggio's `org_id` and `user_id`.
+    #[doc(alias("org_id", "user_id"))]
     pub fn token_param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((name.into(), value.into()));
         self
@@ -155,21 +161,24 @@ impl SessionBuilder {
     pub fn build(self) -> Result<Session, OAuthError> {
         let server = self.find_server()?;
         let (_, token_endpoint) = server.endpoints()?;
-        let poggio = self.poggio.for_server(&server)?;
+        let (poggio, registers) = self.poggio.at_server(&server)?;
+        let poggio = poggio.for_server(&server)?;
         let tokens = self.open_tokens()?;
+        let scopes = self.scopes.unwrap_or_else(|| server.default_scopes());
         let has_user = self.metadata.grant_types.contains(&GrantType::AuthorizationCode);
         let key = Key {
             server: token_endpoint.origin().ascii_serialization(),
-            resource: self.resource,
-            client_credentials: (!has_user).then(|| Parameters::new(&self.scopes, &self.params)),
+            resource: self.resource.or_else(|| server.resource.clone()),
+            client_credentials: (!has_user).then(|| Parameters::new(&scopes, &self.params)),
         };
         let context = Context {
             poggio,
+            registers,
             store: self.store,
             tokens,
             metadata: self.metadata,
             server,
-            scopes: self.scopes,
+            scopes,
             params: self.params,
             refresh_margin: self.refresh_margin,
             key,

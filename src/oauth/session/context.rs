@@ -14,7 +14,11 @@ use super::{
 use crate::{
     client::Client,
     metadata::{ClientMetadata, GrantType},
-    oauth::{access_token::AccessToken, error::OAuthError, server::AuthorizationServer},
+    oauth::{
+        access_token::AccessToken,
+        error::{OAuthError, OAuthErrorKind},
+        server::AuthorizationServer,
+    },
     response::ClientInformation,
     store::{RegistrationStore, RegistrationStoreExt},
 };
@@ -22,6 +26,8 @@ use crate::{
 /// What all clones of a session share.
 pub(super) struct Context {
     pub(super) poggio: Client,
+    /// Whether the server registers clients.
+    pub(super) registers: bool,
     /// The store of the registration.
     pub(super) store: Arc<dyn RegistrationStore>,
     /// The store of this account's tokens.
@@ -60,6 +66,21 @@ impl Context {
         Ok(self.poggio.find_registration(&self.metadata, &*self.store).await?)
     }
 
+    /// Returns the client of the store, or registers one.
+    pub(super) async fn register(
+        &self,
+        metadata: &ClientMetadata,
+    ) -> Result<ClientInformation, OAuthError> {
+        if !self.registers && self.find_client().await?.is_none() {
+            return Err(OAuthError::new(
+                OAuthErrorKind::Client,
+                "registration_endpoint: the server names none, so it registers no clients; import \
+                 the client that it gave you with Session::import_client",
+            ));
+        }
+        Ok(self.poggio.register_once(metadata, &*self.store).await?)
+    }
+
     /// Marks a client as rejected, so that the next registration replaces it.
     pub(super) async fn reject_client(&self, client_id: &str) -> Result<(), OAuthError> {
         self.store.mark_rejected(client_id).await?;
@@ -81,6 +102,20 @@ impl Context {
     pub(super) fn token_params(&self) -> impl Iterator<Item = (&str, &str)> {
         let params = self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         params.chain(self.key.resource.as_deref().map(|resource| ("resource", resource)))
+    }
+
+    /// Adds `more` to these scopes, and then those of the current token too.
+    pub(super) fn add_scopes(&self, mut scopes: Vec<String>, more: &[String]) -> Vec<String> {
+        if more.is_empty() {
+            return scopes;
+        }
+        let current = self.cached().map(|cached| cached.token.scopes().to_vec());
+        for scope in current.iter().flatten().chain(more) {
+            if !scopes.contains(scope) {
+                scopes.push(scope.clone());
+            }
+        }
+        scopes
     }
 
     pub(super) fn cached(&self) -> Option<Cached> {

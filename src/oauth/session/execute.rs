@@ -60,6 +60,7 @@ impl Session {
     ///     Ok(response.status().as_u16())
     /// }
     /// ```
+    #[doc(alias("bearer", "middleware", "send"))]
     pub async fn execute(&self, request: Request) -> Result<Response, OAuthError> {
         self.check_origin(request.url())?;
         let again = request.try_clone();

@@ -48,6 +48,7 @@ use crate::oauth::{access_token::AccessToken, error::OAuthError};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("token manager", "client credentials", "refresh token"))]
 #[derive(Clone)]
 pub struct Session {
     pub(super) context: Arc<Context>,
@@ -74,6 +75,7 @@ impl Session {
     /// # Examples
     ///
     /// See [`AccessToken`].
+    #[doc(alias("refresh", "client credentials"))]
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
         let context = &self.context;
         let valid = context.cached().filter(Cached::is_valid);
@@ -94,8 +96,32 @@ impl Session {
         }
     }
 
-    /// Returns a token other than `refused`, which a server did not accept.
-    pub(super) async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, OAuthError> {
+    /// Returns an access token other than `refused`, which a resource did not accept: the kept one, or
+    /// a refreshed one. If several callers pass the same token, it is refreshed once.
+    ///
+    /// [`execute`](Self::execute) does this for its requests. Call it after a 401 response if you send
+    /// requests with another HTTP client.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`access_token`](Self::access_token).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poggio::oauth::{OAuthError, Session};
+    ///
+    /// # async fn send(_: &str) -> u16 { 200 }
+    /// /// Sends a request, and again if the status is 401.
+    /// async fn call(session: &Session) -> Result<u16, OAuthError> {
+    ///     let token = session.access_token().await?;
+    ///     match send(token.expose()).await {
+    ///         401 => Ok(send(session.replace(&token).await?.expose()).await),
+    ///         status => Ok(status),
+    ///     }
+    /// }
+    /// ```
+    pub async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, OAuthError> {
         match self.context.cached() {
             Some(cached) if cached.token.expose() != refused.expose() && cached.is_fresh() => {
                 Ok(cached.token)

@@ -59,6 +59,7 @@ impl Session {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias("authorize", "sign in", "pkce", "authorization code"))]
     pub async fn login(&self, options: LoginOptions) -> Result<AccessToken, OAuthError> {
         let span = tracing::info_span!("poggio.login", tokens = self.context.tokens.name());
         self.log_in(options).instrument(span).await
@@ -77,12 +78,13 @@ impl Session {
     /// # Examples
     ///
     /// See [`restore_login`](Self::restore_login).
+    #[doc(alias("authorization_url", "web backend"))]
     pub async fn begin_login(&self) -> Result<Authorization, OAuthError> {
         let context = &*self.context;
         let Some(redirect_uri) = context.metadata.redirect_uris.first() else {
             return Err(OAuthError::new(OAuthErrorKind::Client, "redirect_uris: there is none"));
         };
-        let client = context.poggio.register_once(&context.metadata, &*context.store).await?;
+        let client = context.register(&context.metadata).await?;
         self.authorization(&client, redirect_uri, &LoginOptions::new())
     }
 
@@ -141,6 +143,7 @@ impl Session {
     /// # Examples
     ///
     /// See [`restore_login`](Self::restore_login).
+    #[doc(alias("exchange_code", "callback"))]
     pub async fn finish_login(
         &self,
         authorization: Authorization,
@@ -166,7 +169,7 @@ impl Session {
         if let Some(uri) = metadata.redirect_uris.get_mut(index) {
             uri.clone_from(&redirect_uri);
         }
-        let client = context.poggio.register_once(&metadata, &*context.store).await?;
+        let client = context.register(&metadata).await?;
         let authorization = self.authorization(&client, &redirect_uri, &options)?;
 
         show(authorization.url().as_str(), &mut options).await?;
@@ -196,7 +199,8 @@ impl Session {
     ) -> Result<Authorization, OAuthError> {
         let context = &*self.context;
         let oauth = client.oauth2_client(&context.server, Some(redirect_uri))?;
-        let scopes = options.scopes.as_ref().unwrap_or(&context.scopes);
+        let scopes = options.scopes.as_ref().unwrap_or(&context.scopes).clone();
+        let scopes = context.add_scopes(scopes, &options.more_scopes);
         let mut authorization = Authorization::new(&oauth, &context.server, scopes);
         let resource = context.key.resource.as_deref().map(|resource| ("resource", resource));
         let params = options.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -57,6 +57,7 @@ impl Session {
     ///     Ok(())
     /// }
     /// ```
+    #[doc(alias("revoke", "rfc7009", "sign out"))]
     pub async fn logout(&self) -> Result<Logout, OAuthError> {
         let context = &*self.context;
         context.clear();

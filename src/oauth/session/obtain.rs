@@ -90,7 +90,7 @@ impl Request {
     /// Returns the request that leads to the next token, or an error if only a login does.
     async fn find(context: &Context, document: &TokenDocument) -> Result<Self, OAuthError> {
         if !context.has_user() {
-            let client = context.poggio.register_once(&context.metadata, &*context.store).await?;
+            let client = context.register(&context.metadata).await?;
             return Ok(Self { client, grant: Grant::ClientCredentials });
         }
         let entry = document.find(&context.key);

@@ -2,6 +2,8 @@
 
 use std::{fmt, pin::Pin, time::Duration};
 
+use crate::response::challenge;
+
 /// How long a login waits for the callback by default.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -34,6 +36,8 @@ pub struct LoginOptions {
     pub(super) timeout: Duration,
     pub(super) redirect_uri: Option<String>,
     pub(super) scopes: Option<Vec<String>>,
+    /// Requested in addition, with those of the current token.
+    pub(super) more_scopes: Vec<String>,
     pub(super) params: Vec<(String, String)>,
     pub(super) pasted: Option<Callback>,
     pub(super) on_url: Option<OnUrl>,
@@ -48,6 +52,7 @@ impl LoginOptions {
             timeout: TIMEOUT,
             redirect_uri: None,
             scopes: None,
+            more_scopes: Vec::new(),
             params: Vec::new(),
             pasted: None,
             on_url: None,
@@ -78,13 +83,35 @@ impl LoginOptions {
         self
     }
 
-    /// Sets the scopes to request, such as those of [`OAuthError::required_scopes`]. Default: the
-    /// scopes of the session.
-    ///
-    /// [`OAuthError::required_scopes`]: crate::oauth::OAuthError::required_scopes
+    /// Sets the scopes to request. Default: the scopes of the session.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = Some(scopes.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// Adds scopes to those of the session and of its current token, such as those of
+    /// [`OAuthError::required_scopes`].
+    ///
+    /// [`OAuthError::required_scopes`]: crate::oauth::OAuthError::required_scopes
+    pub fn add_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.more_scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds the scopes that a resource requires, from the `WWW-Authenticate` header of its 401 or 403
+    /// response (RFC 6750 section 3), like [`add_scopes`](Self::add_scopes). Use it if you send
+    /// requests with another HTTP client, because [`Session::execute`](super::Session::execute)
+    /// returns the scopes in its error.
+    ///
+    /// ```
+    /// use poggio::oauth::LoginOptions;
+    ///
+    /// let challenge = r#"Bearer error="insufficient_scope", scope="files:read files:write""#;
+    /// let options = LoginOptions::new().challenge(challenge);
+    /// ```
+    pub fn challenge(self, www_authenticate: &str) -> Self {
+        let headers = challenge::headers(www_authenticate);
+        self.add_scopes(challenge::scopes(&headers))
     }
 
     /// Adds a parameter to the authorization request, such as `prompt=consent`.
@@ -128,6 +155,7 @@ impl fmt::Debug for LoginOptions {
             .field("timeout", &self.timeout)
             .field("redirect_uri", &self.redirect_uri)
             .field("scopes", &self.scopes)
+            .field("more_scopes", &self.more_scopes)
             .field("renew_client", &self.renew_client)
             .finish_non_exhaustive()
     }

@@ -22,7 +22,7 @@ fn readme_shows_the_output_of_register() {
 fn readme_names_the_current_version_and_toolchain() {
     assert!(README.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"))));
     let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-    assert!(README.contains(&format!("poggio = \"{major}.{minor}\"")));
+    assert!(README.contains(&format!("poggio = {{ version = \"{major}.{minor}\"")));
 }
 
 /// Returns the Rust files of `src`, and the README.

@@ -1,5 +1,7 @@
-//! `discover`: the endpoints from the metadata of a server. `discover_for` is in `resource`.
+//! `discover`: the endpoints from the metadata of a server. `discover_for` is in `resource` and
+//! `challenge`.
 
+mod challenge;
 mod resource;
 
 use std::time::Duration;

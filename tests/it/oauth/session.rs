@@ -2,6 +2,7 @@
 
 mod accounts;
 mod concurrency;
+mod discovered;
 mod execute;
 mod login;
 mod refresh;
