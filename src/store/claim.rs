@@ -5,7 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::{error::StoreError, redact::sanitize};
+use crate::{
+    error::StoreError,
+    random::{self, unique_id},
+    redact::sanitize,
+};
 
 /// A caller's exclusive right to register, in a store without a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,16 +36,6 @@ impl Claim {
     pub(super) fn term(&self) -> Duration {
         Duration::from_secs(self.term_seconds)
     }
-}
-
-/// Returns a random 128-bit identifier. It is unique even on two copies of one virtual machine.
-pub(super) fn unique_id() -> String {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        // Not as unique, but better than failing if the system has no randomness.
-        bytes = fastrand::u128(..).to_ne_bytes();
-    }
-    format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
 /// Waits for the claims of other callers.
@@ -82,7 +76,7 @@ impl ClaimWatch {
             let owner = format!("{} has claimed it", sanitize(&claim.owner));
             return Err(StoreError::busy(store_name, owner, limit));
         }
-        tokio::time::sleep(self.pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75))).await;
+        tokio::time::sleep(self.pause.mul_f64(random::factor(0.75, 1.25))).await;
         self.pause = (self.pause * 2).min(Duration::from_millis(500));
         Ok(false)
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, StoreError},
-    url,
+    random, url,
 };
 
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
@@ -140,8 +140,7 @@ async fn apply<S: RegistrationStore + ?Sized>(
         if write_document(store, &document, stored.as_ref()).await? == WriteResult::Written {
             return Ok(true);
         }
-        let pause = Duration::from_millis(fastrand::u64(5..50));
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(random::millis(5, 50)).await;
     }
     Err(StoreError::busy(&store.name(), "other callers keep changing it", wait))
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::document::TokenDocument;
 use crate::{
     error::StoreError,
+    random,
     store::{Claim, ClaimWatch, RegistrationStore, StoreLock, Versioned, WriteResult},
 };
 
@@ -179,5 +180,5 @@ fn busy(store: &dyn RegistrationStore, timeout: Duration) -> StoreError {
 }
 
 async fn pause() {
-    sleep(Duration::from_millis(fastrand::u64(5..50))).await;
+    sleep(random::millis(5, 50)).await;
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     error::{Error, StoreError},
+    random,
     response::ClientInformation,
     store::{
         claim::{Claim, ClaimWatch},
@@ -114,7 +115,7 @@ impl<'a> RegisterOnce<'a> {
                     let name = self.store.name();
                     return Err(StoreError::busy(&name, "other callers keep changing it", timeout));
                 }
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
+                tokio::time::sleep(random::millis(1, 20)).await;
                 Ok(Step::Read)
             }
         }
