@@ -3,7 +3,10 @@
 mod accounts;
 mod concurrency;
 mod execute;
+#[cfg(unix)]
+mod killed;
 mod login;
+mod memory;
 mod refresh;
 
 use std::sync::Arc;
