@@ -10,7 +10,7 @@ pub(super) enum Change {
     Nothing,
     /// Inserts a new token, unless another one was saved since it was requested.
     Insert {
-        entry: Entry,
+        entry: Box<Entry>,
         /// The access token that was stored when the new one was requested.
         replaces: Option<Token>,
         /// Whether it was requested with a refresh token. A logout in between then discards it.
@@ -41,7 +41,7 @@ impl Change {
             Self::Insert { entry, .. } => {
                 let is_current = self.is_current(document.find(key));
                 if is_current {
-                    document.insert(entry.clone(), now);
+                    document.insert(Entry::clone(entry), now);
                 }
                 is_current
             }

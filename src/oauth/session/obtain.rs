@@ -55,10 +55,9 @@ async fn find_or_request(
             Some(entry) if refused.as_ref() != Some(entry.access_token()) => {
                 context.keep(entry, logouts);
             }
-            Some(_) => {}
             // Another process has logged out, or has ended the login.
             None if context.has_user() => context.forget_all(),
-            None => {}
+            _ => {}
         }
         if let Step::Return(result) = step {
             return finish(context, result, logouts);

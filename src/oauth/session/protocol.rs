@@ -83,11 +83,11 @@ enum State {
 #[derive(Clone, Debug)]
 pub(super) enum CallResult {
     /// The document has this token.
-    Token(Entry),
+    Token(Box<Entry>),
     /// No token can be had without a login. The text says why.
     LoginRequired(&'static str),
     /// A logout removed this token, or there was none.
-    Removed(Option<Entry>),
+    Removed(Option<Box<Entry>>),
     /// The request failed, or was not sent.
     Failed,
     /// The change was saved, or is obsolete.
@@ -168,7 +168,10 @@ impl Protocol {
     pub(super) fn on_token(&mut self, entry: Entry) -> Step {
         let replaces = self.entry().map(|entry| entry.access_token().clone());
         let is_refresh = matches!(self.task, Task::Obtain { has_user: true, .. });
-        self.save(Change::Insert { entry, replaces, is_refresh }, CallResult::Failed)
+        self.save(
+            Change::Insert { entry: Box::new(entry), replaces, is_refresh },
+            CallResult::Failed,
+        )
     }
 
     /// Call this if the server refused the grant.
@@ -194,12 +197,11 @@ impl Protocol {
         match &self.state {
             // The claim may have been written, although the write seemed to fail.
             State::Acquiring { has_written: true } => Some(self.on_failed()),
-            State::Acquiring { has_written: false } => None,
             // A claim that is left expires.
             State::Finishing { change: Change::Nothing, result } => {
                 Some(Step::Return(result.clone()))
             }
-            State::Finishing { .. } => None,
+            State::Acquiring { .. } | State::Finishing { .. } => None,
         }
     }
 
@@ -231,7 +233,7 @@ impl Protocol {
         };
         if refused.as_ref() != Some(entry.access_token()) && Cached::new(entry, *margin).is_fresh()
         {
-            return Some(CallResult::Token(entry.clone()));
+            return Some(CallResult::Token(Box::new(entry.clone())));
         }
         let problem = "the token has expired, and there is no refresh token";
         (*has_user && entry.refresh_token.is_none()).then_some(CallResult::LoginRequired(problem))
@@ -249,7 +251,7 @@ impl Protocol {
     fn finish(&mut self, change: Change, result: CallResult) -> Step {
         let mut document = self.document.clone();
         let result = match (result, self.entry()) {
-            (CallResult::Removed(None), entry) => CallResult::Removed(entry.cloned()),
+            (CallResult::Removed(None), entry) => CallResult::Removed(entry.cloned().map(Box::new)),
             (result, _) => result,
         };
         let has_changed = change.apply(&mut document, &self.key, now());
@@ -272,7 +274,7 @@ impl Protocol {
     fn superseded(&self) -> CallResult {
         match self.entry() {
             Some(entry) if Cached::new(entry, Duration::ZERO).is_fresh() => {
-                CallResult::Token(entry.clone())
+                CallResult::Token(Box::new(entry.clone()))
             }
             _ => CallResult::LoginRequired("the user has logged out, or logged in again"),
         }

@@ -58,19 +58,17 @@ pub(super) async fn run<'a>(
                 Ok(step) => step,
                 // The failed write may have taken effect, so read again.
                 Err(_) if call.wait_before_retry().await => Step::Read,
-                Err(error) => match call.protocol.on_store_error() {
-                    Some(step) => {
-                        tracing::debug!(%error, "the claim was not written or not removed");
-                        failure = failure.or(Some(error.into()));
-                        step
-                    }
-                    None => {
+                Err(error) => {
+                    let Some(step) = call.protocol.on_store_error() else {
                         if let Some(change) = call.protocol.unsaved() {
                             context.set_unsaved(change, logouts);
                         }
                         return Err(error.into());
-                    }
-                },
+                    };
+                    tracing::debug!(%error, "the claim was not written or not removed");
+                    failure = failure.or(Some(error.into()));
+                    step
+                }
             },
         };
     }
