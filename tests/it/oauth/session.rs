@@ -4,7 +4,10 @@ mod accounts;
 mod concurrency;
 mod discovered;
 mod execute;
+#[cfg(unix)]
+mod killed;
 mod login;
+mod memory;
 mod refresh;
 mod renewal;
 
