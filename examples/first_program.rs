@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (poggio, api) = (server.client(), server.mcp_url());
     let endpoints = poggio.discover_for(&api).await?;
 
-    // The client and the tokens are saved in ~/.config/poggio/first-program.json and beside it.
+    // The client and the tokens are saved in the user's configuration folder.
     let store = Arc::new(FileStore::for_app("first-program")?);
     let session = Session::builder(&poggio, store).server(endpoints).resource(&api).build()?;
 

@@ -7,6 +7,9 @@ pub mod errors;
 #[cfg(feature = "oauth2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
 pub mod login;
+#[cfg(feature = "oauth2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
+pub mod mcp;
 pub mod open_questions;
 pub mod register_once;
 pub mod stores;

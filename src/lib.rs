@@ -22,6 +22,7 @@ pub mod oauth;
 #[cfg(any(fuzzing, feature = "__bench"))]
 #[doc(hidden)]
 pub mod parts;
+mod random;
 mod redact;
 mod response;
 mod secret;

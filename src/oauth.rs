@@ -10,8 +10,6 @@
 //! * [`Client`](crate::Client) sends the token requests: it is an HTTP client for that crate. It
 //!   follows no redirects, applies its deadline and size cap, requires https except on loopback,
 //!   and puts no secret into an error.
-//! * [`Client::with_registered`](crate::Client::with_registered) registers again if the server no
-//!   longer accepts the client.
 //! * [`Client::discover`](crate::Client::discover) and
 //!   [`discover_for`](crate::Client::discover_for) find the endpoints of a server.
 //! * [`Client::for_server`](crate::Client::for_server) registers clients for one server, and no other
@@ -102,7 +100,6 @@ mod discovery;
 mod error;
 mod http;
 mod recovery;
-mod renewal;
 mod server;
 mod session;
 mod token_error;

@@ -14,6 +14,7 @@
 
 mod claim;
 mod document;
+mod exclusive;
 mod file;
 mod fingerprint;
 mod insert;
@@ -40,9 +41,11 @@ mod update;
 #[cfg_attr(docsrs, doc(cfg(feature = "keyring")))]
 pub use self::keyring::KeyringStore;
 #[cfg(feature = "oauth2")]
-pub(crate) use claim::{Claim, ClaimWatch};
+pub(crate) use claim::{Access, Claim, Right};
 #[cfg(feature = "oauth2")]
 pub(crate) use document::FORMAT;
+#[cfg(feature = "oauth2")]
+pub(crate) use exclusive::{Call, Protocol, StepOf, StoredDocument, read};
 pub use file::FileStore;
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]
@@ -50,6 +53,8 @@ pub use file::FileStore;
 pub use object_store;
 #[cfg(any(fuzzing, feature = "__bench"))]
 pub(crate) use parts::check_document;
+#[cfg(all(test, feature = "oauth2"))]
+pub(crate) use protocol::model;
 #[cfg(feature = "oauth2")]
 pub(crate) use record::now;
 pub use registration_store::{RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult};

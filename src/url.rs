@@ -4,9 +4,9 @@
 //! Plain `http` is accepted for loopback hosts only, and a loopback redirect URI matches on any port
 //! (RFC 8252 sections 7.3 and 8.3). The rules for client metadata are in `metadata`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, num::ParseIntError};
 
-use fluent_uri::Uri;
+use iri_string::{components::AuthorityComponents, types::UriStr};
 use reqwest::Url;
 
 pub(crate) const DEFAULT_BASE_URL: &str = "https://api.poggio.io";
@@ -22,14 +22,19 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 /// Removes the port of a loopback redirect URI, so that two URIs that differ only in it compare
 /// equal (RFC 8252 section 7.3). Returns any other URI unchanged.
 pub(crate) fn without_port(uri: &str) -> String {
-    let Ok(parsed) = Uri::parse(uri) else { return uri.to_owned() };
-    let Some(authority) = parsed.authority() else { return uri.to_owned() };
-    let is_http = parsed.scheme().as_str().eq_ignore_ascii_case("http");
-    if !is_http || !is_loopback(authority.host()) || authority.has_userinfo() {
+    let Ok(parsed) = UriStr::new(uri) else { return uri.to_owned() };
+    let Some(authority) = parsed.authority_components() else { return uri.to_owned() };
+    let is_http = parsed.scheme_str().eq_ignore_ascii_case("http");
+    if !is_http || !is_loopback(authority.host()) || authority.userinfo().is_some() {
         return uri.to_owned();
     }
-    let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("http://{}{}{query}", authority.host().to_ascii_lowercase(), parsed.path())
+    let query = parsed.query_str().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("http://{}{}{query}", authority.host().to_ascii_lowercase(), parsed.path_str())
+}
+
+/// Returns the port of a URI, or `None` if it has none. Fails if the port is above 65535.
+pub(crate) fn port(authority: &AuthorityComponents<'_>) -> Result<Option<u16>, ParseIntError> {
+    authority.port().filter(|port| !port.is_empty()).map(str::parse).transpose()
 }
 
 /// Returns the origin of a URL, such as `https://api.poggio.io`, or `None` if it is not a URL.

@@ -54,14 +54,15 @@
 //!         _ => {}
 //!     }
 //!     if error.outcome() == Outcome::Unknown {
-//!         eprintln!("ask Poggio before you register again, about request {:?}", error.request_id());
+//!         eprintln!("ask Poggio about {:?} before you register again", error.request_id());
 //!     }
 //!     None
 //! }
 //!
 //! fn save(id: Option<&str>, secret: Option<&ClientSecret>) {
-//!     // Write secret.expose() where only its owner can read it.
-//! #   let _ = (id, secret);
+//!     let secret = secret.map(ClientSecret::expose);
+//!     // Write both where only their owner can read them.
+//!     let _ = (id, secret);
 //! }
 //! ```
 //!

@@ -62,12 +62,15 @@
 //! ```
 //! use poggio::oauth::{LoginOptions, OAuthError, Session};
 //!
-//! # async fn read_line() -> String { String::new() }
-//! async fn log_in(session: &Session) -> Result<(), OAuthError> {
+//! /// `line` reads a line from the terminal.
+//! async fn log_in(
+//!     session: &Session,
+//!     line: impl Future<Output = String> + Send + 'static,
+//! ) -> Result<(), OAuthError> {
 //!     let options = LoginOptions::new()
 //!         .browser(false)
 //!         .on_url(|url| println!("Open {url} and paste the URL that it leads to:"))
-//!         .pasted(read_line()); // your function: async, returns a line of the terminal
+//!         .pasted(line);
 //!     session.login(options).await?;
 //!     Ok(())
 //! }
@@ -96,9 +99,9 @@
 //! }
 //!
 //! /// Handles the request to the redirect URI.
-//! async fn finish(session: &Session, saved: &Value, callback_url: &str) -> Result<(), OAuthError> {
+//! async fn finish(session: &Session, saved: &Value, url: &str) -> Result<(), OAuthError> {
 //!     let authorization = session.restore_login(saved).await?;
-//!     session.finish_login(authorization, callback_url).await?;
+//!     session.finish_login(authorization, url).await?;
 //!     Ok(())
 //! }
 //! ```
@@ -125,17 +128,19 @@
 //!
 //! If a resource requires more scopes, `execute` returns an error of the kind
 //! [`InsufficientScope`](crate::oauth::OAuthErrorKind::InsufficientScope). Log in again with its
-//! [`required_scopes`](crate::oauth::OAuthError::required_scopes), then send the request again.
+//! [`required_scopes`](crate::oauth::OAuthError::required_scopes) in
+//! [`add_scopes`](crate::oauth::LoginOptions::add_scopes), then send the request again.
 //!
 //! # Other servers
 //!
 //! [`discover`](crate::Client::discover) finds the endpoints of an issuer, and
 //! [`discover_for`](crate::Client::discover_for) those for an MCP server or another protected
 //! resource. Pass the [`AuthorizationServer`](crate::oauth::AuthorizationServer) to
-//! [`SessionBuilder::server`](crate::oauth::SessionBuilder::server). A client and its tokens are used
-//! only at their own server (RFC 9700 section 4.4). Add
-//! [`with_additional("application_type", "native")`](crate::ClientMetadata::with_additional) if a
-//! server refuses loopback redirect URIs.
+//! [`SessionBuilder::server`](crate::oauth::SessionBuilder::server): the session then registers there,
+//! for that resource; see the page [MCP](super::mcp). A client and its tokens are used only at their own server (RFC 9700 section 4.4).
+//! If a server registers no clients, import the one that it gave you with
+//! [`import_client`](crate::oauth::Session::import_client). If a server refuses loopback redirect URIs,
+//! add [`application_type`](crate::ClientMetadata::with_additional) `native` to the metadata.
 //!
 //! # Without a session
 //!

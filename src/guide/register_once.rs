@@ -49,9 +49,14 @@
 //!   [`clear_unknown`](crate::RegistrationStoreExt::clear_unknown). The next call sends a request.
 //!
 //! ```
-//! use poggio::{Client, ClientMetadata, Error, FileStore, RegistrationStoreExt, StoreErrorKind};
+//! use poggio::{Client, ClientMetadata, Error};
+//! use poggio::{FileStore, RegistrationStoreExt, StoreErrorKind};
 //!
-//! async fn start(poggio: &Client, metadata: &ClientMetadata, store: &FileStore) -> Result<(), Error> {
+//! async fn start(
+//!     poggio: &Client,
+//!     metadata: &ClientMetadata,
+//!     store: &FileStore,
+//! ) -> Result<(), Error> {
 //!     match poggio.register_once(metadata, store).await {
 //!         Err(Error::Store(error)) if error.kind() == StoreErrorKind::UnknownOutcome => {
 //!             eprintln!("{error}");

@@ -98,7 +98,8 @@
 //! [`RegistrationStoreExt`](crate::RegistrationStoreExt) has the methods for callers of every store:
 //!
 //! ```
-//! use poggio::{Client, ClientInformation, ClientMetadata, Error, FileStore, RegistrationStoreExt};
+//! use poggio::{Client, ClientInformation, ClientMetadata, Error};
+//! use poggio::{FileStore, RegistrationStoreExt};
 //!
 //! async fn registrations(poggio: &Client, metadata: &ClientMetadata) -> Result<(), Error> {
 //!     let store = FileStore::for_app("acme-sync")?;
@@ -109,11 +110,12 @@
 //!     }
 //!     // The clients in use, and the newest 50 that are no longer used, without their secrets.
 //!     for stored in store.list().await? {
-//!         println!("{:?} {:?} {:?}", stored.client().client_id, stored.saved_at(), stored.retired());
+//!         println!("{:?} {:?}", stored.client().client_id, stored.retired());
 //!     }
-//!     // Imported credentials take precedence over registered ones and are never replaced. If they
-//!     // cannot be used, `register_once` returns an error.
-//!     let entered = ClientInformation::from_json(r#"{"client_id": "7", "client_secret": "s3cr3t"}"#)?;
+//!     // Imported credentials take precedence over registered ones and are never replaced.
+//!     // If they cannot be used, `register_once` returns an error.
+//!     let json = r#"{"client_id": "7", "client_secret": "s3cr3t"}"#;
+//!     let entered = ClientInformation::from_json(json)?;
 //!     store.import(poggio.registration_endpoint(), &entered).await?;
 //!     // Erases the secret; the id stays in the history.
 //!     store.remove("7").await?;

@@ -36,8 +36,8 @@
 //! }
 //! ```
 //!
-//! [`script`](crate::testing::Server::script) replaces the next responses by these of
-//! [`Reply`](crate::testing::Reply):
+//! [`script`](crate::testing::Server::script) replaces the next responses. A
+//! [`Reply`](crate::testing::Reply) is one of these:
 //!
 //! | replies | for |
 //! | --- | --- |

@@ -3,14 +3,14 @@
 //! They reject only values that the RFCs forbid, and report all violations together. Checking valid
 //! metadata does not allocate.
 
-use fluent_uri::Uri;
+use iri_string::types::UriStr;
 use serde_json::Value;
 
 use super::{
     client_metadata::ClientMetadata, field::MetadataField, field_error::FieldError,
     terms::GrantType,
 };
-use crate::url::is_loopback;
+use crate::url::{is_loopback, port};
 
 /// Schemes that a browser executes or resolves on the user's machine, so that no client can receive the
 /// redirect.
@@ -55,18 +55,18 @@ fn check_redirect_uris(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) 
 
 fn redirect_uri(text: &str) -> Result<(), Violation> {
     let uri = absolute_uri(text)?;
-    if uri.has_fragment() {
+    if uri.fragment_str().is_some() {
         return Err((
             "url_fragment",
             "a redirect URI must not have a fragment (RFC 6749 section 3.1.2); remove the # and \
              everything after it",
         ));
     }
-    let scheme = uri.scheme().as_str();
+    let scheme = uri.scheme_str();
     if scheme.eq_ignore_ascii_case("https") {
-        return host(&uri).map(|_| ());
+        return host(uri).map(|_| ());
     }
-    if scheme.eq_ignore_ascii_case("http") && !is_loopback(host(&uri)?) {
+    if scheme.eq_ignore_ascii_case("http") && !is_loopback(host(uri)?) {
         return Err((
             "url_scheme",
             "http is allowed for loopback addresses only (RFC 8252 sections 7.3 and 8.3); use \
@@ -83,8 +83,8 @@ fn redirect_uri(text: &str) -> Result<(), Violation> {
     Ok(())
 }
 
-fn absolute_uri(text: &str) -> Result<Uri<&str>, Violation> {
-    Uri::parse(text).map_err(|_| {
+fn absolute_uri(text: &str) -> Result<&UriStr, Violation> {
+    UriStr::new(text).map_err(|_| {
         (
             "url_parsing",
             "not an absolute URI (RFC 3986 section 4.3); start with the scheme, and \
@@ -94,12 +94,12 @@ fn absolute_uri(text: &str) -> Result<Uri<&str>, Violation> {
 }
 
 /// Returns the host of an http or https URL. Fails if the URL has no host or an invalid port.
-fn host<'a>(uri: &Uri<&'a str>) -> Result<&'a str, Violation> {
+fn host(uri: &UriStr) -> Result<&str, Violation> {
     let authority = uri
-        .authority()
+        .authority_components()
         .filter(|authority| !authority.host().is_empty())
         .ok_or(("url_parsing", "the URL has no host; use the form https://host/path"))?;
-    if authority.port_to_u16().is_err() {
+    if port(&authority).is_err() {
         return Err(("url_port", "the port is not a number from 0 to 65535; correct or remove it"));
     }
     Ok(authority.host())
@@ -180,14 +180,14 @@ fn check_web_url(field: MetadataField, text: Option<&str>, errors: &mut Vec<Fiel
 
 fn web_url(text: &str) -> Result<(), Violation> {
     let uri = absolute_uri(text)?;
-    let scheme = uri.scheme().as_str();
+    let scheme = uri.scheme_str();
     if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
         return Err((
             "url_scheme",
             "not the URL of a web page (RFC 7591 section 2); use the scheme https or http",
         ));
     }
-    host(&uri).map(|_| ())
+    host(uri).map(|_| ())
 }
 
 fn check_contacts(metadata: &ClientMetadata, errors: &mut Vec<FieldError>) {

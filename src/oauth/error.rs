@@ -215,7 +215,7 @@ impl OAuthError {
     /// Returns whether the server no longer accepts the client: see
     /// [`TokenError::is_invalid_client`].
     ///
-    /// [`Client::with_registered`](crate::Client::with_registered) then registers another client.
+    /// A [`Session`](super::Session) then registers another client.
     #[must_use]
     pub fn is_invalid_client(&self) -> bool {
         self.refusal().is_some_and(TokenError::is_invalid_client)

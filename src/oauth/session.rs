@@ -2,12 +2,13 @@
 //! tokens in a store.
 //!
 //! `handle` has the session and its token in memory (`context`, `cache`). `obtain` requests the next
-//! token, with the account's document (`document`, `token_store`). `login`, `execute`, `logout` and
-//! `import` are the other operations.
+//! token. `login`, `execute`, `logout` and `import` are the other operations. `protocol` decides what a
+//! call may do with the account's document (`document`, `change`), and `run` does it.
 
 mod browser;
 mod builder;
 mod cache;
+mod change;
 mod context;
 mod diagnosis;
 mod document;
@@ -18,8 +19,9 @@ mod login;
 mod logout;
 mod obtain;
 mod options;
+mod protocol;
+mod run;
 mod saved_login;
-mod token_store;
 
 pub use builder::SessionBuilder;
 pub use handle::Session;

@@ -40,10 +40,14 @@ fn percent(bytes: &[u8]) -> Zeroizing<String> {
             b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
                 text.push(char::from(*byte));
             }
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => text.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
         }
     }
     text
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 /// Encodes bytes that follow `offset` other bytes, with the characters that contain only their bits.

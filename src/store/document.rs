@@ -5,6 +5,7 @@ use serde_json::error::Category;
 
 use super::{
     claim::Claim,
+    exclusive::StoredDocument,
     intent::Intents,
     record::Record,
     registration_store::Versioned,
@@ -78,9 +79,8 @@ impl Default for Document {
     }
 }
 
-impl Document {
-    /// Parses the content of a store. Returns an empty document for an empty store.
-    pub(crate) fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
+impl StoredDocument for Document {
+    fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         // Messages of serde_json are not shown, because they can quote a secret.
         let damaged = |error: serde_json::Error| {
@@ -111,6 +111,21 @@ impl Document {
         Ok(document)
     }
 
+    fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
+        let failed = |_| {
+            StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
+        };
+        let mut text = serde_json::to_string_pretty(self).map_err(failed)?;
+        text.push('\n');
+        // At the size limit, so that clients can be removed from a document without white space.
+        if text.len() as u64 >= MAX_SIZE {
+            text = serde_json::to_string(self).map_err(failed)?;
+        }
+        Ok(Versioned::new(text, ""))
+    }
+}
+
+impl Document {
     /// Returns the number of the last registration. Later ones have larger numbers.
     pub(super) fn last_number(&self) -> u64 {
         self.last_number
@@ -185,19 +200,5 @@ impl Document {
         let Some(retired) = retired.filter(RetiredRecord::is_rejected_import) else { return true };
         let mut later = lines.filter(|line| line.is_import()).filter_map(RetiredLine::parse);
         later.any(|later| later.endpoint == retired.endpoint)
-    }
-
-    /// Returns the document as JSON, with its secrets in plain text.
-    pub(crate) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
-        let failed = |_| {
-            StoreError::new("has registrations that cannot be serialized as JSON").at(store_name)
-        };
-        let mut text = serde_json::to_string_pretty(self).map_err(failed)?;
-        text.push('\n');
-        // At the size limit, so that clients can be removed from a document without white space.
-        if text.len() as u64 >= MAX_SIZE {
-            text = serde_json::to_string(self).map_err(failed)?;
-        }
-        Ok(Versioned::new(text, ""))
     }
 }

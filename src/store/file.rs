@@ -35,7 +35,10 @@ use self::{
 use super::registration_store::{
     RegistrationStore, StoreFuture, StoreLock, Versioned, WriteResult, is_valid_name,
 };
-use crate::error::{ConfigError, Error, StoreError};
+use crate::{
+    error::{ConfigError, Error, StoreError},
+    random,
+};
 
 /// A store in a file, for the threads, processes and containers that share its folder.
 ///
@@ -126,7 +129,7 @@ impl FileStore {
                  dot at the start; use a name such as acme-sync";
             return Err(ConfigError::new(SETTING, problem).into());
         }
-        let Some(folder) = dirs::config_dir() else {
+        let Some(folder) = platform::config_folder() else {
             let problem = "this user has no configuration folder; set HOME, or pass a path to \
                  FileStore::new";
             return Err(ConfigError::new(SETTING, problem).into());
@@ -232,8 +235,7 @@ impl FileStore {
                 let who = format!("another process or task holds {}", self.paths.lock.display());
                 return Err(StoreError::busy(&self.name(), who, wait));
             }
-            let jitter = fastrand::f64().mul_add(0.5, 0.75);
-            let next = Instant::now() + pause.mul_f64(jitter);
+            let next = Instant::now() + pause.mul_f64(random::factor(0.75, 1.25));
             tokio::time::sleep_until(deadline.map_or(next, |deadline| next.min(deadline))).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }

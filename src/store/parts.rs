@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     document::Document,
+    exclusive::StoredDocument,
     lookup::{Lookup, Query},
     record::{Record, now},
     registration_store::Versioned,

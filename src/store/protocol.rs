@@ -1,6 +1,6 @@
 //! The protocol by which any number of callers of one store make one registration.
 //!
-//! This is the state machine only. `register_once::caller` runs it against a store, with timeouts.
+//! This is the state machine only. `exclusive::Call` runs it against a store, with timeouts.
 //!
 //! A store holds one document. A write succeeds only if the document is still the version that was
 //! read. A caller is in one of three states:
@@ -38,29 +38,31 @@
 //! expire, requests of unknown outcome, and lost responses.
 
 #[cfg(test)]
-mod model;
+pub(crate) mod model;
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    claim::Claim,
+    claim::{Access, Claim, Right},
     document::Document,
+    exclusive::{self, StepOf},
     intent::{Intent, Wait},
     lookup::{Lookup, Query},
-    record::Record,
+    record::{Record, now},
+    registration_store::{RegistrationStore, Versioned},
     unusable::Unusable,
+    update::read_with_secrets,
 };
-use crate::response::{ClientInformation, RegisterReason};
+use crate::{
+    error::StoreError,
+    response::{ClientInformation, RegisterReason},
+};
 
 /// The state of one caller.
 #[derive(Clone, Debug)]
 pub(super) struct Protocol {
     query: Query,
-    claim: Claim,
-    /// A claim that has expired.
-    expired_claim: Option<Claim>,
-    /// Whether this caller holds the lock of the store, once it has tried to acquire it.
-    has_lock: Option<bool>,
+    right: Right,
     /// Identifies the endpoint and the metadata in an intent.
     key: String,
     /// The owner of this caller's intent, also after its claim was renewed.
@@ -104,16 +106,42 @@ pub(super) enum CallResult {
 }
 
 /// The next step of the caller.
-#[derive(Debug)]
-pub(super) enum Step {
-    Read,
-    /// Acquire the lock, if the store has one.
-    Lock,
-    Write(Document),
-    /// Wait for the owner of this claim, then read.
-    Wait(Claim),
-    Register(RegisterReason),
-    Return(CallResult),
+pub(super) type Step = StepOf<Protocol>;
+
+impl exclusive::Protocol for Protocol {
+    type Document = Document;
+    type Request = RegisterReason;
+    type Return = CallResult;
+
+    fn right(&mut self) -> &mut Right {
+        &mut self.right
+    }
+
+    fn has_unsaved(&self) -> bool {
+        self.unsaved().is_some()
+    }
+
+    async fn read(
+        &self,
+        store: &dyn RegistrationStore,
+    ) -> Result<(Document, Option<Versioned>), StoreError> {
+        read_with_secrets(store, self.needs_secrets()).await
+    }
+
+    fn on_read(&mut self, document: Document) -> Step {
+        self.on_read_at(document, now())
+    }
+
+    fn on_written(&mut self) -> Step {
+        match &self.state {
+            // The claim and the intent were written.
+            State::LookingUp { .. } | State::Saving { result: None, .. } => Step::Read,
+            State::Saving { result: Some(client), .. } => {
+                Step::Return(CallResult::Client(client.clone()))
+            }
+            State::Releasing(result) => Step::Return(result.clone()),
+        }
+    }
 }
 
 impl Protocol {
@@ -122,29 +150,12 @@ impl Protocol {
             key: query.key(),
             owner: claim.owner.clone(),
             query,
-            claim,
-            expired_claim: None,
-            has_lock: None,
+            right: Right::new(claim),
             previous: None,
             document: Document::default(),
             last_known: None,
             state: State::LookingUp { has_written: false },
         }
-    }
-
-    /// `has_lock` is false if the store has no lock.
-    pub(super) fn on_lock(&mut self, has_lock: bool) -> Step {
-        self.has_lock = Some(has_lock);
-        Step::Read
-    }
-
-    pub(super) fn on_claim_expired(&mut self, claim: Claim) {
-        self.expired_claim = Some(claim);
-    }
-
-    /// Replaces this caller's claim, which may have expired, with a new one.
-    pub(super) fn renew_claim(&mut self, claim: Claim) {
-        self.expired_claim = Some(std::mem::replace(&mut self.claim, claim));
     }
 
     /// Returns the client that was registered and is not saved yet.
@@ -164,7 +175,7 @@ impl Protocol {
     }
 
     /// Returns a predicate for the records whose secrets the next read needs.
-    pub(super) fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
+    fn needs_secrets(&self) -> impl Fn(&Record) -> bool {
         let unsaved = self.unsaved().map(|client| client.client_id.clone());
         let matches = self.query.needs_secrets();
         move |record| matches(record) || unsaved.as_ref() == Some(&record.client.client_id)
@@ -180,24 +191,13 @@ impl Protocol {
         is_left
     }
 
-    pub(super) fn on_read(&mut self, document: Document, now: DateTime<Utc>) -> Step {
+    fn on_read_at(&mut self, document: Document, now: DateTime<Utc>) -> Step {
         self.last_known.get_or_insert(document.last_number());
         self.document = document;
         match self.state.clone() {
             State::LookingUp { .. } => self.look_up(now),
             State::Saving { registered, result } => self.save(registered, result.is_some(), now),
             State::Releasing(result) => self.release(result, now),
-        }
-    }
-
-    pub(super) fn on_written(&mut self) -> Step {
-        match &self.state {
-            // The claim and the intent were written.
-            State::LookingUp { .. } | State::Saving { result: None, .. } => Step::Read,
-            State::Saving { result: Some(client), .. } => {
-                Step::Return(CallResult::Client(client.clone()))
-            }
-            State::Releasing(result) => Step::Return(result.clone()),
         }
     }
 
@@ -223,18 +223,14 @@ impl Protocol {
             Lookup::Unusable(unusable) => return self.release(CallResult::Unusable(unusable), now),
             Lookup::Register(reason) => reason,
         };
-        // A claim or an intent that was read without the lock may be that of its holder.
-        let Some(has_lock) = self.has_lock else { return Step::Lock };
         let has_intent = self.document.intents.contains(&self.owner);
-        match &self.document.claim {
-            _ if has_lock => {}
-            Some(claim) if *claim == self.claim => {}
-            Some(claim) if self.expired_claim.as_ref() != Some(claim) => {
-                return Step::Wait(claim.clone());
-            }
-            _ => return self.begin(has_intent, now),
+        match self.right.access(self.document.claim.as_ref()) {
+            // A claim or an intent that was read without the lock may be that of its holder.
+            Access::NotLocked => Step::Lock,
+            Access::Claimed(claim) => Step::Wait(claim),
+            Access::Held if has_intent => Step::Request(reason),
+            Access::Held | Access::Free => self.begin(has_intent, now),
         }
-        if has_intent { Step::Register(reason) } else { self.begin(false, now) }
     }
 
     /// Writes the claim and the intent, unless the intent of an earlier request has to wait.
@@ -251,9 +247,7 @@ impl Protocol {
         if !has_intent {
             self.previous = document.intents.begin(&self.key, &self.owner, now);
         }
-        if !self.is_locked() {
-            document.claim = Some(self.claim.clone());
-        }
+        self.right.claim(&mut document.claim);
         self.state = State::LookingUp { has_written: true };
         Step::Write(document)
     }
@@ -282,7 +276,7 @@ impl Protocol {
             self.query.insert(&mut document, (*registered).clone());
             registered.clone()
         };
-        self.remove_claim(&mut document);
+        self.right.remove(&mut document.claim);
         document.intents.remove(&self.key);
         self.state = State::Saving { registered, result: Some(result) };
         Step::Write(document)
@@ -299,7 +293,7 @@ impl Protocol {
             }
         };
         // With a lock, a leftover claim delays no caller, so it is not worth a write.
-        let is_claimed = !self.is_locked() && self.remove_claim(&mut document);
+        let is_claimed = !self.right.is_locked() && self.right.remove(&mut document.claim);
         if !has_changed && !is_claimed {
             return Step::Return(result);
         }
@@ -321,16 +315,7 @@ impl Protocol {
         }
     }
 
-    fn is_locked(&self) -> bool {
-        self.has_lock == Some(true)
-    }
-
     fn find(&self, now: DateTime<Utc>) -> Lookup {
         self.query.find(&self.document, now, self.last_known.unwrap_or(u64::MAX))
-    }
-
-    /// Removes this caller's claim, or any claim if this caller holds the lock.
-    fn remove_claim(&self, document: &mut Document) -> bool {
-        document.claim.take_if(|claim| *claim == self.claim || self.is_locked()).is_some()
     }
 }

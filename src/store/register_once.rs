@@ -1,29 +1,26 @@
-//! `Client::register_once` and its companions. The protocol among callers is in `protocol`, and a
-//! call's side of it in `caller`.
-
-mod caller;
+//! `Client::register_once` and its companions. The protocol among callers is in `protocol`, and
+//! `exclusive` runs it.
 
 use std::{sync::Arc, time::Duration};
 
 use tracing::{Instrument, field};
 
-use self::caller::RegisterOnce;
 use super::{
+    claim::Claim,
     document::Document,
+    exclusive::Call,
+    intent::Wait,
     lookup::{Lookup, Query},
-    protocol::Step,
+    protocol::{CallResult, Protocol, Step},
     record::{Record, now},
     registration_store::RegistrationStore,
     update::{read_with_secrets, update_with_secrets, update_within},
 };
 #[cfg(feature = "oauth2")]
-use super::{
-    retired::RetiredReason,
-    update::{read_document, retire},
-};
+use super::{exclusive, retired::RetiredReason, update::retire};
 use crate::{
     client::Client,
-    error::{ConfigError, Error, Outcome},
+    error::{ConfigError, Error, Outcome, StoreError},
     metadata::ClientMetadata,
     redact::sanitize,
     response::{ClientInformation, FieldWarning},
@@ -244,7 +241,7 @@ impl Client {
     ) {
         let query = self.query(metadata);
         // Almost always noted already, which a read without the lock shows.
-        let is_new = match read_document(store).await {
+        let is_new = match exclusive::read::<Document, _>(store).await {
             Ok((mut document, _)) => query.note_token(&mut document, client_id),
             Err(_) => false,
         };
@@ -268,7 +265,7 @@ impl Client {
         store: &dyn RegistrationStore,
         client_id: &str,
     ) -> Result<bool, Error> {
-        let (document, _) = read_document(store).await?;
+        let (document, _) = exclusive::read::<Document, _>(store).await?;
         if !self.query(metadata).may_be_replaced(&document, client_id, now()) {
             return Ok(false);
         }
@@ -303,7 +300,8 @@ impl Client {
         store: &dyn RegistrationStore,
     ) -> Result<ClientInformation, Error> {
         let timeout = self.transport().timeout;
-        let mut call = RegisterOnce::new(store, self.query(metadata), timeout);
+        let protocol = Protocol::new(self.query(metadata), Claim::new(timeout));
+        let mut call = Call::new(store, timeout, protocol);
         // Why no client was registered.
         let mut failure = None;
         let mut step = Step::Read;
@@ -311,7 +309,7 @@ impl Client {
             step = match step {
                 Step::Return(result) => {
                     let is_outdated = call.protocol.is_outdated();
-                    let result = call.result(result, failure);
+                    let result = into_result(store, result, failure);
                     // Releases the lock.
                     drop(call);
                     if is_outdated && result.is_ok() {
@@ -319,24 +317,20 @@ impl Client {
                     }
                     return result;
                 }
-                Step::Register(reason) => match store.preflight(timeout).await {
-                    Ok(()) if call.may_claim_expire() => match call.renew_claim() {
-                        Ok(step) => step,
-                        Err(error) => {
-                            failure = Some(error);
-                            call.protocol.on_not_registered(now())
-                        }
-                    },
-                    preflight => {
+                Step::Request(reason) => match call.prepare().await {
+                    Ok(Some(step)) => step,
+                    Err(error) => {
+                        failure = Some(error.into());
+                        call.protocol.on_not_registered(now())
+                    }
+                    Ok(None) => {
                         let differences = call.protocol.differences(reason);
                         tracing::info!(%reason, ?differences, "registering a client");
-                        let result = match preflight {
-                            Ok(()) => self.register(metadata).await,
-                            Err(error) => Err(error.at(&store.name()).into()),
-                        };
                         // Do not suspend before the write of the new client has started: a future
                         // that is dropped in between would lose the secret.
-                        match result
+                        match self
+                            .register(metadata)
+                            .await
                             .or_else(|error| recovered_client(&error, metadata).ok_or(error))
                         {
                             Ok(mut client) => {
@@ -364,11 +358,48 @@ impl Client {
                         failure = Some(error.at(&store.name()).into());
                         Step::Read
                     }
-                    Err(error) => return call.result_after_store_error(error, failure),
+                    Err(error) => return after_store_error(store, &call.protocol, error, failure),
                 },
             };
         }
     }
+}
+
+/// Returns the result for the caller. `failure` is why no client was registered.
+fn into_result(
+    store: &dyn RegistrationStore,
+    result: CallResult,
+    failure: Option<Error>,
+) -> Result<ClientInformation, Error> {
+    match (result, failure) {
+        (CallResult::Client(client), _) => Ok(*client),
+        (CallResult::Unusable(unusable), _) => Err(unusable.into_error(&store.name()).into()),
+        (CallResult::Waiting(wait), _) => {
+            let Wait { since, until } = wait;
+            Err(StoreError::waiting(&store.name(), since, until, until - now()).into())
+        }
+        (CallResult::NotRegistered | CallResult::Unknown, Some(error)) => Err(error),
+        // Not reached: both always have a failure.
+        (CallResult::NotRegistered | CallResult::Unknown, None) => {
+            Err(StoreError::new("returned no result").into())
+        }
+    }
+}
+
+/// Returns the result after a failure of the store. The failure does not matter if only the claim or
+/// the intent was left to be removed, because both expire. Otherwise the error holds the client that
+/// could not be saved, if there is one.
+fn after_store_error(
+    store: &dyn RegistrationStore,
+    protocol: &Protocol,
+    error: StoreError,
+    failure: Option<Error>,
+) -> Result<ClientInformation, Error> {
+    if let Some(result) = protocol.result() {
+        return into_result(store, result.clone(), failure);
+    }
+    let unsaved = protocol.unsaved().cloned();
+    Err(error.at(&store.name()).with_client(unsaved).into())
 }
 
 /// Returns the client of an unreadable response, if its client id and secret could be read.

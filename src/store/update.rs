@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     document::Document,
+    exclusive,
     record::{Record, now},
     registration_store::{RegistrationStore, Versioned, WriteResult},
     retired::RetiredReason,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, StoreError},
-    url,
+    random, url,
 };
 
 /// How long an update waits for other users of the store. Equals the default timeout of a call.
@@ -21,15 +22,6 @@ const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a document is read that others change so fast that its secrets are gone.
 const MAX_READS: u32 = 5;
-
-/// Reads the document, and returns it with the version to pass to [`write_document`].
-pub(super) async fn read_document<S: RegistrationStore + ?Sized>(
-    store: &S,
-) -> Result<(Document, Option<Versioned>), StoreError> {
-    let name = store.name();
-    let stored = store.read().await.map_err(|error| error.at(&name))?;
-    Ok((Document::parse(stored.as_ref(), &name)?, stored))
-}
 
 /// Reads the document, and the secrets of the clients for which `needed` returns true.
 pub(super) async fn read_with_secrets<S: RegistrationStore + ?Sized>(
@@ -39,7 +31,7 @@ pub(super) async fn read_with_secrets<S: RegistrationStore + ?Sized>(
     let mut before: Option<Versioned> = None;
     let mut reads_left = MAX_READS;
     loop {
-        let (mut document, stored) = read_document(store).await?;
+        let (mut document, stored) = exclusive::read::<Document, _>(store).await?;
         let is_complete = reveal(&mut document, stored.as_ref(), &needed)
             .await
             .map_err(|error| error.at(&store.name()))?;
@@ -53,17 +45,6 @@ pub(super) async fn read_with_secrets<S: RegistrationStore + ?Sized>(
         }
         before = stored;
     }
-}
-
-/// Writes the document if the store still holds `expected`.
-pub(super) async fn write_document<S: RegistrationStore + ?Sized>(
-    store: &S,
-    document: &Document,
-    expected: Option<&Versioned>,
-) -> Result<WriteResult, StoreError> {
-    let name = store.name();
-    let text = document.to_json(&name)?;
-    store.write(text.expose(), expected).await.map_err(|error| error.at(&name))
 }
 
 /// Retires a client, of one endpoint or of all. Returns whether that changed the document.
@@ -137,11 +118,10 @@ async fn apply<S: RegistrationStore + ?Sized>(
         if !change(&mut document) {
             return Ok(false);
         }
-        if write_document(store, &document, stored.as_ref()).await? == WriteResult::Written {
+        if exclusive::write(store, &document, stored.as_ref()).await? == WriteResult::Written {
             return Ok(true);
         }
-        let pause = Duration::from_millis(fastrand::u64(5..50));
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(random::millis(5, 50)).await;
     }
     Err(StoreError::busy(&store.name(), "other callers keep changing it", wait))
 }

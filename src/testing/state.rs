@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::params::Params;
-use crate::{metadata::GrantType, response::ClientInformation};
+use crate::{metadata::GrantType, random, response::ClientInformation};
 
 /// 2026-01-01T00:00:00Z.
 const ISSUED_AT: u64 = 1_767_225_600;
@@ -132,7 +132,9 @@ impl State {
 }
 
 fn random(length: usize) -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
+    let mut text = random::unique_id() + &random::unique_id();
+    text.truncate(length);
+    text
 }
 
 /// Whether a client may use a grant type. The default is the code grant (RFC 7591 section 2).

@@ -1,5 +1,7 @@
 //! The token endpoint (RFC 6749, RFC 7636, RFC 8707): client authentication and three grants.
 
+use std::time::SystemTime;
+
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -86,7 +88,9 @@ fn authenticate<'a>(
     match client.client_secret_expires_at {
         _ if method == AuthMethod::None => Ok(client),
         _ if secret != registered => Err("The client secret is wrong"),
-        SecretExpiry::At(at) if state.now() >= at.into() => Err("The client secret has expired"),
+        SecretExpiry::At(at) if state.now() >= SystemTime::from(at) => {
+            Err("The client secret has expired")
+        }
         _ => Ok(client),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::{error::TransportFailure, response::Response};
+use crate::{error::TransportFailure, random, response::Response};
 
 /// The upper limit of the first random wait. It doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ pub(super) fn wait(outcome: &AttemptOutcome, attempts: u32, max_retries: u32) ->
     match decide(outcome, attempts, max_retries) {
         RetryDecision::Stop => None,
         RetryDecision::After(wait) => Some(wait),
-        RetryDecision::Backoff(max) => Some(max.mul_f64(fastrand::f64())),
+        RetryDecision::Backoff(max) => Some(max.mul_f64(random::factor(0.0, 1.0))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// Returns how long the server asks to wait in whole seconds, or `None` if no value is usable.
@@ -33,11 +34,20 @@ fn seconds(text: &str) -> Option<u64> {
 
 /// Reads a date, and returns the time until then in seconds, rounded up.
 fn until(text: &str, headers: &HeaderMap) -> Option<u64> {
-    let at = httpdate::parse_http_date(text).ok()?;
-    let now =
-        headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let wait = at.duration_since(now.unwrap_or_else(SystemTime::now)).unwrap_or_default();
+    let at = http_date(text)?;
+    let now = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+    let wait = (at - now.unwrap_or_else(|| SystemTime::now().into())).to_std().unwrap_or_default();
     Some(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)))
+}
+
+/// Parses the three formats of a date (RFC 9110 section 5.6.7), without the day of the week. All are
+/// in UTC.
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    const FORMATS: [&str; 3] =
+        ["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT", "%b %e %H:%M:%S %Y"];
+    let (_day_of_week, text) = text.split_once(' ')?;
+    let parse = |format| NaiveDateTime::parse_from_str(text, format).ok();
+    FORMATS.into_iter().find_map(parse).map(|date| date.and_utc())
 }
 
 #[cfg(test)]
@@ -125,7 +135,8 @@ mod tests {
     fn read_uses_the_local_clock_without_a_date_header() {
         let mut headers = HeaderMap::new();
         let at = SystemTime::now() + Duration::from_secs(100);
-        headers.insert(RETRY_AFTER, httpdate::fmt_http_date(at).parse().unwrap());
+        let date = DateTime::<Utc>::from(at).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        headers.insert(RETRY_AFTER, date.parse().unwrap());
         let wait = read(&headers).unwrap().as_secs();
         assert!((98..=100).contains(&wait), "{wait}");
         assert_eq!(read(&headers).unwrap().subsec_nanos(), 0);

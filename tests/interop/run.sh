@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests with services that others wrote. Their packages are installed into a temporary folder.
-# Arguments are those of `cargo test`, such as the name of a test.
+# Arguments are those of `cargo test`, such as the name of a test. Without arguments, the conformance tests
+# of MCP are run too.
 #
 # The tests of a package that cannot be installed are skipped. With POGGIO_REQUIRE=all, they fail.
 set -euo pipefail
@@ -19,3 +20,7 @@ python3 -m venv "$folder/venv" &&
 # With the target folder of the crate, most dependencies are built already.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/../../target}"
 INTEROP_SERVICES="$folder" cargo test --locked "$@"
+if [ $# = 0 ]; then
+  cargo build --locked --package poggio-interop-mcp
+  ./conformance.sh "$folder" "$CARGO_TARGET_DIR/debug/poggio-interop-mcp"
+fi

@@ -3,5 +3,6 @@
 mod auth_token;
 mod configuration;
 mod contract;
+#[cfg(feature = "codegen")]
 mod generated;
 mod spans;

@@ -71,7 +71,12 @@ export async function start(settings) {
     const name = event === 'server' ? 'server_error' : `${event}.error`;
     provider.on(name, (ctx, error) => done.refused.push(`${name}: ${error.message}`));
   }
-  server.on('request', provider.callback());
+  const respond = provider.callback();
+  // A resource that refuses every token.
+  server.on('request', (request, response) => {
+    if (request.url !== '/refuses') return respond(request, response);
+    response.writeHead(401, { 'www-authenticate': 'Bearer error="invalid_token"' }).end();
+  });
 
   const stop = () => {
     server.closeAllConnections();

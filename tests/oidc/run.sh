@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the `login` example against node-oidc-provider. The packages are installed into a temporary
+# Runs a login of `client.rs` against node-oidc-provider. The packages are installed into a temporary
 # folder.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -8,7 +8,7 @@ trap 'rm -rf "$folder"' EXIT
 cp package.json package-lock.json ./*.mjs "$folder"
 npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
 
-cargo build --locked --example login
-target=$(cargo metadata --locked --no-deps --format-version 1 |
-  node -p 'JSON.parse(require("fs").readFileSync(0)).target_directory')
-LOGIN="$target/debug/examples/login" node --test --test-reporter=spec "$folder"
+client=$(cargo build --locked --test oidc --message-format=json |
+  node -p 'require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean).map(JSON.parse)
+    .find(({ executable, target }) => executable && target.name === "oidc").executable')
+CLIENT="$client" node --test --test-reporter=spec "$folder"

@@ -1,4 +1,4 @@
-// The `login` example at node-oidc-provider: from a registration to a refreshed token.
+// A `Session` at node-oidc-provider: from a registration to a refreshed token.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,10 +12,10 @@ import { test } from 'node:test';
 import { walk } from './person.mjs';
 import { RESOURCE, start } from './provider.mjs';
 
-/** Runs a login; returns exit code, output, and the last page that the user saw. */
-async function login(issuer, store, args, press) {
-  const all = ['--discover', issuer, '--print-url', '--wait', '30', '--store', store, ...args];
-  const program = spawn(process.env.LOGIN, all, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Runs a login; returns exit code, result, errors, and the last page that the user saw. */
+async function login(issuer, store, options, press) {
+  const argument = JSON.stringify({ issuer, store, ...options });
+  const program = spawn(process.env.CLIENT, [argument], { stdio: ['ignore', 'pipe', 'pipe'] });
   try {
     let [stdout, stderr] = ['', ''];
     program.stderr.on('data', (data) => { stderr += data; });
@@ -23,14 +23,15 @@ async function login(issuer, store, args, press) {
     const address = new Promise((resolve) => {
       program.stdout.on('data', (data) => {
         stdout += data;
-        const found = /^ {2}(http\S+)$/m.exec(stdout);
+        const found = /^(http\S+)$/m.exec(stdout);
         if (found) resolve(found[1]);
       });
     });
     const url = await Promise.race([address, ended.then(() => undefined)]);
     const seen = url && await walk(url, press);
     const [code] = await ended;
-    return { code, stdout, stderr, seen };
+    const result = /^\{.*$/m.exec(stdout);
+    return { code, result: result && JSON.parse(result[0]), stderr, seen };
   } finally {
     program.kill('SIGKILL');
   }
@@ -58,14 +59,14 @@ async function at(settings, work) {
 }
 
 // The server grants offline_access only with this prompt.
-const OFFLINE = ['--scope', 'openid', '--scope', 'offline_access', '--param', 'prompt=consent'];
+const OFFLINE = { scopes: ['openid', 'offline_access'], prompt: 'consent' };
 
-function assertLoggedIn({ code, stdout, stderr, seen }) {
+function assertLoggedIn({ code, result, stderr, seen }, scopes) {
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(seen.text, /^Return to the application/);
-  for (const step of ['allowed', 'refreshed']) {
-    assert.match(stdout, new RegExp(`\n${step}\n  token +bearer, not shown\n  lifetime +3600 s\n`));
-  }
+  const token = { type: 'bearer', scopes, expires: true };
+  // Another token is refused, too, and is the last one that is tried.
+  assert.deepEqual(result, { login: token, refreshed: token, isNew: true, status: 401 });
 }
 
 for (const [method, header, secret] of [
@@ -75,18 +76,18 @@ for (const [method, header, secret] of [
 ]) {
   test(`login authenticates with ${method}`, async () => {
     await at({}, async ({ issuer, done }, store) => {
-      const args = [...OFFLINE, '--token-endpoint-auth-method', method];
-      const first = await login(issuer, store, args);
-      assertLoggedIn(first);
+      const options = { ...OFFLINE, method };
+      const first = await login(issuer, store, options);
+      assertLoggedIn(first, OFFLINE.scopes);
       assert.deepEqual(first.seen.prompts, ['login', 'consent']);
       const back = new URL(first.seen.url);
       assert.deepEqual([...back.searchParams.keys()].sort(), ['code', 'iss', 'state']);
       assert.equal(back.searchParams.get('iss'), issuer);
 
       // The second login uses the same client and the registered port.
-      const second = await login(issuer, store, args);
-      assertLoggedIn(second);
-      assert.match(second.stdout, /\nfound: no registration was sent\n/);
+      const second = await login(issuer, store, options);
+      assertLoggedIn(second, OFFLINE.scopes);
+      assert.equal(new URL(second.seen.url).port, back.port);
 
       assert.deepEqual(done.registered, [{ status: 201, applicationType: 'web', method }]);
       const authorized = { pkce: 'S256', scope: 'openid offline_access', resource: undefined };
@@ -104,11 +105,12 @@ test('login of a native client may use another port', async () => {
   const clientDefaults = { application_type: 'native' };
   const issueRefreshToken = (ctx, client) => client.grantTypeAllowed('refresh_token');
   await at({ clientDefaults, issueRefreshToken }, async ({ issuer, done }, store) => {
-    assertLoggedIn(await login(issuer, store, ['--scope', 'openid']));
+    const scopes = ['openid'];
+    assertLoggedIn(await login(issuer, store, { scopes }), scopes);
     // Another port than the registered one (RFC 8252 section 7.3).
     const port = await freePort();
-    const again = await login(issuer, store, ['--scope', 'openid', '--port', `${port}`]);
-    assertLoggedIn(again);
+    const again = await login(issuer, store, { scopes, port });
+    assertLoggedIn(again, scopes);
     assert.equal(new URL(again.seen.url).port, `${port}`);
     assert.deepEqual(done.registered.map(({ applicationType }) => applicationType), ['native']);
     assert.deepEqual(done.refused, []);
@@ -117,10 +119,9 @@ test('login of a native client may use another port', async () => {
 
 test('login gets a token for a resource (RFC 8707)', async () => {
   await at({}, async ({ issuer, done }, store) => {
-    const args = [...OFFLINE, '--scope', 'read', '--resource', RESOURCE];
-    const ended = await login(issuer, store, args);
-    assertLoggedIn(ended);
-    assert.match(ended.stdout, /\n {2}scope +read\n/);
+    const scopes = [...OFFLINE.scopes, 'read'];
+    const ended = await login(issuer, store, { ...OFFLINE, scopes, resource: RESOURCE });
+    assertLoggedIn(ended, ['read']);
     assert.deepEqual(done.authorized.map(({ resource }) => resource), [RESOURCE]);
     assert.deepEqual(done.granted.map(({ resource }) => resource), [RESOURCE, RESOURCE]);
     assert.deepEqual(done.refused, []);
@@ -130,9 +131,9 @@ test('login gets a token for a resource (RFC 8707)', async () => {
 for (const prompt of ['login', 'consent']) {
   test(`login reports a denial at the ${prompt} prompt`, async () => {
     await at({}, async ({ issuer, done }, store) => {
-      const { code, stderr, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
-      assert.equal(code, 5);
-      assert.match(stderr, /^error: the user denied access\n/);
+      const { code, result, seen } = await login(issuer, store, OFFLINE, { [prompt]: 'cancel' });
+      assert.deepEqual([code, result.kind], [1, 'Refused']);
+      assert.match(result.error, /access_denied/);
       assert.match(seen.text, /^Access was denied/);
       assert.equal(seen.prompts.at(-1), prompt);
       assert.deepEqual(done.granted, []);
@@ -142,9 +143,9 @@ for (const prompt of ['login', 'consent']) {
 
 test('login reports an invalid resource', async () => {
   await at({}, async ({ issuer, done }, store) => {
-    const { code, stderr, seen } = await login(issuer, store, ['--resource', 'none']);
-    assert.deepEqual([code, seen.prompts], [8, []]);
-    assert.match(stderr, /^error: .*invalid_target/);
+    const { code, result, seen } = await login(issuer, store, { resource: 'none' });
+    assert.deepEqual([code, seen.prompts], [1, []]);
+    assert.match(result.error, /invalid_target/);
     assert.match(seen.text, /^The login failed/);
     assert.deepEqual(done.granted, []);
   });

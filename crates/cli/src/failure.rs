@@ -17,7 +17,7 @@ pub(crate) struct Failure {
     pub(crate) notes: Vec<String>,
     pub(crate) outcome: Option<Outcome>,
     /// In seconds, for JSON. The message says it, too.
-    retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
     pub(crate) help: String,
 }
 

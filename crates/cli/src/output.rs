@@ -27,7 +27,7 @@ impl Output {
         json: &Value,
     ) -> Result<(), Failure> {
         if self.json {
-            return self.json(json);
+            return Self::json(json);
         }
         let rows = rows.into_iter().map(|(name, value)| vec![format!("  {name}"), value]).collect();
         let table = names_and_values(rows);
@@ -42,7 +42,7 @@ impl Output {
         json: &Value,
     ) -> Result<(), Failure> {
         if self.json {
-            return self.json(json);
+            return Self::json(json);
         }
         let list = table(header, rows.clone());
         let is_narrow =
@@ -50,7 +50,7 @@ impl Output {
         Self::text(&if is_narrow { blocks(header, rows) } else { list })
     }
 
-    pub(crate) fn json(self, json: &Value) -> Result<(), Failure> {
+    pub(crate) fn json(json: &Value) -> Result<(), Failure> {
         Self::text(&format!("{json:#}"))
     }
 

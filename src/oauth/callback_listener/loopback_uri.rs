@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use fluent_uri::Uri;
+use iri_string::types::UriStr;
 use reqwest::Url;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     oauth::error::{OAuthError, OAuthErrorKind},
-    url::is_loopback,
+    url::{self, is_loopback},
 };
 
 /// How many ports to try if the system's choice for IPv4 is in use on IPv6.
@@ -47,30 +47,29 @@ impl LoopbackUri {
                 "{uri:?}: the redirect URI {problem}; use one such as http://127.0.0.1:0/callback"
             ))
         };
-        let parsed =
-            Uri::parse(uri).map_err(|error| invalid(&format!("is malformed ({error})")))?;
-        let is_http = parsed.scheme().as_str().eq_ignore_ascii_case("http");
-        let Some(authority) = parsed.authority().filter(|_| is_http) else {
+        let parsed = UriStr::new(uri).map_err(|_| invalid("is malformed (RFC 3986)"))?;
+        let is_http = parsed.scheme_str().eq_ignore_ascii_case("http");
+        let Some(authority) = parsed.authority_components().filter(|_| is_http) else {
             return Err(invalid("does not begin with http://"));
         };
         let host = authority.host();
         if !is_loopback(host) {
             return Err(invalid("has a host other than localhost or a loopback address"));
         }
-        if authority.has_userinfo() {
+        if authority.userinfo().is_some() {
             return Err(invalid("has a user name"));
         }
-        if parsed.has_fragment() {
+        if parsed.fragment_str().is_some() {
             return Err(invalid("has a fragment (RFC 6749 section 3.1.2)"));
         }
-        let port = authority.port_to_u16().map_err(|_| invalid("has a port above 65535"))?;
+        let port = url::port(&authority).map_err(|_| invalid("has a port above 65535"))?;
         let url = Url::parse(uri).map_err(|error| invalid(&format!("is malformed ({error})")))?;
-        let query = parsed.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = parsed.query_str().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Self {
             uri: uri.to_owned(),
             host: host.to_owned(),
             port: port.unwrap_or(0),
-            target: format!("{}{query}", parsed.path()),
+            target: format!("{}{query}", parsed.path_str()),
             path: url.path().to_owned(),
         })
     }

@@ -1,13 +1,9 @@
 //! [`SessionBuilder`]: the settings of a session, and their checks.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
-    context::{Context, State},
+    context::{Context, Memory},
     document::{Key, Parameters},
     handle::Session,
 };
@@ -182,7 +178,7 @@ impl SessionBuilder {
             params: self.params,
             refresh_margin: self.refresh_margin,
             key,
-            state: Mutex::new(State::default()),
+            memory: Memory::default(),
         };
         Ok(Session { context: Arc::new(context) })
     }

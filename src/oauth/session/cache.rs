@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::document::Entry;
-use crate::{oauth::access_token::AccessToken, store::now};
+use crate::{oauth::access_token::AccessToken, random, store::now};
 
 /// A token with its times. They are compared with the wall clock and with the time since the token
 /// was read, so that a wall clock that is set back does not make it valid for longer.
@@ -34,7 +34,7 @@ impl Cached {
     pub(super) fn new(entry: &Entry, margin: Duration) -> Self {
         let times = entry.expires_at.map(|expires_at| {
             let lifetime = between(entry.issued_at, expires_at);
-            let margin = margin.min(lifetime / 2).mul_f64(fastrand::f64().mul_add(0.2, 0.8));
+            let margin = margin.min(lifetime / 2).mul_f64(random::factor(0.8, 1.0));
             let remaining = between(now(), expires_at).min(lifetime);
             Times { expires_at, remaining, margin }
         });

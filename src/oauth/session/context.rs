@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 
 use super::{
     cache::Cached,
-    document::{Entry, Key, Replacement, TokenDocument},
+    change::Change,
+    document::{Entry, Key},
 };
 use crate::{
     client::Client,
@@ -38,16 +40,27 @@ pub(super) struct Context {
     pub(super) params: Vec<(String, String)>,
     pub(super) refresh_margin: Duration,
     pub(super) key: Key,
-    pub(super) state: Mutex<State>,
+    pub(super) memory: Memory,
+}
+
+/// What a session knows without its store. Readers take no lock.
+#[derive(Default)]
+pub(super) struct Memory {
+    cached: ArcSwapOption<Cached>,
+    /// The request for a token that is under way, or the last one.
+    flight: ArcSwapOption<Flight>,
+    /// Held by those who replace one of the above.
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    cached: Option<Cached>,
-    /// The request for a token that is under way, or the last one.
-    flight: Option<Flight>,
-    /// A token that was issued and could not be saved.
-    unsaved: Option<Replacement>,
+struct State {
+    /// A change that could not be saved.
+    unsaved: Option<Change>,
+    /// How many logouts there were. A call that began before the last one must not keep its token.
+    logouts: u64,
+    /// The client of which the registration says that it has obtained a token.
+    noted_client: Option<String>,
 }
 
 pub(super) type Flight = Shared<BoxFuture<'static, Result<AccessToken, OAuthError>>>;
@@ -93,9 +106,15 @@ impl Context {
         Ok(self.poggio.reject_registration(&self.metadata, &*self.store, client_id).await?)
     }
 
-    /// Notes that the client has obtained a token.
+    /// Notes that the client has obtained a token: in the registration for its first token in this
+    /// process.
     pub(super) async fn note_token(&self, client_id: &str) {
+        let is_noted = |state: &mut State| state.noted_client.as_deref() == Some(client_id);
+        if self.with_state(is_noted) {
+            return;
+        }
         self.poggio.note_token(&self.metadata, &*self.store, client_id).await;
+        self.with_state(|state| state.noted_client = Some(client_id.to_owned()));
     }
 
     /// Returns the parameters of every token request.
@@ -118,57 +137,64 @@ impl Context {
         scopes
     }
 
-    pub(super) fn cached(&self) -> Option<Cached> {
-        self.with_state(|state| state.cached.clone())
+    pub(super) fn cached(&self) -> Option<Arc<Cached>> {
+        self.memory.cached.load_full()
     }
 
-    /// Keeps a token in memory, and returns it.
-    pub(super) fn keep(&self, entry: &Entry) -> AccessToken {
+    /// Returns how many logouts there were, for a call that begins.
+    pub(super) fn logouts(&self) -> u64 {
+        self.with_state(|state| state.logouts)
+    }
+
+    /// Returns the token of an entry, and keeps it in memory if it is valid and the user has not
+    /// logged out since the call began.
+    pub(super) fn keep(&self, entry: &Entry, logouts: u64) -> AccessToken {
         let cached = Cached::new(entry, self.refresh_margin);
         let token = cached.token.clone();
-        self.with_state(|state| state.cached = Some(cached));
+        if cached.is_valid() {
+            self.with_state(|state| {
+                if state.logouts == logouts {
+                    self.memory.cached.store(Some(Arc::new(cached)));
+                }
+            });
+        }
         token
     }
 
-    pub(super) fn clear(&self) {
+    /// Drops the token and what is not saved.
+    pub(super) fn log_out(&self) {
         self.with_state(|state| {
-            state.cached = None;
+            self.memory.cached.store(None);
             state.unsaved = None;
+            state.logouts += 1;
         });
     }
 
     /// Drops a token that is of no more use, if it is the one in memory.
     pub(super) fn forget(&self, token: &str) {
-        self.with_state(|state| {
-            state.cached.take_if(|cached| cached.token.expose() == token);
+        self.with_state(|_| {
+            if self.cached().is_some_and(|cached| cached.token.expose() == token) {
+                self.memory.cached.store(None);
+            }
         });
     }
 
-    pub(super) fn take_unsaved(&self) -> Option<Replacement> {
+    /// Drops the token in memory.
+    pub(super) fn forget_all(&self) {
+        self.with_state(|_| self.memory.cached.store(None));
+    }
+
+    pub(super) fn take_unsaved(&self) -> Option<Change> {
         self.with_state(|state| state.unsaved.take())
     }
 
-    pub(super) fn set_unsaved(&self, replacement: Replacement) {
-        self.with_state(|state| state.unsaved = Some(replacement));
-    }
-
-    /// Returns the token of a document if it is fresh and not the one that a server has refused.
-    /// Keeps it in memory if it is valid, because it is of use if it cannot be replaced.
-    pub(super) fn find_fresh(
-        &self,
-        document: &TokenDocument,
-        refused: Option<&AccessToken>,
-    ) -> Option<AccessToken> {
-        let entry = document.find(&self.key)?;
-        if refused.is_some_and(|token| token.expose() == entry.access_token()) {
-            return None;
-        }
-        let cached = Cached::new(entry, self.refresh_margin);
-        let fresh = cached.is_fresh().then(|| cached.token.clone());
-        if cached.is_valid() {
-            self.with_state(|state| state.cached = Some(cached));
-        }
-        fresh
+    /// Leaves a change to the next call, unless the user has logged out since this one began.
+    pub(super) fn set_unsaved(&self, change: Change, logouts: u64) {
+        self.with_state(|state| {
+            if state.logouts == logouts {
+                state.unsaved = Some(change);
+            }
+        });
     }
 
     /// Returns the request that is under way, or starts one. It runs in a task of its own, so that
@@ -177,22 +203,24 @@ impl Context {
         self: &Arc<Self>,
         start: impl FnOnce(Arc<Self>) -> BoxFuture<'static, Result<AccessToken, OAuthError>>,
     ) -> Flight {
-        self.with_state(|state| match &state.flight {
-            Some(flight) if flight.peek().is_none() => flight.clone(),
+        self.with_state(|_| match self.memory.flight.load_full() {
+            Some(flight) if flight.peek().is_none() => Flight::clone(&flight),
             _ => {
                 let task = tokio::spawn(start(Arc::clone(self)));
                 let flight =
                     async { task.await.unwrap_or_else(|_| Err(OAuthError::interrupted())) };
-                state.flight.insert(flight.boxed().shared()).clone()
+                let flight = flight.boxed().shared();
+                self.memory.flight.store(Some(Arc::new(flight.clone())));
+                flight
             }
         })
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
-        self.with_state(|state| state.flight.as_ref().is_some_and(|f| f.peek().is_none()))
+        self.memory.flight.load().as_ref().is_some_and(|flight| flight.peek().is_none())
     }
 
     fn with_state<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.memory.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,5 @@
-//! The JSON document with the tokens of one account. Where it is stored is in `token_store`.
+//! The JSON document with the tokens of one account. How calls change it is in `change` and
+//! `protocol`.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +15,7 @@ use crate::{
     error::StoreError,
     oauth::access_token::AccessToken,
     secret,
-    store::{Claim, FORMAT, Versioned},
+    store::{Claim, FORMAT, StoredDocument, Versioned},
 };
 
 /// The tokens of one account, and the claim of the caller that is requesting one.
@@ -68,8 +69,14 @@ pub(super) struct Entry {
 }
 
 /// A token in the document. `Debug` does not show it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Token(SecretString);
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
 
 impl Token {
     pub(super) fn new(token: &str) -> Self {
@@ -129,16 +136,12 @@ impl Entry {
         AccessToken::new(&self.access_token.0, &self.token_type, self.expires_at, &self.scopes)
     }
 
-    pub(super) fn access_token(&self) -> &str {
-        self.access_token.expose()
+    pub(super) fn access_token(&self) -> &Token {
+        &self.access_token
     }
 
     pub(super) fn scopes(&self) -> &[String] {
         &self.scopes
-    }
-
-    pub(super) fn has_refresh_token(&self, token: &Token) -> bool {
-        self.refresh_token.as_ref().map(Token::expose) == Some(token.expose())
     }
 
     /// Returns the token to revoke, which ends the login (RFC 7009 section 2.1), and its type.
@@ -161,39 +164,14 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A new token, and the refresh token that it was issued for.
-pub(super) struct Replacement {
-    pub(super) entry: Entry,
-    pub(super) refresh_token: Option<Token>,
-}
-
-impl Replacement {
-    /// Inserts the token, unless the user has logged in or out since it was requested.
-    pub(super) fn apply(&self, document: &mut TokenDocument, now: DateTime<Utc>) -> bool {
-        let current = document.find(&self.entry.key);
-        let is_current = self.refresh_token.as_ref().is_none_or(|token| {
-            current.is_some_and(|current| {
-                // The second is true if an earlier write took effect although it seemed to fail.
-                current.has_refresh_token(token)
-                    || current.access_token() == self.entry.access_token()
-            })
-        });
-        if is_current {
-            document.insert(self.entry.clone(), now);
-        }
-        is_current
-    }
-}
-
 impl Default for TokenDocument {
     fn default() -> Self {
         Self { format: FORMAT, claim: None, tokens: Vec::new() }
     }
 }
 
-impl TokenDocument {
-    /// Parses the content of a store. Returns an empty document for an empty store.
-    pub(super) fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
+impl StoredDocument for TokenDocument {
+    fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
         // Messages of serde_json are not shown, because they can quote a secret.
         let document: Self = serde_json::from_str(stored.expose()).map_err(|error| {
@@ -206,14 +184,15 @@ impl TokenDocument {
         Ok(document)
     }
 
-    /// Returns the document as JSON, with its tokens in the clear.
-    pub(super) fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
+    fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|_| StoreError::new("its tokens cannot be written as JSON").at(store_name))?;
         text.push('\n');
         Ok(Versioned::new(text, ""))
     }
+}
 
+impl TokenDocument {
     pub(super) fn find(&self, key: &Key) -> Option<&Entry> {
         self.tokens.iter().find(|entry| entry.key == *key)
     }
@@ -232,7 +211,7 @@ impl TokenDocument {
     }
 
     /// Removes a token that a resource has refused, if it is still the current one of this key.
-    pub(super) fn remove_refused(&mut self, key: &Key, refused: &str) -> bool {
+    pub(super) fn remove_refused(&mut self, key: &Key, refused: &Token) -> bool {
         let is_refused = self.find(key).is_some_and(|entry| entry.access_token() == refused);
         is_refused && self.remove(key)
     }
@@ -240,7 +219,8 @@ impl TokenDocument {
     /// Removes a refresh token if it is still the current one of this key.
     pub(super) fn remove_refresh_token(&mut self, key: &Key, token: &Token) -> bool {
         let mut entries = self.tokens.iter_mut();
-        let entry = entries.find(|entry| entry.key == *key && entry.has_refresh_token(token));
+        let entry =
+            entries.find(|entry| entry.key == *key && entry.refresh_token.as_ref() == Some(token));
         entry.is_some_and(|entry| entry.refresh_token.take().is_some())
     }
 }

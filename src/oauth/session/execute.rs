@@ -52,7 +52,7 @@ impl Session {
     ///     let response = match (session.execute(request).await, again) {
     ///         (Err(error), Some(again)) if error.kind() == OAuthErrorKind::InsufficientScope => {
     ///             let scopes = error.required_scopes().to_vec();
-    ///             session.login(LoginOptions::new().scopes(scopes)).await?;
+    ///             session.login(LoginOptions::new().add_scopes(scopes)).await?;
     ///             session.execute(again).await?
     ///         }
     ///         (result, _) => result?,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::FutureExt;
 
-use super::{cache::Cached, context::Context, obtain::obtain};
+use super::{context::Context, obtain::obtain};
 use crate::oauth::{access_token::AccessToken, error::OAuthError};
 
 /// A registered client, its authorization server, and the tokens of one account, kept in a store.
@@ -78,17 +78,17 @@ impl Session {
     #[doc(alias("refresh", "client credentials"))]
     pub async fn access_token(&self) -> Result<AccessToken, OAuthError> {
         let context = &self.context;
-        let valid = context.cached().filter(Cached::is_valid);
+        let valid = context.cached().filter(|cached| cached.is_valid());
         if let Some(cached) = &valid
             && (cached.is_fresh() || context.is_in_flight())
         {
             return Ok(cached.token.clone());
         }
         match self.obtain(None).await {
-            Err(error) => match context.cached().filter(Cached::is_valid) {
+            Err(error) => match context.cached().filter(|cached| cached.is_valid()) {
                 Some(cached) => {
                     tracing::warn!(%error, "the token was not replaced; it is still valid");
-                    Ok(cached.token)
+                    Ok(cached.token.clone())
                 }
                 None => Err(error),
             },
@@ -124,7 +124,7 @@ impl Session {
     pub async fn replace(&self, refused: &AccessToken) -> Result<AccessToken, OAuthError> {
         match self.context.cached() {
             Some(cached) if cached.token.expose() != refused.expose() && cached.is_fresh() => {
-                Ok(cached.token)
+                Ok(cached.token.clone())
             }
             _ => {
                 let token = self.obtain(Some(refused.clone())).await?;

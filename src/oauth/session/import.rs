@@ -18,10 +18,10 @@ impl Session {
     /// # Examples
     ///
     /// ```
-    /// use poggio::{ClientInformation, oauth::{OAuthError, Session}};
+    /// use poggio::{ClientInformation, oauth::{OAuthError, Session}, serde_json::json};
     ///
     /// async fn import(session: &Session, id: &str, secret: &str) -> Result<(), OAuthError> {
-    ///     let entered = serde_json::json!({"client_id": id, "client_secret": secret});
+    ///     let entered = json!({"client_id": id, "client_secret": secret});
     ///     session.import_client(&ClientInformation::from_json(&entered.to_string())?).await
     /// }
     /// ```

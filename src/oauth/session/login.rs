@@ -3,7 +3,10 @@
 
 use std::{future, sync::Arc, time::Duration};
 
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use serde_json::Value;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -12,11 +15,11 @@ use super::{
     browser,
     context::Context,
     diagnosis::is_client_unknown,
-    document::{Entry, Replacement},
+    document::Entry,
     handle::Session,
-    obtain::save,
     options::LoginOptions,
-    token_store::Exclusive,
+    protocol::{Step, Task},
+    run::{call, finish, run},
 };
 use crate::{
     oauth::{
@@ -300,29 +303,26 @@ async fn exchange(
     }
     // The right to request comes first, so that a token which another caller requests now does not
     // replace this one.
-    let acquired = Exclusive::acquire(&*context.tokens, context.timeout(), |_| false).await?;
-    let Some((exclusive, _)) = acquired else { return Err(OAuthError::interrupted()) };
-    let exclusive = exclusive.preflight().await?;
-    match request.request_async(&context.poggio).await {
-        Ok(response) => {
-            let (key, client_id) = (context.key.clone(), authorization.client_id());
+    let logouts = context.logouts();
+    let client_id = authorization.client_id();
+    let result = run(context, call(context, Task::LogIn), Step::Lock, logouts, |_| {
+        let request = async {
+            let response = request.request_async(&context.poggio).await?;
             let scopes = authorization.scopes();
-            let entry = Entry::new(key, client_id, &response, &scopes, None, now());
-            let token = save(context, exclusive, Replacement { entry, refresh_token: None }).await;
+            Ok(Entry::new(context.key.clone(), client_id, &response, &scopes, None, now()))
+        };
+        request.boxed()
+    });
+    match result.await {
+        Ok(result) => {
             context.note_token(client_id).await;
-            token
+            finish(context, result, logouts)
         }
-        Err(error) => {
-            exclusive.release().await;
-            let error = OAuthError::from(error);
-            if error.is_invalid_client()
-                && context.replace_client(authorization.client_id()).await?
-            {
-                return Err(OAuthError::login_required(
-                    "the server no longer accepts the client; the next login registers another",
-                ));
-            }
-            Err(error)
+        Err(error) if error.is_invalid_client() && context.replace_client(client_id).await? => {
+            Err(OAuthError::login_required(
+                "the server no longer accepts the client; the next login registers another",
+            ))
         }
+        Err(error) => Err(error),
     }
 }

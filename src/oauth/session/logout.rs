@@ -5,7 +5,13 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 
-use super::{context::Context, document::Entry, handle::Session, token_store::Exclusive};
+use super::{
+    context::Context,
+    document::Entry,
+    handle::Session,
+    protocol::{CallResult, Step, Task},
+    run::{call, no_request, run},
+};
 use crate::{
     metadata::AuthMethod,
     oauth::{
@@ -60,12 +66,12 @@ impl Session {
     #[doc(alias("revoke", "rfc7009", "sign out"))]
     pub async fn logout(&self) -> Result<Logout, OAuthError> {
         let context = &*self.context;
-        context.clear();
-        let acquired = Exclusive::acquire(&*context.tokens, context.timeout(), |_| false).await?;
-        let Some((exclusive, document)) = acquired else { return Ok(Logout::NotLoggedIn) };
-        let entry = document.find(&context.key).cloned();
-        exclusive.finish(|document| document.remove(&context.key)).await?;
-        let Some(entry) = entry else { return Ok(Logout::NotLoggedIn) };
+        context.log_out();
+        let call = call(context, Task::LogOut);
+        let result = run(context, call, Step::Lock, context.logouts(), no_request).await;
+        // Once more, for a call that began in between and found the token before it was erased.
+        context.log_out();
+        let CallResult::Removed(Some(entry)) = result? else { return Ok(Logout::NotLoggedIn) };
         match revoke(context, &entry).await {
             Ok(true) => Ok(Logout::Revoked),
             Ok(false) => Ok(Logout::Erased),

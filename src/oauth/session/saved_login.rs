@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{cache::Cached, handle::Session, token_store};
-use crate::oauth::{access_token::AccessToken, error::OAuthError};
+use super::{cache::Cached, document::TokenDocument, handle::Session};
+use crate::{
+    oauth::{access_token::AccessToken, error::OAuthError},
+    store,
+};
 
 /// A login in the store, as [`Session::saved_login`] returns it. Its token may have expired.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ impl Session {
     /// ```
     pub async fn saved_login(&self) -> Result<Option<SavedLogin>, OAuthError> {
         let context = &self.context;
-        let (document, _) = token_store::read(&*context.tokens).await?;
+        let (document, _) = store::read::<TokenDocument, _>(&*context.tokens).await?;
         Ok(document.find(&context.key).map(|entry| SavedLogin {
             client_id: entry.client_id.clone(),
             token: entry.token(),

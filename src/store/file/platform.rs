@@ -1,4 +1,5 @@
-//! Functions of the operating system: modes, owners, and safe ways to open a file. The rules about
+//! Functions of the operating system: modes, owners, safe ways to open a file, and the folder of
+//! configuration files. The rules about
 //! them are in `access`.
 
 #[cfg_attr(unix, path = "platform/unix.rs")]
@@ -6,6 +7,6 @@
 mod system;
 
 pub(super) use self::system::{
-    create_folder, is_file_at, is_transient, mode_and_owner, open_options, restore_owner_mode,
-    sync_folder, user,
+    config_folder, create_folder, is_file_at, is_transient, mode_and_owner, open_options,
+    restore_owner_mode, sync_folder, user,
 };

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{parts, secrets::Entry};
-use crate::{error::StoreError, redact::sanitize, store::claim::unique_id};
+use crate::{error::StoreError, random::unique_id, redact::sanitize};
 
 const SERVICE: &str = "poggio";
 

@@ -8,9 +8,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    random::unique_id,
     redact::sanitize,
     store::{
-        claim::unique_id,
         document::{Document, FORMAT},
         registration_store::Versioned,
     },

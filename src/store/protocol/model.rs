@@ -16,21 +16,34 @@ use self::{
     world::{Faults, World},
 };
 
+/// A store and its hosts at one moment.
+pub(crate) trait State: Sized {
+    /// Identifies the state.
+    fn key(&self) -> String;
+
+    /// Returns every state that can follow.
+    fn successors(&self) -> Vec<Self>;
+
+    fn is_final(&self) -> bool;
+
+    /// Panics if the state breaks an invariant.
+    fn check(&self);
+}
+
 /// Explores all states, checks each, and returns the final ones.
-fn explore(faults: Faults) -> Vec<World> {
-    let start = World::new(faults);
+pub(crate) fn explore_from<S: State>(start: S) -> Vec<S> {
     let mut indices = HashMap::from([(start.key(), 0_usize)]);
     let mut predecessors: Vec<Vec<usize>> = vec![Vec::new()];
     let mut queue = vec![(0, start)];
     let (mut finals, mut final_indices) = (Vec::new(), Vec::new());
-    while let Some((index, world)) = queue.pop() {
-        world.check(faults.store == 0);
-        if world.is_final() {
+    while let Some((index, state)) = queue.pop() {
+        state.check();
+        if state.is_final() {
             final_indices.push(index);
-            finals.push(world);
+            finals.push(state);
             continue;
         }
-        for next in world.successors() {
+        for next in state.successors() {
             let new_index = indices.len();
             let next_index = *indices.entry(next.key()).or_insert(new_index);
             if next_index == new_index {
@@ -47,6 +60,10 @@ fn explore(faults: Faults) -> Vec<World> {
     }
     assert_eq!(reached.len(), indices.len(), "states that cannot reach a final state");
     finals
+}
+
+fn explore(faults: Faults) -> Vec<World> {
+    explore_from(World::new(faults))
 }
 
 fn request_count(world: &World) -> usize {
@@ -130,7 +147,7 @@ fn protocol_releases_the_claim_and_the_intent_after_a_refused_request() {
         for world in explore(Faults { refusals: 2, has_lock, ..NO_FAULTS }) {
             assert_eq!(request_count(&world), 1 + refusal_count(&world));
             assert!(world.document.claim.is_none() && world.document.intents.is_empty());
-            let has_waited = world.hosts.iter().any(|host| host.protocol.expired_claim.is_some());
+            let has_waited = world.hosts.iter().any(|host| host.protocol.right.expired().is_some());
             assert!(!has_waited, "no host waited for a claim to expire");
         }
     }

@@ -2,10 +2,7 @@
 //! document. The document is neither read nor written, so the check risks no data.
 
 use super::object::Object;
-use crate::{
-    error::StoreError,
-    store::{claim::unique_id, registration_store::WriteResult},
-};
+use crate::{error::StoreError, random::unique_id, store::registration_store::WriteResult};
 
 /// Checks that the service of `document` creates an object only if there is none, and replaces it
 /// only if it still is the version that was read.

@@ -27,6 +27,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 PAGE = pathlib.Path(__file__).with_name("login_page.html").read_text()
 clients, logins, codes, access_tokens, refresh_tokens = {}, {}, {}, {}, {}
+# The lifetime of access tokens, in seconds.
+lifetime = 3600
+login_count = 0
 
 
 class Provider:
@@ -70,14 +73,14 @@ def issue(client, scopes, resource):
         token=access,
         client_id=client.client_id,
         scopes=scopes,
-        expires_at=int(time.time()) + 3600,
+        expires_at=int(time.time()) + lifetime,
         resource=resource,
     )
     refresh_tokens[refresh] = RefreshToken(
         token=refresh, client_id=client.client_id, scopes=scopes
     )
     return OAuthToken(
-        access_token=access, refresh_token=refresh, expires_in=3600, scope=" ".join(scopes)
+        access_token=access, refresh_token=refresh, expires_in=lifetime, scope=" ".join(scopes)
     )
 
 
@@ -102,6 +105,12 @@ server = MCPServer(
 )
 
 
+@server.tool()
+def add(a: int, b: int) -> str:
+    """Adds two numbers, and returns the sum with the number of logins until now."""
+    return f"{a + b}, {login_count} logins"
+
+
 @server.custom_route("/login", methods=["GET"])
 async def show_login(request):
     return HTMLResponse(PAGE)
@@ -112,6 +121,8 @@ async def log_in(request):
     form = await request.form()
     if (form.get("username"), form.get("password")) != ("ada", "pw"):
         return HTMLResponse(PAGE, 403)
+    global login_count
+    login_count += 1
     client_id, params = logins.pop(request.query_params["login"])
     code = secrets.token_hex(32)
     codes[code] = AuthorizationCode(
@@ -131,6 +142,13 @@ async def log_in(request):
 @server.custom_route("/test/expire", methods=["POST"])
 async def expire(request):
     access_tokens.clear()
+    return Response()
+
+
+@server.custom_route("/test/lifetime", methods=["POST"])
+async def set_lifetime(request):
+    global lifetime
+    lifetime = int(request.query_params["seconds"])
     return Response()
 
 

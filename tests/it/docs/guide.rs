@@ -3,6 +3,8 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 const MAX_LINES: usize = 150;
+/// Longer lines of code need a scroll bar in the documentation.
+const MAX_CODE_WIDTH: usize = 94;
 /// The crates that an example may use beside `poggio` and `std`.
 const CRATES: [&str; 9] = [
     "axum",
@@ -44,12 +46,13 @@ impl Page {
     fn blocks(&self) -> Blocks {
         let (mut blocks, mut language) = (Blocks::default(), None);
         for line in self.text.lines() {
-            let line = line.trim_start_matches("//!").trim();
+            let line = line.strip_prefix("//!").unwrap_or(line);
+            let line = line.strip_prefix(' ').unwrap_or(line);
             match (line.strip_prefix("```"), language) {
                 (Some(name), None) => language = Some(name),
                 (Some(_), Some(_)) => language = None,
                 (None, Some("toml")) => blocks.toml += &format!("{line}\n"),
-                (None, Some("" | "no_run")) if !line.starts_with('#') => {
+                (None, Some("" | "no_run")) if !line.starts_with("# ") => {
                     blocks.rust += &format!("{line}\n");
                 }
                 _ => {}
@@ -75,6 +78,15 @@ fn guide_pages_are_short() {
     for page in pages() {
         let lines = page.text.lines().count();
         assert!(lines <= MAX_LINES, "{} has {lines} lines", page.name);
+    }
+}
+
+#[test]
+fn guide_pages_have_code_that_fits() {
+    for page in pages() {
+        for line in page.blocks().rust.lines() {
+            assert!(line.chars().count() <= MAX_CODE_WIDTH, "{}: {line}", page.name);
+        }
     }
 }
 

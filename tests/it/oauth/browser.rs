@@ -1,51 +1,95 @@
-//! The `login` example and the authorization page in a real browser.
+//! Logins of a [`Session`] with the authorization page in a real browser.
 //!
 //! fantoccini speaks WebDriver to chromedriver, which runs a headless Chromium. Only what needs a
-//! browser is tested here: buttons, keyboard, and redirects. `examples::login` tests the rest over
-//! plain HTTP.
+//! browser is tested here: buttons, keyboard, redirects, and the address bar. `session::login` tests
+//! the rest over plain HTTP.
 
-use std::{panic::AssertUnwindSafe, process::Stdio, time::Duration};
+use std::{panic::AssertUnwindSafe, process::Stdio, sync::Arc, time::Duration};
 
 use fantoccini::{Client, ClientBuilder, Locator, error::CmdError, key::Key};
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
+use poggio::{
+    ClientMetadata, FileStore, RegistrationStoreExt,
+    oauth::{AccessToken, LoginOptions, OAuthError, OAuthErrorKind, Recovery, Session},
+    reqwest::Url,
+    store::RetiredReason,
+    testing::Server,
+};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
-    sync::Mutex,
+    sync::{Mutex, oneshot},
+    task::JoinHandle,
     time,
 };
 
-use crate::support::{example::Fixture, oauth::param, require_program};
+use crate::support::{oauth::param, require_program};
 
 /// Time limit for a program to start or stop, and for a page to load.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time limit for everything a test does in the browser.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A loopback server, and a session with a store.
+struct Fixture {
+    server: Server,
+    session: Session,
+    store: Arc<FileStore>,
+    _folder: TempDir,
+}
+
+impl Fixture {
+    async fn new(redirect_uri: &str) -> Self {
+        let server = Server::start().await;
+        let poggio = server.client();
+        let endpoints = poggio.discover(&server.issuer()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(FileStore::new(folder.path().join("client.json")).unwrap());
+        let metadata = ClientMetadata::new()
+            .with_redirect_uri(redirect_uri)
+            .with_grant_types(["authorization_code", "refresh_token"])
+            .with_client_name("Acme Sync");
+        let session = Session::builder(&poggio, store.clone())
+            .server(endpoints)
+            .metadata(metadata)
+            .scopes(["accounts:read", "search"])
+            .build()
+            .unwrap();
+        Self { server, session, store, _folder: folder }
+    }
+
+    /// Starts a login; returns the URL to open.
+    async fn log_in(&self, options: LoginOptions) -> (Login, Url) {
+        let (sender, url) = oneshot::channel::<String>();
+        let options = options.browser(false).on_url(|url| sender.send(url.to_owned()).unwrap());
+        let session = self.session.clone();
+        let login = tokio::spawn(async move { session.login(options).await });
+        (login, url.await.unwrap().parse().unwrap())
+    }
+}
+
+type Login = JoinHandle<Result<AccessToken, OAuthError>>;
+
+const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn login_succeeds_after_a_click_on_allow() {
     with_browser(async |browser| {
-        let f = Fixture::new("login").await;
-        let mut login =
-            f.log_in(&["--wait", "30", "--scope", "accounts:read", "--scope", "search"]);
-        let url = login.url();
-        let callback = format!("http://127.0.0.1:{}/callback", login.port());
+        let f = Fixture::new(REDIRECT_URI).await;
+        let (login, url) = f.log_in(LoginOptions::new()).await;
+        let callback = param(&url, "redirect_uri");
 
         browser.goto(url.as_str()).await?;
-        assert_eq!(browser.title().await?, "Allow Poggio login example?");
-        assert_eq!(
-            text(browser, "h1").await?,
-            "Allow “Poggio login example” to access your account?"
-        );
+        assert_eq!(browser.title().await?, "Allow Acme Sync?");
+        assert_eq!(text(browser, "h1").await?, "Allow “Acme Sync” to access your account?");
         let page = text(browser, "body").await?;
         let facts = format!("\nScope: accounts:read search\nRedirect URI: {callback}\n");
         assert!(page.contains(&facts), "{page}");
-        let id = param(&url, "client_id");
 
-        browser.find(Locator::XPath("//button[normalize-space()='Allow']")).await?.click().await?;
+        click(browser, "Allow").await?;
         wait_for_title(browser, "Return to the application").await?;
         assert_eq!(
             text(browser, "main").await?,
@@ -56,15 +100,9 @@ async fn login_succeeds_after_a_click_on_allow() {
         let redirected = browser.current_url().await?;
         assert!(redirected.as_str().starts_with(&format!("{callback}?code=")), "{redirected}");
 
-        let printed = login.end(0);
-        for part in [
-            &format!("\n  client_id  {id}\n"),
-            "\nallowed\n  token      bearer, not shown\n  lifetime   3600 s\n  \
-             scope      accounts:read search\n",
-            "\nrefreshed\n  token      bearer, not shown\n",
-        ] {
-            assert!(printed.contains(part), "{part}: {printed}");
-        }
+        let token = login.await.unwrap().unwrap();
+        assert_eq!(token.scopes(), ["accounts:read", "search"]);
+        assert_eq!(f.session.access_token().await.unwrap().expose(), token.expose());
         Ok(())
     })
     .await;
@@ -73,12 +111,11 @@ async fn login_succeeds_after_a_click_on_allow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn login_ends_after_deny_is_chosen_by_keyboard() {
     with_browser(async |browser| {
-        let f = Fixture::new("login").await;
-        let mut login = f.log_in(&["--wait", "30"]);
-        let url = login.url();
+        let f = Fixture::new(REDIRECT_URI).await;
+        let (login, url) = f.log_in(LoginOptions::new()).await;
 
-        // A callback with the wrong state is not a response, so the program keeps waiting.
-        let callback = format!("http://127.0.0.1:{}/callback", login.port());
+        // A callback with the wrong state is not a response, so the login continues.
+        let callback = param(&url, "redirect_uri");
         browser.goto(&format!("{callback}?code=guessed&state=guessed")).await?;
         assert_eq!(browser.title().await?, "Request rejected");
         assert!(text(browser, "p").await?.starts_with("This is not the response"));
@@ -97,12 +134,76 @@ async fn login_ends_after_deny_is_chosen_by_keyboard() {
              application."
         );
 
-        let printed = login.end(5);
-        assert!(printed.contains("\nerror: the user denied access\n"), "{printed}");
+        let error = login.await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.recovery()), (OAuthErrorKind::Refused, Recovery::LogIn));
+        assert_eq!(error.refusal().unwrap().code().unwrap().as_str(), "access_denied");
         assert_eq!(f.server.token_requests().len(), 0);
         Ok(())
     })
     .await;
+}
+
+/// The browser of a user on another machine does not reach the listener. The user copies the URL of
+/// its error page.
+#[tokio::test(flavor = "multi_thread")]
+async fn login_succeeds_with_the_url_from_the_address_bar() {
+    with_browser(async |browser| {
+        let f = Fixture::new("http://localhost/callback").await;
+        let (paste, pasted) = oneshot::channel::<String>();
+        let options = LoginOptions::new().pasted(async { pasted.await.unwrap() });
+        let (login, url) = f.log_in(options).await;
+
+        browser.goto(url.as_str()).await?;
+        click(browser, "Allow").await?;
+        wait_for_title(browser, "localhost").await?;
+        let address = browser.current_url().await?.to_string();
+        let callback = param(&url, "redirect_uri");
+        assert!(address.starts_with(&format!("{callback}?code=")), "{address}");
+        assert!(!login.is_finished());
+
+        paste.send(address).unwrap();
+        let token = login.await.unwrap().unwrap();
+        assert_eq!(token.scopes(), ["accounts:read", "search"]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn login_after_an_unknown_client_registers_another() {
+    with_browser(async |browser| {
+        let f = Fixture::new(REDIRECT_URI).await;
+        let (login, url) = f.log_in(LoginOptions::new()).await;
+        browser.goto(url.as_str()).await?;
+        click(browser, "Allow").await?;
+        login.await.unwrap().unwrap();
+
+        // The user sees the problem, and no callback arrives.
+        f.server.revoke_client("loopback-client-1");
+        let (login, url) = f.log_in(LoginOptions::new().timeout(Duration::from_secs(1))).await;
+        browser.goto(url.as_str()).await?;
+        let page = text(browser, "body").await?;
+        assert_eq!(page, "The client_id is not registered at this server.");
+        let error = login.await.unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.recovery()), (OAuthErrorKind::TimedOut, Recovery::LogIn));
+        let retired = f.store.list().await.unwrap()[0].retired().unwrap();
+        assert_eq!(retired.reason, RetiredReason::Rejected);
+
+        let (login, url) = f.log_in(LoginOptions::new()).await;
+        assert_eq!(param(&url, "client_id"), "loopback-client-2");
+        browser.goto(url.as_str()).await?;
+        click(browser, "Allow").await?;
+        login.await.unwrap().unwrap();
+        assert_eq!(f.server.registrations().len(), 2);
+        Ok(())
+    })
+    .await;
+}
+
+/// Clicks a button.
+async fn click(browser: &Client, button: &str) -> Result<(), CmdError> {
+    let path = format!("//button[normalize-space()='{button}']");
+    browser.find(Locator::XPath(&path)).await?.click().await
 }
 
 /// Returns the visible text of the first element that matches a CSS selector.
@@ -192,8 +293,8 @@ impl Driver {
             "--disable-sync",
             // A container has little room in /dev/shm.
             "--disable-dev-shm-usage",
-            // Only loopback hosts can be reached.
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+            // Only 127.0.0.1 can be reached. `localhost` is that of another machine.
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             &profile,
         ];
         let capabilities = json!({

@@ -151,25 +151,6 @@ async fn client_credentials_are_not_sent_to_a_hostile_server() {
 }
 
 #[tokio::test]
-async fn with_registered_replaces_no_client_for_a_hostile_server() {
-    let f = Fixture::new().await;
-    let metadata = ClientMetadata::client_credentials();
-    let honest = f.client_of(&f.honest_endpoints);
-    let client = honest.register_once(&metadata, &f.store).await.unwrap();
-    let poggio = f.client_of(&f.hostile_endpoints);
-    for _ in 0..2 {
-        let work = |client: ClientInformation| {
-            let (poggio, server) = (&poggio, &f.hostile_endpoints);
-            async move { token(poggio, &client, server).await }
-        };
-        let error = poggio.with_registered(&metadata, &f.store, work).await.unwrap_err();
-        assert_refused(&f, &error, &client);
-    }
-    assert!(f.store.list().await.unwrap()[0].retired().is_none());
-    f.assert_nothing_was_sent(1).await;
-}
-
-#[tokio::test]
 async fn for_server_refuses_a_hostile_server_before_a_registration() {
     let f = Fixture::new().await;
     let error = f.client_of(&f.hostile_endpoints).for_server(&f.hostile_endpoints).unwrap_err();

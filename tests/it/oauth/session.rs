@@ -4,8 +4,12 @@ mod accounts;
 mod concurrency;
 mod discovered;
 mod execute;
+#[cfg(unix)]
+mod killed;
 mod login;
+mod memory;
 mod refresh;
+mod renewal;
 mod saved_login;
 
 use std::sync::Arc;

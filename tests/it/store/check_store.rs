@@ -34,15 +34,15 @@ async fn check_store_accepts_shared_store() {
 async fn check_store_accepts_example_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("acme.sqlite");
-    check_store(|| sqlite::SqliteStore::open(&path).unwrap()).await;
+    check_store(|| sqlite::SqliteStore(path.clone())).await;
 }
 
 #[cfg(unix)]
-#[test]
-fn example_store_is_readable_by_its_owner_only() {
+#[tokio::test]
+async fn example_store_is_readable_by_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("acme.sqlite");
-    sqlite::SqliteStore::open(&path).unwrap();
+    sqlite::SqliteStore(path.clone()).read().await.unwrap();
     let permissions = path.metadata().unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
 }

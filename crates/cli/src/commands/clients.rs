@@ -51,7 +51,7 @@ pub(super) async fn run(
                 "no registration has an unknown outcome"
             };
             if output.json {
-                output.json(&json!({ "changed": is_done }))
+                Output::json(&json!({ "changed": is_done }))
             } else {
                 Output::text(text)
             }
@@ -121,7 +121,7 @@ fn changed(
         return Err(not_found(client_id, store));
     }
     if output.json {
-        return output.json(&json!({ "changed": true, "client_id": client_id }));
+        return Output::json(&json!({ "changed": true, "client_id": client_id }));
     }
     Output::text(&format!("{how}: {}", plain(client_id)))
 }
@@ -146,7 +146,7 @@ async fn import(file: &Path, options: &Options, output: Output) -> Result<(), Fa
     let server = environment.server_name();
     let json = json!({ "changed": true, "client_id": client.client_id, "server": server });
     if output.json {
-        return output.json(&json);
+        return Output::json(&json);
     }
     Output::text(&format!("imported: {}, for {server}", plain(&client.client_id)))
 }
@@ -168,7 +168,7 @@ async fn export(
 ) -> Result<(), Failure> {
     let client = store.export(client_id).await?.ok_or_else(|| not_found(client_id, store))?;
     if file == Path::new("-") {
-        return output.json(&client);
+        return Output::json(&client);
     }
     let saved = SaveFile::prepare(file)?.write(&client).map_err(|(error, path)| {
         Failure::io("the credentials could not be written", &error)
@@ -176,5 +176,5 @@ async fn export(
             .note(format!("the part that was written is in {}", path.display()))
     })?;
     let path = saved.display().to_string();
-    if output.json { output.json(&json!({ "saved_to": path })) } else { Output::text(&path) }
+    if output.json { Output::json(&json!({ "saved_to": path })) } else { Output::text(&path) }
 }

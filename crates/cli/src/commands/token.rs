@@ -38,7 +38,7 @@ fn print(token: &AccessToken, output: Output) -> Result<(), Failure> {
     if !output.json {
         return Output::text(token.expose());
     }
-    output.json(&json!({
+    Output::json(&json!({
         "access_token": token.expose(),
         "token_type": token.token_type(),
         "expires_at": token.expires_at().map(time),
@@ -89,5 +89,5 @@ pub(super) async fn logout(
         Logout::NotLoggedIn => ("nobody was logged in", "not_logged_in"),
         _ => ("logged out: the tokens were erased here, but not revoked at the server", "erased"),
     };
-    if output.json { output.json(&json!({ "logout": name })) } else { Output::text(title) }
+    if output.json { Output::json(&json!({ "logout": name })) } else { Output::text(title) }
 }

@@ -92,13 +92,14 @@ async fn import_reads_a_file_or_standard_input() {
 #[tokio::test]
 async fn import_of_other_text_quotes_nothing() {
     let fixture = Fixture::new().await;
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for text in ["", "hunter2", r#"{"client_secret": "hunter2"}"#] {
         let file = fixture.write("client.json", text);
-        shown += &format!("{}\n\n", fixture.run(&["clients", "import", &file]).shown());
+        shown.push(fixture.run(&["clients", "import", &file]).shown());
     }
     fs::write(fixture.path("client.json"), [0xff]).unwrap();
-    shown += &fixture.run(&["clients", "import", "client.json"]).shown();
+    shown.push(fixture.run(&["clients", "import", "client.json"]).shown());
+    let shown = shown.join("\n\n");
     assert!(!shown.contains("hunter2"), "{shown}");
     assert_shown!(fixture, "clients_import_invalid", shown);
 }

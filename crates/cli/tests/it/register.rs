@@ -101,12 +101,13 @@ async fn rejected_members_are_shown_with_their_flags() {
 #[tokio::test]
 async fn metadata_file_that_cannot_be_read_names_the_member() {
     let fixture = Fixture::new().await;
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for text in ["", "[]", "{} {}", r#"{"redirect_uris": "no list"}"#] {
         let file = fixture.write("metadata.json", text);
-        shown += &format!("{text}\n{}\n\n", fixture.register(&["--metadata", &file]).shown());
+        shown.push(format!("{text}\n{}", fixture.register(&["--metadata", &file]).shown()));
     }
-    shown += &fixture.register(&["--metadata", "missing.json"]).shown();
+    shown.push(fixture.register(&["--metadata", "missing.json"]).shown());
+    let shown = shown.join("\n\n");
     assert_shown!(fixture, "register_metadata_file", shown);
     assert_eq!(fixture.server.requests().len(), 0);
 }

@@ -62,12 +62,13 @@ impl Fixture {
 
     /// Returns a path of the folder's token document, the only one.
     pub(crate) fn token_file(&self) -> PathBuf {
-        let files = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files =
+            fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let is_tokens = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("store.json@") && name.ends_with(".json")
+            name.starts_with("store.json@") && path.extension().unwrap() == "json"
         };
-        files.filter(is_tokens).next().unwrap()
+        files.find(is_tokens).unwrap()
     }
 
     /// Makes the saved token expire in 2001.
@@ -125,6 +126,7 @@ pub(crate) struct Login {
 
 impl Login {
     /// Starts the command and waits for the URL that it prints.
+    #[expect(clippy::zombie_processes, reason = "`finish` waits")]
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());

@@ -3,10 +3,16 @@
 #![allow(clippy::unnecessary_wraps, reason = "the signatures are those for Unix")]
 
 use std::{
+    env,
     fs::{self, File, Metadata, OpenOptions},
     io::{self, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
 };
+
+/// Returns `%APPDATA%`, the folder of a user's settings.
+pub(in crate::store::file) fn config_folder() -> Option<PathBuf> {
+    env::var_os("APPDATA").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
 
 pub(in crate::store::file) fn open_options() -> OpenOptions {
     OpenOptions::new()

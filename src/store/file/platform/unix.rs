@@ -1,13 +1,25 @@
 //! The functions for Unix.
 
 use std::{
+    env,
     fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{fs::OFlags, process::geteuid};
+
+/// Returns the folder of the user's configuration files: on macOS that of its guidelines, and else that
+/// of the XDG Base Directory Specification, which requires absolute paths.
+pub(in crate::store::file) fn config_folder() -> Option<PathBuf> {
+    if cfg!(target_os = "macos") {
+        return Some(env::home_dir()?.join("Library/Application Support"));
+    }
+    let folder =
+        env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    folder.or_else(|| Some(env::home_dir()?.join(".config")))
+}
 
 /// Returns options that follow no symbolic link, wait for no other program, and create a file with
 /// mode 0600, so that other users can never open it.

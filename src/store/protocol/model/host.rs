@@ -88,13 +88,13 @@ impl Host {
             Step::Read => Next::Read,
             // Without a lock, nothing happens in between.
             Step::Lock if !has_lock => {
-                let step = self.protocol.on_lock(false);
-                return self.set_next(step, has_lock);
+                self.protocol.right.on_lock(false);
+                Next::Read
             }
             Step::Lock => Next::Lock,
             Step::Write(document) => Next::Write(document),
             Step::Wait(claim) => Next::Wait(claim),
-            Step::Register(_) => Next::Register,
+            Step::Request(_) => Next::Register,
             Step::Return(result) => Next::of(&result),
         };
     }

@@ -5,7 +5,8 @@ use std::{collections::HashSet, fmt::Write as _};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    super::State,
+    super::State as ProtocolState,
+    State,
     host::{Host, Next, Request},
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     store::{
         claim::Claim,
         document::Document,
+        exclusive::Protocol as _,
         intent::Intent,
         retired::{RetiredReason, RetiredRecord},
     },
@@ -41,6 +43,8 @@ pub(super) struct World {
     pub(super) document: Document,
     pub(super) hosts: Vec<Host>,
     pub(super) faults: Faults,
+    /// Whether no fault of the store can happen.
+    is_store_reliable: bool,
     now: DateTime<Utc>,
 }
 
@@ -48,41 +52,8 @@ impl World {
     pub(super) fn new(faults: Faults) -> Self {
         let hosts = ["A", "B", "C"].map(Host::new).into();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        Self { document: Document::default(), hosts, faults, now }
-    }
-
-    /// Returns every world that can follow.
-    pub(super) fn successors(&self) -> Vec<Self> {
-        let mut all = Vec::new();
-        if self.faults.waits > 0 && !self.document.intents.is_empty() && !self.is_final() {
-            let mut later = self.clone();
-            later.faults.waits -= 1;
-            later.now += TimeDelta::days(2);
-            all.push(later);
-        }
-        for i in 0..self.hosts.len() {
-            if self.hosts[i].is_final() {
-                continue;
-            }
-            if self.faults.crashes > 0 {
-                let mut crashed = self.clone();
-                crashed.faults.crashes -= 1;
-                crashed.hosts[i].next = Next::Crashed;
-                all.push(crashed);
-            }
-            match self.hosts[i].next.clone() {
-                Next::Read => {
-                    all.push(self.read(i));
-                    all.extend(self.store_fault(|world| world.hosts[i].fail()));
-                }
-                Next::Write(document) => self.write(i, &document, &mut all),
-                Next::Lock => all.extend(self.lock(i)),
-                Next::Wait(claim) => self.wait(i, claim, &mut all),
-                Next::Register => self.register(i, &mut all),
-                _ => {}
-            }
-        }
-        all
+        let is_store_reliable = faults.store == 0;
+        Self { document: Document::default(), hosts, faults, is_store_reliable, now }
     }
 
     /// Gives the lock to a host, unless another one holds it.
@@ -93,8 +64,8 @@ impl World {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         host.holds_lock = true;
-        let step = host.protocol.on_lock(true);
-        host.set_next(step, self.faults.has_lock);
+        host.protocol.right.on_lock(true);
+        host.next = Next::Read;
         Some(world)
     }
 
@@ -102,7 +73,7 @@ impl World {
         let mut world = self.clone();
         let host = &mut world.hosts[i];
         host.is_up_to_date = true;
-        let step = host.protocol.on_read(world.document.clone(), world.now);
+        let step = host.protocol.on_read_at(world.document.clone(), world.now);
         host.set_next(step, self.faults.has_lock);
         world
     }
@@ -111,7 +82,7 @@ impl World {
         if self.hosts[i].is_up_to_date {
             let host = &self.hosts[i];
             let other_claim = self.document.claim.as_ref().filter(|claim| claim.owner != host.name);
-            if other_claim.is_some() && other_claim != host.protocol.expired_claim.as_ref() {
+            if other_claim.is_some() && other_claim != host.protocol.right.expired() {
                 assert_eq!(
                     other_claim,
                     document.claim.as_ref(),
@@ -145,7 +116,7 @@ impl World {
         let owner = self.hosts.iter().find(|host| host.name == claim.owner);
         let has_ended = |host: &Host| matches!(host.next, Next::Failed(_) | Next::Crashed);
         if self.faults.expiring_claims || owner.is_some_and(has_ended) {
-            again.hosts[i].protocol.on_claim_expired(claim);
+            again.hosts[i].protocol.right.on_claim_expired(claim);
             all.push(again);
         }
     }
@@ -190,88 +161,6 @@ impl World {
         Some(world)
     }
 
-    pub(super) fn is_final(&self) -> bool {
-        self.hosts.iter().all(Host::is_final)
-    }
-
-    /// Identifies the state of the world.
-    pub(super) fn key(&self) -> String {
-        let now = self.now.timestamp();
-        let mut key = format!("{} {:?} {now}", digest(&self.document), self.faults);
-        for host in &self.hosts {
-            let next = match &host.next {
-                Next::Read => "read".to_owned(),
-                Next::Write(document) => format!("write {}", digest(document)),
-                Next::Lock => "lock".to_owned(),
-                Next::Wait(claim) => format!("wait {}", claim.owner),
-                Next::Register => "register".to_owned(),
-                Next::Done(id) => format!("done {id}"),
-                Next::Failed(client) => format!("failed {client:?}"),
-                Next::NotRegistered => "not registered".to_owned(),
-                Next::Unknown => "unknown".to_owned(),
-                Next::Crashed => "crashed".to_owned(),
-            };
-            let expired = host.protocol.expired_claim.as_ref().map(|claim| &claim.owner);
-            let unsaved = host.protocol.unsaved().map(|client| &client.client_id);
-            let state = match &host.protocol.state {
-                State::LookingUp { has_written: false } => "looking up",
-                State::LookingUp { has_written: true } => "claiming",
-                State::Saving { result: None, .. } => "registered",
-                State::Saving { result: Some(_), .. } => "saving",
-                State::Releasing(_) => "releasing",
-            };
-            let len = host.protocol.last_known;
-            let Host { is_up_to_date, request, .. } = host;
-            let has_lock = host.protocol.has_lock;
-            let previous = host.protocol.previous.as_ref().map(Intent::digest);
-            write!(
-                key,
-                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_lock:?} \
-                 {request:?} {previous:?}"
-            )
-            .unwrap();
-        }
-        key
-    }
-
-    /// Checks the invariants. `is_store_reliable` says that no fault of the store can happen.
-    pub(super) fn check(&self, is_store_reliable: bool) {
-        let active = &self.document.registrations;
-        let retired: Vec<_> = self.document.retired().collect();
-        assert!(active.len() <= 1, "two active records: {}", self.key());
-        let ids = active.iter().map(|record| &record.client.client_id);
-        let ids: HashSet<_> = ids.chain(retired.iter().map(|retired| &retired.client_id)).collect();
-        let count = active.len() + retired.len();
-        assert_eq!(ids.len(), count, "a client was saved twice: {}", self.key());
-        for host in &self.hosts {
-            if let Next::Done(id) = &host.next {
-                assert_eq!(active.len(), 1, "a returned client is not saved: {}", self.key());
-                assert_eq!(*id, active[0].client.client_id, "two clients: {}", self.key());
-            }
-        }
-        if let Some(claim) = self.document.claim.as_ref().filter(|_| is_store_reliable) {
-            let owner = self.hosts.iter().find(|host| host.name == claim.owner).unwrap();
-            let has_ended =
-                matches!(owner.next, Next::Done(_) | Next::NotRegistered | Next::Unknown);
-            assert!(!has_ended, "a claim was not removed: {}", self.key());
-        }
-        for host in &self.hosts {
-            let may_have_registered =
-                matches!(host.request, Request::Registered | Request::Unknown);
-            assert!(
-                !may_have_registered || !active.is_empty() || !self.document.intents.is_empty(),
-                "a request of unknown outcome has no intent: {}",
-                self.key()
-            );
-        }
-        let lost: Vec<_> = self.hosts.iter().filter(|host| self.has_lost_secret(host)).collect();
-        for host in &lost {
-            assert!(matches!(host.next, Next::Crashed), "a secret was lost: {}", self.key());
-        }
-        let crashed = self.hosts.iter().filter(|host| matches!(host.next, Next::Crashed)).count();
-        assert!(lost.len() <= crashed, "more secrets were lost than hosts crashed: {}", self.key());
-    }
-
     /// Returns whether the host registered a client that neither it nor the document has. A client
     /// that lost a race is not lost: another one is used, and its id is in the history.
     fn has_lost_secret(&self, host: &Host) -> bool {
@@ -296,6 +185,121 @@ impl World {
             _ => host.protocol.unsaved().map(|client| client.client_id.clone()),
         };
         !is_saved && unsaved.as_ref() != Some(&host.name)
+    }
+}
+
+impl State for World {
+    fn key(&self) -> String {
+        let now = self.now.timestamp();
+        let mut key = format!("{} {:?} {now}", digest(&self.document), self.faults);
+        for host in &self.hosts {
+            let next = match &host.next {
+                Next::Read => "read".to_owned(),
+                Next::Write(document) => format!("write {}", digest(document)),
+                Next::Lock => "lock".to_owned(),
+                Next::Wait(claim) => format!("wait {}", claim.owner),
+                Next::Register => "register".to_owned(),
+                Next::Done(id) => format!("done {id}"),
+                Next::Failed(client) => format!("failed {client:?}"),
+                Next::NotRegistered => "not registered".to_owned(),
+                Next::Unknown => "unknown".to_owned(),
+                Next::Crashed => "crashed".to_owned(),
+            };
+            let expired = host.protocol.right.expired().map(|claim| &claim.owner);
+            let unsaved = host.protocol.unsaved().map(|client| &client.client_id);
+            let state = match &host.protocol.state {
+                ProtocolState::LookingUp { has_written: false } => "looking up",
+                ProtocolState::LookingUp { has_written: true } => "claiming",
+                ProtocolState::Saving { result: None, .. } => "registered",
+                ProtocolState::Saving { result: Some(_), .. } => "saving",
+                ProtocolState::Releasing(_) => "releasing",
+            };
+            let len = host.protocol.last_known;
+            let Host { is_up_to_date, request, .. } = host;
+            let has_lock = host.protocol.right.has_lock();
+            let previous = host.protocol.previous.as_ref().map(Intent::digest);
+            write!(
+                key,
+                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_lock:?} \
+                 {request:?} {previous:?}"
+            )
+            .unwrap();
+        }
+        key
+    }
+
+    fn successors(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        if self.faults.waits > 0 && !self.document.intents.is_empty() && !self.is_final() {
+            let mut later = self.clone();
+            later.faults.waits -= 1;
+            later.now += TimeDelta::days(2);
+            all.push(later);
+        }
+        for i in 0..self.hosts.len() {
+            if self.hosts[i].is_final() {
+                continue;
+            }
+            if self.faults.crashes > 0 {
+                let mut crashed = self.clone();
+                crashed.faults.crashes -= 1;
+                crashed.hosts[i].next = Next::Crashed;
+                all.push(crashed);
+            }
+            match self.hosts[i].next.clone() {
+                Next::Read => {
+                    all.push(self.read(i));
+                    all.extend(self.store_fault(|world| world.hosts[i].fail()));
+                }
+                Next::Write(document) => self.write(i, &document, &mut all),
+                Next::Lock => all.extend(self.lock(i)),
+                Next::Wait(claim) => self.wait(i, claim, &mut all),
+                Next::Register => self.register(i, &mut all),
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn is_final(&self) -> bool {
+        self.hosts.iter().all(Host::is_final)
+    }
+
+    fn check(&self) {
+        let active = &self.document.registrations;
+        let retired: Vec<_> = self.document.retired().collect();
+        assert!(active.len() <= 1, "two active records: {}", self.key());
+        let ids = active.iter().map(|record| &record.client.client_id);
+        let ids: HashSet<_> = ids.chain(retired.iter().map(|retired| &retired.client_id)).collect();
+        let count = active.len() + retired.len();
+        assert_eq!(ids.len(), count, "a client was saved twice: {}", self.key());
+        for host in &self.hosts {
+            if let Next::Done(id) = &host.next {
+                assert_eq!(active.len(), 1, "a returned client is not saved: {}", self.key());
+                assert_eq!(*id, active[0].client.client_id, "two clients: {}", self.key());
+            }
+        }
+        if let Some(claim) = self.document.claim.as_ref().filter(|_| self.is_store_reliable) {
+            let owner = self.hosts.iter().find(|host| host.name == claim.owner).unwrap();
+            let has_ended =
+                matches!(owner.next, Next::Done(_) | Next::NotRegistered | Next::Unknown);
+            assert!(!has_ended, "a claim was not removed: {}", self.key());
+        }
+        for host in &self.hosts {
+            let may_have_registered =
+                matches!(host.request, Request::Registered | Request::Unknown);
+            assert!(
+                !may_have_registered || !active.is_empty() || !self.document.intents.is_empty(),
+                "a request of unknown outcome has no intent: {}",
+                self.key()
+            );
+        }
+        let lost: Vec<_> = self.hosts.iter().filter(|host| self.has_lost_secret(host)).collect();
+        for host in &lost {
+            assert!(matches!(host.next, Next::Crashed), "a secret was lost: {}", self.key());
+        }
+        let crashed = self.hosts.iter().filter(|host| matches!(host.next, Next::Crashed)).count();
+        assert!(lost.len() <= crashed, "more secrets were lost than hosts crashed: {}", self.key());
     }
 }
 

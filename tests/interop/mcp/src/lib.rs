@@ -1,16 +1,16 @@
-//! The code of the guide page `poggio::guide::mcp`: an rmcp client with the tokens of a session.
+//! The code on the guide page `poggio::guide::mcp`.
 
-use std::error::Error;
-
+use anyhow::Result;
 use async_trait::async_trait;
 use poggio::{
-    oauth::Session,
+    oauth::{LoginOptions, Session},
     reqwest,
     serde_json::{from_value, json},
 };
 use rmcp::{
     RoleClient, ServiceExt,
-    service::RunningService,
+    model::{CallToolRequestParams, CallToolResult},
+    service::{Peer, RunningService},
     transport::{
         StreamableHttpClientTransport,
         auth::{AuthClient, AuthError, AuthorizationManager, CredentialStore, StoredCredentials},
@@ -18,8 +18,7 @@ use rmcp::{
     },
 };
 
-type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
-
+/// Gives rmcp the session's token for each request.
 struct Tokens(Session);
 
 #[async_trait]
@@ -39,12 +38,31 @@ impl CredentialStore for Tokens {
 }
 
 pub async fn connect(session: &Session, url: &str) -> Result<RunningService<RoleClient, ()>> {
-    let mut manager = AuthorizationManager::new(url).await?;
-    manager.set_credential_store(Tokens(session.clone()));
-    // rmcp refreshes nothing. It reports a refused token only if it has a client.
-    manager.set_metadata(from_value(json!({"authorization_endpoint": url, "token_endpoint": url}))?);
-    manager.configure_client_id("")?;
-    let client = AuthClient::new(reqwest::Client::new(), manager);
+    let mut auth = AuthorizationManager::new(url).await?;
+    auth.set_credential_store(Tokens(session.clone()));
+    // rmcp does not use them. Without them, it reports a refused token as an internal error.
+    auth.set_metadata(from_value(json!({"authorization_endpoint": url, "token_endpoint": url}))?);
+    auth.configure_client_id("")?;
+    let client = AuthClient::new(reqwest::Client::new(), auth);
     let config = StreamableHttpClientTransportConfig::with_uri(url);
     Ok(().serve(StreamableHttpClientTransport::with_client(client, config)).await?)
+}
+
+/// Calls a tool. If the server refuses the token, calls it once more with another one.
+pub async fn call(
+    client: &Peer<RoleClient>,
+    session: &Session,
+    tool: CallToolRequestParams,
+    log_in: impl FnOnce() -> LoginOptions,
+) -> Result<CallToolResult> {
+    let token = session.access_token().await?;
+    let result = client.call_tool(tool.clone()).await;
+    match result.as_ref().err().and_then(|error| error.auth_challenge()) {
+        None => return Ok(result?),
+        Some(challenge) if challenge.contains("insufficient_scope") => {
+            session.login(log_in().challenge(challenge)).await?
+        }
+        Some(_) => session.replace(&token).await?,
+    };
+    Ok(client.call_tool(tool).await?)
 }

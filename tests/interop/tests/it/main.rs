@@ -11,6 +11,7 @@ mod moto;
 #[path = "../../../it/support/require.rs"]
 #[expect(dead_code, reason = "only `require` is used here")]
 mod require;
+mod rmcp;
 mod s3rver;
 mod service;
 mod shared_store;

@@ -44,7 +44,7 @@ fn access_token_refreshes_once_for_all_processes() {
             .spawn()
             .unwrap()
     };
-    let children: Vec<_> = (0..32).map(|_| start()).collect();
+    let children: Vec<_> = (0..64).map(|_| start()).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -55,16 +55,20 @@ fn access_token_refreshes_once_for_all_processes() {
 
 /// What each of the processes does.
 fn print_token(arguments: &str) {
-    let (base_url, path) = arguments.split_once(' ').unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    println!("{}", runtime.block_on(session_of(arguments).access_token()).unwrap().expose());
+}
+
+/// Returns the session of a process, from the base URL and the path of the store.
+pub(super) fn session_of(arguments: &str) -> Session {
+    let (base_url, path) = arguments.split_once(' ').unwrap();
     let poggio = poggio::Client::builder().base_url(base_url).build().unwrap();
     let server = AuthorizationServer::new(
         format!("{base_url}/app/oauth/authorize"),
         format!("{base_url}/v2/oauth/token"),
     );
     let store = Arc::new(poggio::FileStore::new(path).unwrap());
-    let session = Session::builder(&poggio, store).server(server).build().unwrap();
-    println!("{}", runtime.block_on(session.access_token()).unwrap().expose());
+    Session::builder(&poggio, store).server(server).build().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,10 +96,16 @@ async fn access_token_refreshes_once_for_all_hosts_of_a_store_without_a_lock() {
 
 /// A store with a lock, whose writes fail on request.
 #[derive(Default)]
-struct FailingStore {
+pub(super) struct FailingStore {
     memory: MemoryStore,
     lock: Arc<Mutex<()>>,
     fails: AtomicBool,
+}
+
+impl FailingStore {
+    pub(super) fn set_fails(&self, fails: bool) {
+        self.fails.store(fails, Ordering::SeqCst);
+    }
 }
 
 impl RegistrationStore for FailingStore {
@@ -129,13 +139,13 @@ async fn access_token_saves_a_token_that_an_earlier_call_could_not_save() {
     it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
     it.log_in(&session, LoginOptions::new()).await.unwrap();
 
-    tokens.fails.store(true, Ordering::SeqCst);
+    tokens.set_fails(true);
     for _ in 0..2 {
         let error = session.access_token().await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Registration);
         assert!(error.to_string().contains("has no space left"), "{error}");
     }
-    tokens.fails.store(false, Ordering::SeqCst);
+    tokens.set_fails(false);
     assert_eq!(session.access_token().await.unwrap().expose(), SECOND_TOKEN);
     // The server has seen the first refresh token once.
     assert_eq!(it.token_requests().len(), 2);
@@ -150,9 +160,9 @@ async fn logout_discards_a_token_that_could_not_be_saved() {
     let session = it.builder().token_store(tokens.clone()).build().unwrap();
     it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
     it.log_in(&session, LoginOptions::new()).await.unwrap();
-    tokens.fails.store(true, Ordering::SeqCst);
+    tokens.set_fails(true);
     session.access_token().await.unwrap_err();
-    tokens.fails.store(false, Ordering::SeqCst);
+    tokens.set_fails(false);
     session.logout().await.unwrap();
     let error = session.access_token().await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::LoginRequired);

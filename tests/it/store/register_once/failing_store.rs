@@ -69,7 +69,7 @@ async fn register_once_sends_nothing_if_the_store_is_too_slow_for_its_claims() {
         let error = poggio.register_once(&metadata(), &store).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "vault secret/acme is too slow: its claim could expire before the registration ends; \
+            "vault secret/acme is too slow: its claim could expire before the response arrives; \
              no client was registered: fix the store, then call again"
         );
         assert_eq!((wire.arrived(), error.outcome()), (0, Outcome::NotRegistered));
