@@ -81,10 +81,14 @@ impl Fixture {
     }
 }
 
-/// Returns the command with a home of its own, without the variables that the library reads.
+/// Returns the command with a home of its own, without the variables that it reads.
 pub(crate) fn poggio(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_poggio"));
-    command.env_remove("POGGIO_BASE_URL").env_remove("POGGIO_AUTH_TOKEN");
+    for name in
+        ["POGGIO_BASE_URL", "POGGIO_AUTH_TOKEN", "CI", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR"]
+    {
+        command.env_remove(name);
+    }
     command.env("HOME", home).env("XDG_CONFIG_HOME", home.join("config")).env("APPDATA", home);
     command.stdin(Stdio::null()).current_dir(home);
     command
