@@ -252,6 +252,7 @@ impl ClientBuilder {
         let shared = Shared {
             base_url,
             token,
+            #[cfg(feature = "oauth2")]
             has_own_endpoint: self.registration_endpoint.is_some(),
             transport: Arc::new(transport),
             local_validation: self.local_validation,

@@ -42,6 +42,7 @@ pub(super) struct Shared {
     pub(super) base_url: String,
     pub(super) token: Option<BearerToken>,
     /// Whether the registration endpoint was set, and not derived from the base URL.
+    #[cfg(feature = "oauth2")]
     pub(super) has_own_endpoint: bool,
     pub(super) transport: Arc<Transport>,
     pub(super) local_validation: bool,
