@@ -1,6 +1,7 @@
 //! The documentation: guide pages, the README and the other documents.
 
 mod aliases;
+mod contributing;
 mod guide;
 mod links;
 mod outcomes;
