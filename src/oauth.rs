@@ -103,6 +103,7 @@ mod recovery;
 mod server;
 mod session;
 mod token_error;
+mod unreadable;
 
 pub use access_token::AccessToken;
 pub use authorization::Authorization;

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     redact::{Redactor, sanitize},
     response::ErrorCode,
+    url,
 };
 
 /// The authorization request of one login: the URL to open, and the values that its callback must
@@ -116,7 +117,8 @@ impl Authorization {
             let description = parameters.get("error_description")?;
             let description = description.map(|text| redactor.redact(&text));
             let error = ErrorCode::read(&error, &redactor);
-            return Err(OAuthError::refused(TokenError::new(error, description)));
+            let host = url::host_and_port(&self.url).into();
+            return Err(OAuthError::refused(TokenError::new(Some(host), error, description)));
         }
         let code = code.ok_or_else(|| callback_error("it has no code"))?;
         let request = self.client.exchange_code(AuthorizationCode::new(code));

@@ -3,9 +3,10 @@
 
 use std::{error, fmt, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use oauth2::{RequestTokenError, basic::BasicErrorResponse};
 
-use super::token_error::TokenError;
+use super::{token_error::TokenError, unreadable::Unreadable};
 use crate::{
     error::{Error, StoreError, TransportError},
     redact::{Redactor, sanitize_message},
@@ -56,6 +57,7 @@ enum Cause {
     Problem(String),
     Discovery(Report),
     Refusal(TokenError),
+    Unreadable(Unreadable),
     Transport(TransportError),
     Registration(Error),
     Scopes { host: String, required: Vec<String> },
@@ -90,7 +92,7 @@ pub enum OAuthErrorKind {
     Refused,
     /// No response arrived.
     Transport,
-    /// A success response could not be decoded. If a token was issued, it is lost.
+    /// A success response could not be decoded. [`OAuthError::expose_body`] returns its body.
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
@@ -116,6 +118,11 @@ impl OAuthError {
     pub(super) fn refused(refusal: TokenError) -> Self {
         let cause = Cause::Refusal(refusal);
         Self(Arc::new(Inner { kind: OAuthErrorKind::Refused, cause }))
+    }
+
+    pub(super) fn unreadable(response: Unreadable) -> Self {
+        let cause = Cause::Unreadable(response);
+        Self(Arc::new(Inner { kind: OAuthErrorKind::Unreadable, cause }))
     }
 
     pub(super) fn login_required(problem: &str) -> Self {
@@ -152,6 +159,8 @@ impl OAuthError {
         match &self.0.cause {
             Cause::Problem(problem) => problem.clone(),
             Cause::Transport(error) => error.to_string(),
+            Cause::Refusal(refusal) => refusal.to_string(),
+            Cause::Unreadable(response) => response.to_string(),
             _ => self.to_string(),
         }
     }
@@ -208,6 +217,18 @@ impl OAuthError {
         }
     }
 
+    /// Returns the bytes of a success response that could not be decoded, **with tokens in plain
+    /// text**, or `None` if this is another error. Do not log them.
+    ///
+    /// They are not decoded in any way, except that a UTF-8 byte order mark is removed.
+    #[must_use]
+    pub fn expose_body(&self) -> Option<&[u8]> {
+        match &self.0.cause {
+            Cause::Unreadable(response) => Some(response.body()),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_invalid_grant(&self) -> bool {
         self.refusal().and_then(TokenError::code).is_some_and(|code| *code == "invalid_grant")
     }
@@ -225,13 +246,12 @@ impl OAuthError {
     #[must_use]
     pub fn help(&self) -> &'static str {
         match &self.0.cause {
-            Cause::Refusal(refusal) => help_for(refusal),
+            Cause::Refusal(refusal) => refusal.help(),
+            Cause::Unreadable(_) => Unreadable::HELP,
             Cause::Transport(error) if error.is_redirected() => {
                 "build the HTTP client with redirect(Policy::none())"
             }
-            Cause::Transport(error) if error.is_sent() => {
-                "try again, and log in again if the server then rejects the code or token"
-            }
+            Cause::Transport(error) if error.is_sent() => Unreadable::HELP,
             Cause::Transport(error) => error.connection_help(),
             Cause::Registration(error) => error.help(),
             Cause::Discovery(_) if self.kind() == OAuthErrorKind::Transport => {
@@ -249,28 +269,9 @@ impl OAuthError {
                     "nothing was sent: correct this, then try again"
                 }
                 OAuthErrorKind::Callback => "wait for another callback, or log in again",
-                _ => "log in again, because the token is lost",
+                _ => "log in again",
             },
         }
-    }
-}
-
-fn help_for(refusal: &TokenError) -> &'static str {
-    if refusal.is_invalid_client() {
-        return "mark the client with RegistrationStoreExt::mark_rejected, then register again";
-    }
-    match refusal.code().map(ErrorCode::as_str) {
-        Some("access_denied") => "log in again if the user wants to grant access",
-        Some("invalid_grant") => {
-            "log in again, because the code or the refresh token is no longer valid"
-        }
-        Some("unauthorized_client") => "register a client with this grant type",
-        Some("invalid_scope") => "request only scopes that are registered",
-        _ if refusal.retry_after().is_some() => "wait, then try again",
-        _ if refusal.status().is_some_and(|status| status.is_server_error()) => {
-            "try again later, and log in again if the server then rejects the code or token"
-        }
-        _ => "correct the request as the server describes, then try again",
     }
 }
 
@@ -278,6 +279,7 @@ impl fmt::Display for OAuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.cause {
             Cause::Refusal(refusal) => refusal.fmt(f)?,
+            Cause::Unreadable(response) => response.fmt(f)?,
             Cause::Transport(error) => error.fmt(f)?,
             // Its message already says what to do.
             Cause::Registration(error) => return error.fmt(f),
@@ -301,7 +303,7 @@ impl fmt::Display for OAuthError {
                     OAuthErrorKind::Endpoint => "an endpoint cannot be used",
                     OAuthErrorKind::Listener => "cannot listen for the callback",
                     OAuthErrorKind::Callback => "the callback does not match this authorization",
-                    _ => "the token response could not be decoded",
+                    _ => "the access token cannot be used",
                 };
                 write!(f, "{what}: {problem}")?;
             }
@@ -322,7 +324,9 @@ impl error::Error for OAuthError {
             Cause::Transport(error) => error.source(),
             Cause::Registration(error) => error.source(),
             Cause::Discovery(report) => report.failure.as_ref()?.source(),
-            Cause::Problem(_) | Cause::Refusal(_) | Cause::Scopes { .. } => None,
+            Cause::Problem(_) | Cause::Refusal(_) | Cause::Unreadable(_) | Cause::Scopes { .. } => {
+                None
+            }
         }
     }
 }
@@ -346,16 +350,19 @@ impl From<RequestTokenError<OAuthError, BasicErrorResponse>> for OAuthError {
     fn from(error: RequestTokenError<OAuthError, BasicErrorResponse>) -> Self {
         match error {
             RequestTokenError::Request(error) => error,
-            // `http` redacts the response before it passes it to that crate.
+            // Another HTTP client returned it: `http` returns an `OAuthError`.
             RequestTokenError::ServerResponse(refusal) => {
                 let code = ErrorCode::read(refusal.error().as_ref(), &Redactor::default());
                 let description = refusal.error_description().cloned();
-                Self::refused(TokenError::new(code, description))
+                let description = description.map(|text| sanitize_message(&text));
+                Self::refused(TokenError::new(None, code, description))
             }
             // The `Debug` text and the sources of these errors can quote the body.
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                let problem = "it lacks required members";
-                Self::new(OAuthErrorKind::Unreadable, problem)
+            RequestTokenError::Parse(_, body) => {
+                Self::unreadable(Unreadable::new(None, "it lacks required members", body.into()))
+            }
+            RequestTokenError::Other(_) => {
+                Self::unreadable(Unreadable::new(None, "it is empty", Bytes::new()))
             }
         }
     }

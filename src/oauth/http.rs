@@ -17,23 +17,20 @@ use super::{
     error::{OAuthError, OAuthErrorKind},
     server::endpoint,
     token_error::TokenError,
+    unreadable::Unreadable,
 };
-use crate::{
-    client::Client,
-    error::TransportError,
-    redact::Redactor,
-    response::{ErrorCode, Response},
-    url,
-};
+use crate::{client::Client, error::TransportError, redact::Redactor, response::Response, url};
 
 impl<'c> AsyncHttpClient<'c> for Client {
     type Error = OAuthError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, OAuthError>> + Send + 'c>>;
 
-    /// Sends a token request, and returns a response that the [`oauth2`] crate can parse: a token
-    /// response with the members it requires, or an OAuth error. Any other response is an
-    /// [`OAuthError`]. The success response to a request other than a token request, such as a
-    /// revocation, is returned unchanged.
+    /// Sends a token request, and returns a token response with the members that the [`oauth2`]
+    /// crate requires. Any other response is an [`OAuthError`], because that crate would drop its
+    /// host, its status and `Retry-After`: that crate's error is
+    /// [`RequestTokenError::Request`](oauth2::RequestTokenError::Request). Only an OAuth error in
+    /// response to a device code is returned to that crate, which polls the server. The success
+    /// response to a request other than a token request, such as a revocation, is returned unchanged.
     ///
     /// The request is retried only if the server cannot have acted on it, because a code is valid
     /// once, and a refresh token may be.
@@ -111,28 +108,32 @@ pub(crate) fn read_response(
     request_body: &[u8],
     request_headers: &HeaderMap,
 ) -> Result<HttpResponse, OAuthError> {
-    let host = &response.host;
     let error = || read_error(response, request_body, request_headers);
+    let mut form = form_urlencoded::parse(request_body);
+    let grant_type = form.find(|(name, _)| name == "grant_type").map(|(_, value)| value);
     if !response.status.is_success() {
-        return error_response(response, error());
+        return error_response(response, error(), grant_type.as_deref() == Some(DEVICE_CODE));
     }
-    if form_urlencoded::parse(request_body).any(|(name, _)| name == "grant_type") {
-        token_response(host, response, error)
+    if grant_type.is_some() {
+        token_response(response, error)
     } else {
-        unchanged_response(host, response)
+        unchanged_response(response)
     }
 }
 
-/// Returns an OAuth error response (RFC 6749 section 5.2) in the form that the `oauth2` crate
-/// requires. Any other error response is an [`OAuthError`], because that crate would drop its
-/// status and `Retry-After`.
-fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse, OAuthError> {
-    // That crate keeps the code and the description. They do not say that a client is rejected,
-    // unless the code is `invalid_client`.
-    let is_told = error.is_invalid_client() == (error.code() == Some(&ErrorCode::INVALID_CLIENT));
-    let is_standard =
-        matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response) && is_told;
-    let Some(code) = error.code().filter(|_| is_standard) else {
+/// The grant type of RFC 8628.
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// Returns the error of a response. If the `oauth2` crate polls the server, returns an OAuth error
+/// response (RFC 6749 section 5.2) in the form that it requires, because it polls again according to
+/// its code.
+fn error_response(
+    response: &Response,
+    error: TokenError,
+    is_poll: bool,
+) -> Result<HttpResponse, OAuthError> {
+    let is_standard = matches!(response.status.as_u16(), 400 | 401) && is_oauth_error(response);
+    let Some(code) = error.code().filter(|_| is_poll && is_standard) else {
         return Err(OAuthError::refused(error));
     };
     let json = json!({"error": code.as_str(), "error_description": error.description()});
@@ -141,15 +142,16 @@ fn error_response(response: &Response, error: TokenError) -> Result<HttpResponse
 
 /// Returns a success response of the token endpoint in the form that the `oauth2` crate requires.
 fn token_response(
-    host: &str,
     response: &Response,
     error: impl FnOnce() -> TokenError,
 ) -> Result<HttpResponse, OAuthError> {
-    check_complete(host, response)?;
+    check_complete(response)?;
     let Ok(Value::Object(members)) = serde_json::from_slice(&response.body) else {
         return Err(match response.content_coding() {
-            Some(coding) => unreadable_error(host, &format!("it has the content coding {coding}")),
-            None => unreadable_error(host, "it is not a JSON object"),
+            Some(coding) => {
+                unreadable_error(response, &format!("it has the content coding {coding}"))
+            }
+            None => unreadable_error(response, "it is not a JSON object"),
         });
     };
     // Some servers send an error with status 200.
@@ -158,7 +160,7 @@ fn token_response(
         return Err(if is_error {
             OAuthError::refused(error())
         } else {
-            unreadable_error(host, "it has no access_token")
+            unreadable_error(response, "it has no access_token")
         });
     };
     // RFC 6749 section 5.1 requires status 200, and that crate accepts no other. A server that
@@ -167,8 +169,8 @@ fn token_response(
 }
 
 /// Returns the success response to a request that is not a token request, such as a revocation.
-fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, OAuthError> {
-    check_complete(host, response)?;
+fn unchanged_response(response: &Response) -> Result<HttpResponse, OAuthError> {
+    check_complete(response)?;
     let mut unchanged = HttpResponse::new(response.body.to_vec());
     *unchanged.status_mut() = response.status;
     if let Some(value) = response.headers.get(CONTENT_TYPE) {
@@ -177,15 +179,19 @@ fn unchanged_response(host: &str, response: &Response) -> Result<HttpResponse, O
     Ok(unchanged)
 }
 
-fn check_complete(host: &str, response: &Response) -> Result<(), OAuthError> {
+fn check_complete(response: &Response) -> Result<(), OAuthError> {
     match &response.truncated {
         None => Ok(()),
-        Some(truncated) => Err(unreadable_error(host, &truncated.to_string())),
+        Some(truncated) => Err(unreadable_error(response, &truncated.to_string())),
     }
 }
 
 /// Reads an error response, and masks the secrets of the request, which the server may quote.
-fn read_error(response: &Response, request_body: &[u8], request_headers: &HeaderMap) -> TokenError {
+pub(super) fn read_error(
+    response: &Response,
+    request_body: &[u8],
+    request_headers: &HeaderMap,
+) -> TokenError {
     let basic = basic_secret(request_headers);
     let form: Vec<_> = form_urlencoded::parse(request_body).collect();
     let secrets = form.iter().filter(|(name, _)| !PUBLIC_FIELDS.contains(&&**name));
@@ -253,6 +259,10 @@ fn normalize_token_members(mut members: Map<String, Value>) -> Option<Map<String
         let scopes: Vec<_> = scope.split_whitespace().collect();
         members.insert("scope".to_owned(), scopes.join(" ").into());
     }
+    if let Some(number @ Value::Number(_)) = members.get("refresh_token") {
+        let text = number.to_string();
+        members.insert("refresh_token".to_owned(), text.into());
+    }
     let refresh_token = members.get("refresh_token").and_then(Value::as_str);
     if refresh_token.is_none_or(str::is_empty) {
         members.remove("refresh_token");
@@ -268,6 +278,6 @@ fn json_response(status: u16, json: &Value) -> HttpResponse {
     response
 }
 
-fn unreadable_error(host: &str, problem: &str) -> OAuthError {
-    OAuthError::new(OAuthErrorKind::Unreadable, format!("{problem} (from {host})"))
+fn unreadable_error(response: &Response, problem: &str) -> OAuthError {
+    OAuthError::unreadable(Unreadable::of(response, problem))
 }

@@ -54,9 +54,11 @@ impl OAuthError {
             OAuthErrorKind::LoginRequired
             | OAuthErrorKind::TimedOut
             | OAuthErrorKind::InsufficientScope
-            | OAuthErrorKind::Callback
-            | OAuthErrorKind::Unreadable => Recovery::LogIn,
+            | OAuthErrorKind::Callback => Recovery::LogIn,
             OAuthErrorKind::Transport => Recovery::RetryAfter(WAIT),
+            // A token that no header can have is in the store: only a login replaces it.
+            OAuthErrorKind::Unreadable if self.expose_body().is_none() => Recovery::LogIn,
+            OAuthErrorKind::Unreadable => Recovery::RetryAfter(WAIT),
             OAuthErrorKind::Refused => self.after_refusal(),
             OAuthErrorKind::Client
             | OAuthErrorKind::Endpoint

@@ -26,7 +26,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct TokenError {
-    /// `None` for an error in a callback, and for one that passed through the `oauth2` crate.
+    /// `None` for an error that another HTTP client returned to the `oauth2` crate.
     host: Option<Arc<str>>,
     code: Option<ErrorCode>,
     description: Option<String>,
@@ -36,9 +36,13 @@ pub struct TokenError {
 }
 
 impl TokenError {
-    pub(super) fn new(code: Option<ErrorCode>, description: Option<String>) -> Self {
+    pub(super) fn new(
+        host: Option<Arc<str>>,
+        code: Option<ErrorCode>,
+        description: Option<String>,
+    ) -> Self {
         let rejects_client = code == Some(ErrorCode::INVALID_CLIENT);
-        Self { host: None, code, description, status: None, retry_after: None, rejects_client }
+        Self { host, code, description, status: None, retry_after: None, rejects_client }
     }
 
     pub(super) fn read(response: &Response, redactor: &Redactor) -> Self {
@@ -77,8 +81,7 @@ impl TokenError {
         self.description.as_deref()
     }
 
-    /// Returns the HTTP status, or `None` for an error in a callback and for an OAuth error with
-    /// status 400 or 401, whose code says everything.
+    /// Returns the HTTP status, or `None` for an error in a callback.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.status
@@ -89,12 +92,59 @@ impl TokenError {
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
+
+    /// Returns what the server did, in this crate's words.
+    fn class(&self) -> &'static str {
+        let status = self.status.map_or(0, |status| status.as_u16());
+        match (self.code.as_ref().map(ErrorCode::as_str), status) {
+            _ if self.rejects_client => "rejected the client",
+            (Some("access_denied"), _) => "denied access",
+            (Some("invalid_grant"), _) => "rejected the code or the refresh token",
+            (Some("unauthorized_client"), _) => "rejected this grant type for the client",
+            (Some("unsupported_grant_type"), _) => "rejected the grant type",
+            (Some("invalid_scope"), _) => "rejected the scopes",
+            (Some("invalid_target"), _) => "rejected the resource",
+            (_, 300..=399) => "redirected the request",
+            (_, 429) => "rejected the request for now",
+            _ if self.retry_after.is_some() => "rejected the request for now",
+            (Some("server_error" | "temporarily_unavailable"), _) | (_, 500..) => "failed",
+            _ => "rejected the request",
+        }
+    }
+
+    pub(super) fn help(&self) -> &'static str {
+        if self.rejects_client {
+            return "mark the client with RegistrationStoreExt::mark_rejected, then register again";
+        }
+        let status = self.status.map_or(0, |status| status.as_u16());
+        match (self.code.as_ref().map(ErrorCode::as_str), status) {
+            (Some("access_denied"), _) => "log in again if the user wants to grant access",
+            (Some("invalid_grant"), _) => {
+                "log in again, because the code or the refresh token is no longer valid"
+            }
+            (Some("unauthorized_client"), _) => "register a client with this grant type",
+            (Some("unsupported_grant_type"), _) => "use a grant type that the server supports",
+            (Some("invalid_scope"), _) => "request only scopes that are registered",
+            (Some("invalid_target"), _) => "use a resource that the server knows",
+            (_, 300..=399) => {
+                "set the endpoint to the redirect target, because redirects are not followed"
+            }
+            _ if self.retry_after.is_some() => "wait, then try again",
+            (_, 429) => "wait, then try again",
+            (_, 500..) => {
+                "try again later, and log in again if the server then rejects the code or token"
+            }
+            (Some("server_error" | "temporarily_unavailable"), _) => "try again later",
+            (None, 404 | 405) => "check the URL of the endpoint",
+            _ => "correct the request as the server describes, then try again",
+        }
+    }
 }
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.host.as_deref().unwrap_or("the server"))?;
-        f.write_str(" rejected the request")?;
+        write!(f, " {}", self.class())?;
         if let Some(status) = self.status {
             write!(f, " with {status}")?;
         }

@@ -112,10 +112,9 @@ impl Session {
     ) -> Result<Response, OAuthError> {
         let context = &*self.context;
         let header = token.header().ok_or_else(|| {
-            OAuthError::new(
-                OAuthErrorKind::Unreadable,
-                "it has a character that no header can have",
-            )
+            let server = &context.key.server;
+            let problem = format!("that of {server} has a character that no header can have");
+            OAuthError::new(OAuthErrorKind::Unreadable, problem)
         })?;
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, header);

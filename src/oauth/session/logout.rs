@@ -16,6 +16,7 @@ use crate::{
     metadata::AuthMethod,
     oauth::{
         error::OAuthError,
+        http::read_error,
         server::{AuthorizationServer, endpoint},
     },
     response::ClientInformation,
@@ -99,8 +100,11 @@ async fn revoke(context: &Context, entry: &Entry) -> Result<bool, OAuthError> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     authenticate(&client, &context.server, &mut form, &mut headers);
     let body = form.finish();
-    let response = context.poggio.send(Method::POST, url, headers, body.as_bytes()).await?;
-    Ok(response.status.is_success())
+    let response = context.poggio.send(Method::POST, url, headers.clone(), body.as_bytes()).await?;
+    if response.status.is_success() {
+        return Ok(true);
+    }
+    Err(OAuthError::refused(read_error(&response, body.as_bytes(), &headers)))
 }
 
 /// Adds the client's credentials (RFC 6749 section 2.3.1).

@@ -161,8 +161,8 @@ fn authorization_reports_a_refusal_in_the_servers_words() {
     let error = error.unwrap();
     assert_eq!(
         error.to_string(),
-        "the server rejected the request (access_denied): The user [31msaid no; log in again if \
-         the user wants to grant access"
+        "poggio.io denied access (access_denied): The user [31msaid no; log in again if the \
+         user wants to grant access"
     );
     assert_eq!(error.refusal().unwrap().code(), Some(&ErrorCode::ACCESS_DENIED));
     assert!(!format!("{error:?}").contains(&state));

@@ -64,7 +64,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Refused,
             token_from("400 Bad Request", r#"{"error": "invalid_grant"}"#).await.unwrap_err(),
-            "the server rejected the request (invalid_grant); ",
+            "127.0.0.1:",
         ),
         (
             OAuthErrorKind::Transport,
@@ -74,7 +74,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         (
             OAuthErrorKind::Unreadable,
             token_from("200 OK", "{}").await.unwrap_err(),
-            "the token response could not be decoded: ",
+            "the response of 127.0.0.1:",
         ),
         (
             OAuthErrorKind::Discovery,
@@ -89,6 +89,7 @@ async fn oauth_error_has_a_kind_a_cause_and_a_message() {
         assert!(text.starts_with(start), "{kind:?}: {text}");
         assert!(text.ends_with(error.help()), "{text}");
         assert_eq!(error.refusal().is_some(), kind == OAuthErrorKind::Refused);
+        assert_eq!(error.expose_body().is_some(), kind == OAuthErrorKind::Unreadable);
         assert_eq!(error.registration().is_some(), kind == OAuthErrorKind::Registration);
     }
 }

@@ -11,7 +11,7 @@ use oauth2::{
 };
 use poggio::{
     Client,
-    oauth::{AuthorizationServer, OAuth2Client, OAuthError, OAuthErrorKind},
+    oauth::{AuthorizationServer, OAuth2Client, OAuthError, OAuthErrorKind, Recovery},
 };
 use serde_json::json;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -85,6 +85,7 @@ async fn token_response_is_read_if_it_has_an_access_token() {
             &[],
         ),
         ("200 OK", json!({"expires_in": -5}), None, None, &[]),
+        ("200 OK", json!({"refresh_token": 7}), None, Some("7"), &[]),
         ("200 OK", json!({"expires_in": 1e300}), None, None, &[]),
     ] {
         let mut body = members;
@@ -123,30 +124,40 @@ async fn token_response_with_an_empty_scope_grants_nothing() {
 }
 
 #[tokio::test]
-async fn token_response_without_an_access_token_is_unreadable_and_not_shown() {
-    let whole = |body: &str| sized("200 OK", "", body);
+async fn token_response_without_an_access_token_is_unreadable_and_only_its_body_is_exposed() {
     let large = json!({"access_token": "x".repeat(300_000)}).to_string();
-    let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\": \"s3cr3t\"";
-    for (response, problem) in [
-        (whole(""), "it is not a JSON object"),
-        (whole("[\"s3cr3t\"]"), "it is not a JSON object"),
-        (whole("<html>s3cr3t"), "it is not a JSON object"),
-        (whole(r#"{"refresh_token": "s3cr3t"}"#), "it has no access_token"),
-        (whole(r#"{"access_token": ""}"#), "it has no access_token"),
-        (whole(r#"{"access_token": 5, "x": "s3cr3t"}"#), "it has no access_token"),
-        (cut.to_vec(), "the connection broke before the body ended"),
-        (whole(&large), "larger than max_response_bytes (262144)"),
+    for (body, problem) in [
+        ("", "it is not a JSON object"),
+        ("[\"s3cr3t\"]", "it is not a JSON object"),
+        ("<html>s3cr3t", "it is not a JSON object"),
+        (r#"{"refresh_token": "s3cr3t"}"#, "it has no access_token"),
+        (r#"{"access_token": ""}"#, "it has no access_token"),
+        (r#"{"access_token": 5, "x": "s3cr3t"}"#, "it has no access_token"),
+        (r#"{"access_token": "s3cr3t""#, "the connection broke before the body ended"),
+        (&large, "it is larger than max_response_bytes (262144)"),
     ] {
+        let response = if problem.contains("broke") {
+            format!("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{body}").into_bytes()
+        } else {
+            sized("200 OK", "", body)
+        };
         let server = Wire::responding(response).await;
         let (poggio, oauth) = client_of(&server.base_url);
         let error = exchange(&poggio, &oauth).await.unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Unreadable);
         let text = error.to_string();
-        assert!(text.starts_with("the token response could not be decoded: "), "{text}");
         let host = server.base_url.strip_prefix("http://").unwrap();
-        assert!(text.contains(&format!("{problem} (from {host})")), "{text}");
-        assert!(text.ends_with("; log in again, because the token is lost"), "{text}");
+        let expected = format!(
+            "the response of {host} (200 OK) could not be decoded: {problem}; try again, and log in \
+             again if the server then rejects the code or token"
+        );
+        assert_eq!(text, expected);
         assert!(!format!("{text}{error:?}").contains("s3cr3t"));
+        let exposed = error.expose_body().unwrap();
+        let is_too_large = problem.contains("larger");
+        assert!(body.as_bytes().starts_with(exposed), "{problem}");
+        assert_eq!(exposed.len(), if is_too_large { 262_144 } else { body.len() }, "{problem}");
+        assert_eq!(error.recovery(), Recovery::RetryAfter(Duration::from_secs(5)));
     }
 }
 

@@ -108,6 +108,7 @@ async fn access_token_keeps_the_login_after_temporary_failures() {
         ),
         (Reply::disconnect(), Recovery::RetryAfter(Duration::from_secs(5))),
         (Reply::html(403, "<p>blocked</p>"), Recovery::FixRequest),
+        (Reply::html(200, "<p>sign in</p>"), Recovery::RetryAfter(Duration::from_secs(5))),
     ];
     for (reply, recovery) in replies {
         it.server.script_token([reply]);

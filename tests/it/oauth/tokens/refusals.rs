@@ -1,7 +1,8 @@
 //! Refused token requests: the message of each, and that no secret of the request is in it.
 
 use oauth2::{
-    RefreshToken, RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
+    DeviceAuthorizationUrl, RefreshToken, RequestTokenError, ResourceOwnerPassword,
+    ResourceOwnerUsername, Scope, StandardDeviceAuthorizationResponse,
 };
 
 use super::*;
@@ -17,35 +18,69 @@ async fn refusal_says_what_the_server_said_and_what_to_do() {
         (
             "400 Bad Request",
             r#"{"error": "invalid_grant", "error_description": "The code\nis used."}"#,
-            "the server rejected the request (invalid_grant): The code is used.; log in again, \
-             because the code or the refresh token is no longer valid",
+            "HOST rejected the code or the refresh token with 400 Bad Request (invalid_grant): The \
+             code is used.; log in again, because the code or the refresh token is no longer valid",
         ),
         (
             "401 Unauthorized",
             r#"{"error": "invalid_client"}"#,
-            "the server rejected the request (invalid_client); mark the client with \
+            "HOST rejected the client with 401 Unauthorized (invalid_client); mark the client with \
              RegistrationStoreExt::mark_rejected, then register again",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "unauthorized_client"}"#,
+            "HOST rejected this grant type for the client with 400 Bad Request \
+             (unauthorized_client); register a client with this grant type",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "unsupported_grant_type"}"#,
+            "HOST rejected the grant type with 400 Bad Request (unsupported_grant_type); use a \
+             grant type that the server supports",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "invalid_scope"}"#,
+            "HOST rejected the scopes with 400 Bad Request (invalid_scope); request only scopes \
+             that are registered",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "invalid_target"}"#,
+            "HOST rejected the resource with 400 Bad Request (invalid_target); use a resource that \
+             the server knows",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "invalid_request", "error_description": "No redirect_uri."}"#,
+            "HOST rejected the request with 400 Bad Request (invalid_request): No redirect_uri.; \
+             correct the request as the server describes, then try again",
+        ),
+        (
+            "400 Bad Request",
+            r#"{"error": "server_error"}"#,
+            "HOST failed with 400 Bad Request (server_error); try again later",
         ),
         // FastAPI wraps what an application raises.
         (
             "401 Unauthorized",
             r#"{"detail": {"error": "invalid_client"}}"#,
-            "HOST rejected the request with 401 Unauthorized (invalid_client); mark the \
-             client with RegistrationStoreExt::mark_rejected, then register again",
+            "HOST rejected the client with 401 Unauthorized (invalid_client); mark the client with \
+             RegistrationStoreExt::mark_rejected, then register again",
         ),
         (
             "401 Unauthorized",
             r#"{"detail": "invalid_client"}"#,
-            "HOST rejected the request with 401 Unauthorized (invalid_client): \
-             invalid_client; mark the client with RegistrationStoreExt::mark_rejected, then \
-             register again",
+            "HOST rejected the client with 401 Unauthorized (invalid_client): invalid_client; mark \
+             the client with RegistrationStoreExt::mark_rejected, then register again",
         ),
         // GitHub refuses with 200.
         (
             "200 OK",
             r#"{"error": "invalid_grant", "error_description": "bad code"}"#,
-            "HOST rejected the request with 200 OK (invalid_grant): bad code; log in \
-             again, because the code or the refresh token is no longer valid",
+            "HOST rejected the code or the refresh token with 200 OK (invalid_grant): bad code; log \
+             in again, because the code or the refresh token is no longer valid",
         ),
         (
             "422 Unprocessable Entity",
@@ -57,25 +92,24 @@ async fn refusal_says_what_the_server_said_and_what_to_do() {
         (
             "404 Not Found",
             r#"{"detail": "Not Found"}"#,
-            "HOST rejected the request with 404 Not Found: Not Found; correct the request \
-             as the server describes, then try again",
+            "HOST rejected the request with 404 Not Found: Not Found; check the URL of the endpoint",
         ),
         (
             "502 Bad Gateway",
             "<html><title>502</title>",
-            "HOST rejected the request with 502 Bad Gateway: 502; try again later, and log \
-             in again if the server then rejects the code or token",
+            "HOST failed with 502 Bad Gateway: 502; try again later, and log in again if the server \
+             then rejects the code or token",
         ),
         (
             "302 Found",
             "",
-            "HOST rejected the request with 302 Found; correct the request as the server \
-             describes, then try again",
+            "HOST redirected the request with 302 Found; set the endpoint to the redirect target, \
+             because redirects are not followed",
         ),
         (
             "429 Too Many Requests\r\nretry-after: 120",
             r#"{"error": "temporarily_unavailable"}"#,
-            "HOST rejected the request with 429 Too Many Requests \
+            "HOST rejected the request for now with 429 Too Many Requests \
              (temporarily_unavailable) (retry after 120 s); wait, then try again",
         ),
     ] {
@@ -144,16 +178,18 @@ async fn refusal_counts_as_a_rejected_client_by_code_status_and_challenge() {
 
 #[tokio::test]
 async fn refusal_names_the_host() {
-    for (status, body) in [
-        ("403 Forbidden", r#"{"error": "invalid_client"}"#),
-        ("401 Unauthorized", ""),
-        ("502 Bad Gateway", "<title>Oops</title>"),
+    for (status, body, class) in [
+        ("400 Bad Request", r#"{"error": "invalid_request"}"#, "rejected the request"),
+        ("401 Unauthorized", r#"{"error": "invalid_client"}"#, "rejected the client"),
+        ("403 Forbidden", r#"{"error": "invalid_client"}"#, "rejected the client"),
+        ("401 Unauthorized", "", "rejected the request"),
+        ("502 Bad Gateway", "<title>Oops</title>", "failed"),
     ] {
         let error = token_from(status, body).await.unwrap_err();
         let text = error.to_string();
         let rest = text.strip_prefix("127.0.0.1:").unwrap();
         let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        assert!(rest.starts_with(&format!(" rejected the request with {status}")), "{text}");
+        assert!(rest.starts_with(&format!(" {class} with {status}")), "{text}");
     }
 }
 
@@ -161,7 +197,7 @@ async fn refusal_names_the_host() {
 async fn refusal_has_code_status_and_description() {
     let invalid_grant = r#"{"error": "invalid_grant"}"#;
     for (status, body, code, http_status, description) in [
-        ("400 Bad Request", invalid_grant, Some("invalid_grant"), None, None),
+        ("400 Bad Request", invalid_grant, Some("invalid_grant"), Some(400), None),
         ("200 OK", invalid_grant, Some("invalid_grant"), Some(200), None),
         ("404 Not Found", r#"{"detail": "No"}"#, None, Some(404), Some("No")),
     ] {
@@ -241,17 +277,43 @@ async fn refusal_redacts_every_token_and_password_of_the_request() {
 }
 
 #[tokio::test]
-async fn refusal_is_an_oauth2_server_response_only_if_it_has_its_form() {
-    let request = async |status: &str, body: &str| {
+async fn refusal_is_the_request_error_of_the_oauth2_crate() {
+    for (status, body) in [
+        ("400 Bad Request", r#"{"error": "invalid_scope"}"#),
+        ("422 Unprocessable Entity", r#"{"detail": []}"#),
+    ] {
         let server = Wire::responding(sized(status, "", body)).await;
         let (poggio, oauth) = client_of(&server.base_url);
         let token = RefreshToken::new("refresh".to_owned());
-        let scope = Scope::new("a".to_owned());
-        oauth.exchange_refresh_token(&token).add_scope(scope).request_async(&poggio).await
-    };
-    let error = request("400 Bad Request", r#"{"error": "invalid_scope"}"#).await.unwrap_err();
-    assert!(matches!(error, RequestTokenError::ServerResponse(_)), "{error:?}");
-    let error = request("422 Unprocessable Entity", r#"{"detail": []}"#).await.unwrap_err();
-    let RequestTokenError::Request(error) = error else { panic!("{error:?}") };
-    assert_eq!(error.kind(), OAuthErrorKind::Refused, "{error:?}");
+        let request = oauth.exchange_refresh_token(&token).add_scope(Scope::new("a".to_owned()));
+        let error = request.request_async(&poggio).await.unwrap_err();
+        let RequestTokenError::Request(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind(), OAuthErrorKind::Refused, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_of_a_device_code_is_polled_again_according_to_its_code() {
+    let server = MockServer::start().await;
+    let details = json!({
+        "device_code": "device-1", "user_code": "A-B", "verification_uri": "https://a.example/",
+        "expires_in": 60, "interval": 0,
+    });
+    for (count, response) in [
+        (1, ResponseTemplate::new(200).set_body_json(details)),
+        (2, ResponseTemplate::new(400).set_body_json(json!({"error": "authorization_pending"}))),
+        (1, ResponseTemplate::new(400).set_body_json(json!({"error": "access_denied"}))),
+    ] {
+        Mock::given(any()).respond_with(response).up_to_n_times(count).mount(&server).await;
+    }
+    let (poggio, oauth) = client_of(&server.uri());
+    let url = DeviceAuthorizationUrl::new(format!("{}/device", server.uri())).unwrap();
+    let oauth = oauth.set_device_authorization_url(url);
+    let details: StandardDeviceAuthorizationResponse =
+        oauth.exchange_device_code().request_async(&poggio).await.unwrap();
+    let request = oauth.exchange_device_access_token(&details);
+    let error = request.request_async(&poggio, tokio::time::sleep, None).await.unwrap_err();
+    let RequestTokenError::ServerResponse(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.error().to_string(), "access_denied");
+    assert_eq!(server.received_requests().await.unwrap().len(), 4);
 }
