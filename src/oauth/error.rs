@@ -5,12 +5,13 @@ use std::{error, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use oauth2::{RequestTokenError, basic::BasicErrorResponse};
+use secrecy::SecretString;
 
 use super::{token_error::TokenError, unreadable::Unreadable};
 use crate::{
     error::{Error, StoreError, TransportError},
     redact::{Redactor, sanitize_message},
-    response::ErrorCode,
+    response::{ErrorCode, recovery},
 };
 
 /// The error of every operation in [`oauth`](crate::oauth).
@@ -92,7 +93,9 @@ pub enum OAuthErrorKind {
     Refused,
     /// No response arrived.
     Transport,
-    /// A success response could not be decoded. [`OAuthError::expose_body`] returns its body.
+    /// A success response could not be decoded. [`OAuthError::expose_body`] returns its body. A
+    /// [`Session`](super::Session) saves a new refresh token that arrived completely, and the next
+    /// call uses it.
     Unreadable,
     /// The metadata of a server or a resource is missing or fails a check.
     Discovery,
@@ -225,6 +228,14 @@ impl OAuthError {
     pub fn expose_body(&self) -> Option<&[u8]> {
         match &self.0.cause {
             Cause::Unreadable(response) => Some(response.body()),
+            _ => None,
+        }
+    }
+
+    /// Returns the refresh token that a response which could not be decoded has.
+    pub(super) fn recovered_refresh_token(&self) -> Option<SecretString> {
+        match &self.0.cause {
+            Cause::Unreadable(response) => recovery::refresh_token(response.body()),
             _ => None,
         }
     }

@@ -3,9 +3,13 @@
 
 use std::fmt;
 
+#[cfg(feature = "oauth2")]
+use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use super::received::BYTE_ORDER_MARK;
+#[cfg(feature = "oauth2")]
+use crate::secret;
 use crate::{metadata::MetadataField, redact::Redactor, secret::ClientSecret};
 
 /// The credentials that arrived completely.
@@ -30,6 +34,18 @@ const MAX_DEPTH: usize = 128;
 /// How often JSON may be nested in a JSON string. Gateways do it once.
 const MAX_NESTING: usize = 2;
 
+/// The names of two members that belong together. The first decides which object is used.
+struct Names {
+    first: &'static str,
+    second: &'static str,
+    /// A part of both names.
+    part: &'static [u8],
+}
+
+const CLIENT: Names = Names { first: "client_id", second: "client_secret", part: b"client" };
+#[cfg(feature = "oauth2")]
+const TOKENS: Names = Names { first: "refresh_token", second: "access_token", part: b"_token" };
+
 /// Returns the `client_id` and the `client_secret` that these bytes contain.
 ///
 /// Both are taken from the same object, so that the id of one client is never combined with the secret
@@ -38,24 +54,30 @@ const MAX_NESTING: usize = 2;
 /// not recovered, because it may be incomplete. If there is no such object, searches the JSON in the
 /// strings of these bytes.
 pub(crate) fn credentials(bytes: &[u8]) -> RecoveredCredentials {
-    let object = search(bytes, MAX_NESTING).unwrap_or_default();
+    let object = search(bytes, &CLIENT, MAX_NESTING).unwrap_or_default();
     RecoveredCredentials {
-        client_id: object.client_id,
-        client_secret: object.client_secret.map(ClientSecret::from),
+        client_id: object.first,
+        client_secret: object.second.map(ClientSecret::from),
     }
 }
 
-fn search(bytes: &[u8], nesting: usize) -> Option<Object> {
+/// Returns the `refresh_token` that these bytes contain, by the same rules.
+#[cfg(feature = "oauth2")]
+pub(crate) fn refresh_token(bytes: &[u8]) -> Option<SecretString> {
+    search(bytes, &TOKENS, MAX_NESTING)?.first.map(secret::into_secret)
+}
+
+fn search(bytes: &[u8], names: &Names, nesting: usize) -> Option<Object> {
     // An unmatched quote swaps the inside and the outside of strings, so search again after it.
     let after_first_quote =
-        || outermost(bytes.get(bytes.iter().position(|byte| *byte == b'"')? + 1..)?);
-    let nested = || in_strings(bytes, nesting.checked_sub(1)?);
-    outermost(bytes).or_else(after_first_quote).or_else(nested)
+        || outermost(bytes.get(bytes.iter().position(|byte| *byte == b'"')? + 1..)?, names);
+    let nested = || in_strings(bytes, names, nesting.checked_sub(1)?);
+    outermost(bytes, names).or_else(after_first_quote).or_else(nested)
 }
 
 /// Searches the JSON in the strings of these bytes, such as in `{"statusCode": 201, "body": "{…}"}`. The
 /// last string may be truncated.
-fn in_strings(bytes: &[u8], nesting: usize) -> Option<Object> {
+fn in_strings(bytes: &[u8], names: &Names, nesting: usize) -> Option<Object> {
     let mut best: Option<Object> = None;
     let (mut name, mut last_end) = (&b""[..], 0);
     let next_quote = |end| bytes.get(end..)?.iter().position(|byte| *byte == b'"');
@@ -66,9 +88,10 @@ fn in_strings(bytes: &[u8], nesting: usize) -> Option<Object> {
         // With the closing quote, if the string has one.
         let text = bytes.get(start + 1..end).unwrap_or_default();
         let is_value = last_end == 0 || between != b":" || !is_metadata(name);
-        let may_have_client = is_value && text.windows(6).any(|window| window == b"client");
-        if may_have_client
-            && let Some(object) = search_json(&unescape(text), nesting)
+        let has_names = || text.windows(names.part.len()).any(|window| window == names.part);
+        if is_value
+            && has_names()
+            && let Some(object) = search_json(&unescape(text), names, nesting)
             && best.as_ref().is_none_or(|best| object.rank() < best.rank())
         {
             best = Some(object);
@@ -84,11 +107,11 @@ fn is_metadata(name: &[u8]) -> bool {
 }
 
 /// Searches text that may be JSON: an object, an array or a string.
-fn search_json(text: &[u8], nesting: usize) -> Option<Object> {
+fn search_json(text: &[u8], names: &Names, nesting: usize) -> Option<Object> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     match text.trim_ascii_start().first()? {
-        b'{' | b'[' => search(text, nesting),
-        b'"' => in_strings(text, nesting.checked_sub(1)?),
+        b'{' | b'[' => search(text, names, nesting),
+        b'"' => in_strings(text, names, nesting.checked_sub(1)?),
         _ => None,
     }
 }
@@ -122,25 +145,25 @@ fn ascii(digits: &[u8]) -> Option<u8> {
 #[derive(Default)]
 struct Object {
     depth: usize,
-    client_id: Option<String>,
-    client_secret: Option<String>,
+    first: Option<String>,
+    second: Option<String>,
 }
 
 impl Object {
-    /// The sort key: objects with an id first, then outer objects.
+    /// The sort key: objects with the first member, then outer objects.
     fn rank(&self) -> (bool, usize) {
-        (self.client_id.is_none(), self.depth)
+        (self.first.is_none(), self.depth)
     }
 
     fn has_credentials(&self) -> bool {
-        self.client_id.is_some() || self.client_secret.is_some()
+        self.first.is_some() || self.second.is_some()
     }
 }
 
 /// Returns the object with credentials that ranks first. Of equal objects, the one that ends first.
 ///
 /// Only strings and braces are parsed, so anything may be between them.
-fn outermost(bytes: &[u8]) -> Option<Object> {
+fn outermost(bytes: &[u8], names: &Names) -> Option<Object> {
     let mut best: Option<Object> = None;
     let mut consider = |object: Object| {
         let is_better = best.as_ref().is_none_or(|best| object.rank() < best.rank());
@@ -152,7 +175,7 @@ fn outermost(bytes: &[u8]) -> Option<Object> {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         at = match byte {
-            b'"' => read_member(bytes, at, open.last_mut()),
+            b'"' => read_member(bytes, names, at, open.last_mut()),
             b'{' if open.len() < MAX_DEPTH => {
                 open.push(Object { depth: open.len(), ..Object::default() });
                 at + 1
@@ -170,11 +193,13 @@ fn outermost(bytes: &[u8]) -> Option<Object> {
 
 /// Reads the string at `start`. If it is the name of a credential, stores the value in the object.
 /// Returns the index after the string.
-fn read_member(bytes: &[u8], start: usize, object: Option<&mut Object>) -> usize {
+fn read_member(bytes: &[u8], names: &Names, start: usize, object: Option<&mut Object>) -> usize {
     let end = string_end(bytes, start);
-    let field = match (bytes.get(start..end), object) {
-        (Some(b"\"client_id\""), Some(object)) => &mut object.client_id,
-        (Some(b"\"client_secret\""), Some(object)) => &mut object.client_secret,
+    // Without the closing quote, if the string has one.
+    let name = bytes.get(start + 1..end - 1).unwrap_or_default();
+    let field = match object {
+        Some(object) if name == names.first.as_bytes() => &mut object.first,
+        Some(object) if name == names.second.as_bytes() => &mut object.second,
         _ => return end,
     };
     if let Some(value) = bytes.get(end..).and_then(value) {
@@ -213,7 +238,10 @@ fn value(after_name: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::credentials;
+    #[cfg(feature = "oauth2")]
+    use secrecy::ExposeSecret;
+
+    use super::*;
 
     fn recovered(text: &str) -> (Option<String>, Option<String>) {
         let found = credentials(text.as_bytes());
@@ -330,6 +358,21 @@ mod tests {
             let started = std::time::Instant::now();
             recovered(&piece.repeat(256 * 1024 / piece.len()));
             assert!(started.elapsed().as_secs() < 5, "{piece}");
+        }
+    }
+
+    #[cfg(feature = "oauth2")]
+    #[test]
+    fn recovery_never_returns_a_truncated_refresh_token() {
+        let inner = r#"{"access_token": "at", "refresh_token": "rt-1\u00fc", "scope": "a"}"#;
+        let nested = serde_json::json!({"status": 200, "body": inner}).to_string();
+        for (whole, quote) in [(inner, 1), (&*nested, 2)] {
+            let end = whole.find("u00fc").unwrap() + "u00fc".len() + quote;
+            for cut in 0..=whole.len() {
+                let token = refresh_token(&whole.as_bytes()[..cut]);
+                let token = token.as_ref().map(ExposeSecret::expose_secret);
+                assert_eq!(token, (cut >= end).then_some("rt-1\u{fc}"), "{}", &whole[..cut]);
+            }
         }
     }
 

@@ -22,6 +22,11 @@ pub(super) enum Change {
         refresh_token: Token,
         refused: Option<Token>,
     },
+    /// Replaces a refresh token by the next one, whose access token is not known.
+    ReplaceRefreshToken {
+        refresh_token: Token,
+        next: Token,
+    },
     /// Removes an access token that a resource has refused, with its refresh token.
     RemoveRefused(Token),
     /// Removes all tokens of the session.
@@ -46,9 +51,12 @@ impl Change {
                 is_current
             }
             Self::RemoveRefreshToken { refresh_token, refused } => {
-                let removed = document.remove_refresh_token(key, refresh_token);
+                let removed = document.replace_refresh_token(key, refresh_token, None);
                 let is_refused = |token| document.remove_refused(key, token);
                 refused.as_ref().is_some_and(is_refused) || removed
+            }
+            Self::ReplaceRefreshToken { refresh_token, next } => {
+                document.replace_refresh_token(key, refresh_token, Some(next))
             }
             Self::RemoveRefused(token) => document.remove_refused(key, token),
             Self::Remove => document.remove(key),

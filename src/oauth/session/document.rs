@@ -88,6 +88,12 @@ impl Token {
     }
 }
 
+impl From<SecretString> for Token {
+    fn from(token: SecretString) -> Self {
+        Self(token)
+    }
+}
+
 impl Serialize for Token {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
@@ -216,11 +222,18 @@ impl TokenDocument {
         is_refused && self.remove(key)
     }
 
-    /// Removes a refresh token if it is still the current one of this key.
-    pub(super) fn remove_refresh_token(&mut self, key: &Key, token: &Token) -> bool {
+    /// Replaces or removes a refresh token if it is still the current one of this key.
+    pub(super) fn replace_refresh_token(
+        &mut self,
+        key: &Key,
+        token: &Token,
+        new: Option<&Token>,
+    ) -> bool {
         let mut entries = self.tokens.iter_mut();
         let entry =
             entries.find(|entry| entry.key == *key && entry.refresh_token.as_ref() == Some(token));
-        entry.is_some_and(|entry| entry.refresh_token.take().is_some())
+        let Some(entry) = entry.filter(|_| new != Some(token)) else { return false };
+        entry.refresh_token = new.cloned();
+        true
     }
 }

@@ -186,6 +186,19 @@ impl Protocol {
         self.save(change, CallResult::LoginRequired("the server refused the refresh token"))
     }
 
+    /// Call this with the refresh token of a response that could not be decoded. The server may no
+    /// longer accept the one that it replaces.
+    pub(super) fn on_recovered(&mut self, next: Token) -> Step {
+        let refresh_token = self.entry().and_then(|entry| entry.refresh_token.clone());
+        match (&self.task, refresh_token) {
+            (Task::Obtain { has_user: true, .. }, Some(refresh_token)) => {
+                let change = Change::ReplaceRefreshToken { refresh_token, next };
+                self.save(change, CallResult::Failed)
+            }
+            _ => self.on_failed(),
+        }
+    }
+
     /// Call this if there is no response, or if it is another error, or if no request was sent.
     pub(super) fn on_failed(&mut self) -> Step {
         self.save(Change::Nothing, CallResult::Failed)

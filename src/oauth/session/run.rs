@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     context::Context,
-    document::Entry,
+    document::{Entry, Token},
     protocol::{CallResult, Protocol, Step, Task},
 };
 use crate::{
@@ -43,10 +43,16 @@ pub(super) async fn run<'a>(
                 Ok(None) => match request(entry, send.take()).await {
                     Ok(entry) => call.protocol.on_token(entry),
                     Err(error) => {
-                        let is_invalid = error.is_invalid_grant();
-                        failure = Some(error);
                         let protocol = &mut call.protocol;
-                        if is_invalid { protocol.on_invalid_grant() } else { protocol.on_failed() }
+                        let step = if error.is_invalid_grant() {
+                            protocol.on_invalid_grant()
+                        } else if let Some(token) = error.recovered_refresh_token() {
+                            protocol.on_recovered(Token::from(token))
+                        } else {
+                            protocol.on_failed()
+                        };
+                        failure = Some(error);
+                        step
                     }
                 },
                 Err(error) => {
