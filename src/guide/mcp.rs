@@ -48,6 +48,7 @@
 //! rmcp = { version = "3.11", features = ["auth", "client", "transport-streamable-http-client-reqwest"] }
 //! ```
 //!
+//! <!-- ignore: rmcp is not a dependency of this crate. tests/interop/mcp compiles this code. -->
 //! ```ignore
 //! use anyhow::Result;
 //! use async_trait::async_trait;
@@ -105,6 +106,7 @@
 //! [`LoginOptions::challenge`](crate::oauth::LoginOptions::challenge) adds the scopes to those of the
 //! token:
 //!
+//! <!-- ignore: rmcp is not a dependency of this crate. tests/interop/mcp compiles this code. -->
 //! ```ignore
 //! /// Calls a tool. If the server refuses the token, calls it once more with another one.
 //! pub async fn call(

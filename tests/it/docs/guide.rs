@@ -112,3 +112,37 @@ fn guide_pages_name_the_dependencies_of_their_examples() {
     assert!(count >= 3, "{count} uses of other crates");
     assert_eq!(used_crates("use tokio::sync;\nmy_insta::x(); a::rmcp::b"), ["tokio"].into());
 }
+
+#[test]
+fn guide_pages_give_the_reason_of_each_example_that_is_not_compiled() {
+    for page in pages() {
+        let lines: Vec<_> = page.text.lines().collect();
+        for (index, _) in lines.iter().enumerate().filter(|(_, line)| line.contains("```ignore")) {
+            let before = lines[index - 1];
+            assert!(before.starts_with("//! <!-- ignore: "), "{}: {before}", page.name);
+        }
+    }
+}
+
+/// The package `poggio-interop-mcp` compiles the code of the page, and `tests/interop` runs it.
+#[test]
+fn guide_page_mcp_shows_the_code_of_the_interop_tests() {
+    let page = include_str!("../../../src/guide/mcp.rs");
+    let code = include_str!("../../interop/mcp/src/lib.rs");
+    let blocks: Vec<String> = page
+        .split("//! ```ignore\n")
+        .skip(1)
+        .map(|rest| rest.split("//! ```").next().unwrap())
+        .map(|block| {
+            let line = |line: &str| line.strip_prefix("//! ").unwrap_or_default().to_owned();
+            block.lines().map(line).collect::<Vec<_>>().join("\n")
+        })
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    let (_, code) = code.split_once("\n\n").unwrap();
+    assert_eq!(blocks.join("\n\n").trim(), code.trim());
+    // The imports do not count.
+    let (_, connect) = blocks[0].split_once("};\n\n").unwrap();
+    let is_code = |line: &&str| !line.is_empty() && !line.trim().starts_with("//");
+    assert!(connect.lines().filter(is_code).count() <= 25);
+}

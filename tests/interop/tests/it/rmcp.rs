@@ -90,25 +90,3 @@ async fn until_expired(url: &str, token: &str) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
-
-#[test]
-fn guide_page_shows_the_code_that_is_tested() {
-    let page = include_str!("../../../../src/guide/mcp.rs");
-    let code = include_str!("../../mcp/src/lib.rs");
-    let blocks: Vec<String> = page
-        .split("//! ```ignore\n")
-        .skip(1)
-        .map(|rest| rest.split("//! ```").next().unwrap())
-        .map(|block| {
-            let line = |line: &str| line.strip_prefix("//! ").unwrap_or_default().to_owned();
-            block.lines().map(line).collect::<Vec<_>>().join("\n")
-        })
-        .collect();
-    assert_eq!(blocks.len(), 2);
-    let (_, code) = code.split_once("\n\n").unwrap();
-    assert_eq!(blocks.join("\n\n").trim(), code.trim());
-    // The imports do not count.
-    let (_, connect) = blocks[0].split_once("};\n\n").unwrap();
-    let is_code = |line: &&str| !line.is_empty() && !line.trim().starts_with("//");
-    assert!(connect.lines().filter(is_code).count() <= 25);
-}
