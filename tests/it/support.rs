@@ -12,6 +12,7 @@ pub(crate) mod process;
 mod raw_server;
 mod registration;
 mod require;
+pub(crate) mod session;
 pub(crate) mod store;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -1,14 +1,83 @@
 //! Accounts: one registration, and a token document for each account.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use poggio::{
-    RegistrationStore,
+    RegistrationStore, RegistrationStoreExt,
     oauth::{LoginOptions, OAuthErrorKind, Session},
+    store::{SharedStore, StoreFuture, Versioned, WriteResult, object_store::memory::InMemory},
 };
 
 use super::Fixture;
-use crate::support::store::MemoryStore;
+use crate::support::{session::check_accounts, store::MemoryStore};
+
+#[tokio::test]
+async fn session_keeps_many_accounts_in_a_file_store() {
+    let it = Fixture::new().await;
+    check_accounts(&it.server, |account| it.builder().account(account).build().unwrap()).await;
+    assert_eq!(it.store.list().await.unwrap().len(), 1);
+}
+
+/// Checks the accounts of a store. `open` returns it as another process has it.
+async fn check(open: impl Fn() -> Arc<dyn RegistrationStore>) {
+    let it = Fixture::new().await;
+    let session = |account: &str| {
+        let builder = Session::builder(&it.poggio, open()).server(it.endpoints.clone());
+        builder.account(account).build().unwrap()
+    };
+    check_accounts(&it.server, session).await;
+    assert_eq!(open().list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn session_keeps_many_accounts_in_a_shared_store() {
+    let objects = Arc::new(InMemory::new());
+    check(|| Arc::new(SharedStore::new(objects.clone(), "poggio/acme.json").unwrap())).await;
+}
+
+/// A document in the database of an application, which has a row for each document.
+struct Row {
+    database: Arc<Database>,
+    name: String,
+}
+
+#[derive(Default)]
+struct Database(Mutex<HashMap<String, Arc<MemoryStore>>>);
+
+impl Row {
+    fn row(&self) -> Arc<MemoryStore> {
+        Arc::clone(self.database.0.lock().unwrap().entry(self.name.clone()).or_default())
+    }
+}
+
+impl RegistrationStore for Row {
+    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
+        Box::pin(async { self.row().read().await })
+    }
+
+    fn write<'a>(
+        &'a self,
+        text: &'a str,
+        expected: Option<&'a Versioned>,
+    ) -> StoreFuture<'a, WriteResult> {
+        Box::pin(async move { self.row().write(text, expected).await })
+    }
+
+    fn sibling(&self, name: &str) -> Option<Arc<dyn RegistrationStore>> {
+        Some(Arc::new(Self { database: Arc::clone(&self.database), name: name.to_owned() }))
+    }
+}
+
+#[tokio::test]
+async fn session_keeps_many_accounts_in_a_store_of_the_application() {
+    let database = Arc::<Database>::default();
+    let open = || Row { database: Arc::clone(&database), name: "clients".to_owned() };
+    check(|| Arc::new(open())).await;
+    assert_eq!(database.0.lock().unwrap().len(), 51);
+}
 
 #[tokio::test]
 async fn session_accounts_share_the_registration_and_keep_their_own_tokens() {

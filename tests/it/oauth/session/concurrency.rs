@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    process::{Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,47 +13,42 @@ use std::{
 use futures_util::future::join_all;
 use poggio::{
     RegistrationStore, StoreError,
-    oauth::{AuthorizationServer, LoginOptions, OAuthErrorKind, Session},
+    oauth::{LoginOptions, OAuthErrorKind, Session},
     store::{StoreFuture, StoreLock, Versioned, WriteResult},
     testing::Reply,
 };
 use tokio::sync::Mutex;
 
-use super::{Fixture, fields};
-use crate::support::store::MemoryStore;
+use super::Fixture;
+use crate::support::{
+    session::{check_one_refresh, endpoints_at},
+    store::MemoryStore,
+};
 
 const CHILD: &str = "POGGIO_TEST_SESSION";
 const SECOND_TOKEN: &str = "loopback-access-token-2-of-no-value-elsewhere";
 
-#[test]
-fn access_token_refreshes_once_for_all_processes() {
-    if let Ok(arguments) = env::var(CHILD) {
-        return print_token(&arguments);
-    }
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let it = runtime.block_on(Fixture::new());
-    it.server.rotate_refresh_tokens(true);
-    runtime.block_on(it.expired());
+#[tokio::test(flavor = "multi_thread")]
+async fn access_token_refreshes_once_for_all_processes_and_tasks() {
+    let it = Fixture::new().await;
     let arguments = format!("{} {}", it.server.base_url(), it.store.path().display());
-    let start = || {
-        Command::new(env::current_exe().unwrap())
-            .args(["--exact", "--nocapture"])
-            .arg("oauth::session::concurrency::access_token_refreshes_once_for_all_processes")
-            .env(CHILD, &arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
+    let process = || {
+        let mut command = Command::new(env::current_exe().unwrap());
+        let test = "oauth::session::concurrency::access_token_process";
+        command.args([test, "--exact", "--nocapture"]).env(CHILD, &arguments);
+        command
     };
-    let children: Vec<_> = (0..64).map(|_| start()).collect();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && text.contains(SECOND_TOKEN), "{text}");
-    }
-    assert_eq!(fields(&it.token_requests(), "grant_type"), ["authorization_code", "refresh_token"]);
+    check_one_refresh(&it.server, || it.session(), process).await;
 }
 
-/// What each of the processes does.
+/// Returns at once in a test run, and is what each of the processes does.
+#[test]
+fn access_token_process() {
+    if let Ok(arguments) = env::var(CHILD) {
+        print_token(&arguments);
+    }
+}
+
 fn print_token(arguments: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     println!("{}", runtime.block_on(session_of(arguments).access_token()).unwrap().expose());
@@ -63,12 +58,8 @@ fn print_token(arguments: &str) {
 pub(super) fn session_of(arguments: &str) -> Session {
     let (base_url, path) = arguments.split_once(' ').unwrap();
     let poggio = poggio::Client::builder().base_url(base_url).build().unwrap();
-    let server = AuthorizationServer::new(
-        format!("{base_url}/app/oauth/authorize"),
-        format!("{base_url}/v2/oauth/token"),
-    );
     let store = Arc::new(poggio::FileStore::new(path).unwrap());
-    Session::builder(&poggio, store).server(server).build().unwrap()
+    Session::builder(&poggio, store).server(endpoints_at(base_url)).build().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
