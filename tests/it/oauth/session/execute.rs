@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http_body_util::Full;
 use poggio::{
     oauth::{LoginOptions, OAuthErrorKind, Recovery, Session},
-    reqwest::{Method, Request, header::AUTHORIZATION},
+    reqwest::{self, Body, Method, Request, header::AUTHORIZATION},
     serde_json::json,
     testing::Reply,
 };
@@ -80,6 +81,56 @@ async fn execute_replaces_the_authorization_header_and_follows_no_redirect() {
     assert_eq!(received.path(), "/v1/customers");
     let expected = "Bearer loopback-access-token-1-of-no-value-elsewhere";
     assert_eq!(received.header("authorization"), Some(expected));
+}
+
+#[tokio::test]
+async fn execute_sends_no_token_to_the_target_of_a_redirect() {
+    let (it, other) = (Fixture::new().await, Fixture::new().await);
+    // The HTTP client of this session follows redirects.
+    let poggio = it.server.client_builder().http_client(reqwest::Client::new()).build().unwrap();
+    let builder = Session::builder(&poggio, it.store.clone()).server(it.endpoints.clone());
+    let following = builder.resource(it.server.mcp_url()).build().unwrap();
+    let session = logged_in(&it).await;
+    let url = format!("{}/v1/customers", other.server.base_url());
+    for status in [301, 302, 303, 307, 308] {
+        it.server.script([Reply::status(status).with_header("location", &*url)]);
+        assert_eq!(session.execute(customers(&it)).await.unwrap().status(), status);
+        assert!(other.server.requests().is_empty());
+    }
+    for status in [301, 302, 303, 307, 308] {
+        it.server.script([Reply::status(status).with_header("location", &*url)]);
+        other.server.script([Reply::status(200)]);
+        assert_eq!(following.execute(customers(&it)).await.unwrap().status(), 200);
+    }
+    assert_eq!(other.server.requests().len(), 5);
+    for request in other.server.requests() {
+        assert_eq!(request.header("authorization"), None);
+    }
+}
+
+#[tokio::test]
+async fn execute_sends_a_stream_once_and_replaces_the_token() {
+    let it = Fixture::new().await;
+    let session = logged_in(&it).await;
+    let post = || {
+        let mut request = customers(&it);
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = Some(Body::wrap(Full::new(&b"a stream"[..])));
+        assert!(request.try_clone().is_none());
+        request
+    };
+    let before = it.server.requests().len();
+    it.server.script([Reply::status(401), Reply::status(200)]);
+    assert_eq!(session.execute(post()).await.unwrap().status(), 401);
+    assert_eq!(it.token_requests().len(), 2);
+    // The caller can send it again.
+    assert_eq!(session.execute(post()).await.unwrap().status(), 200);
+    let requests = it.server.requests();
+    let sent: Vec<_> = requests[before..].iter().filter(|r| r.path() == "/v1/customers").collect();
+    let bodies: Vec<_> = sent.iter().map(|request| request.body()).collect();
+    assert_eq!(bodies, [b"a stream"; 2]);
+    let header = sent[1].header("authorization").unwrap();
+    assert_eq!(header, "Bearer loopback-access-token-2-of-no-value-elsewhere");
 }
 
 #[tokio::test]
