@@ -4,10 +4,14 @@
 
 mod support;
 
-use std::{hint::black_box, process::Command, time::Duration};
+use std::{hint::black_box, process::Command, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use poggio::{Client, ClientInformation, ClientMetadata, parts, reqwest::header::HeaderMap};
+use object_store::memory::InMemory;
+use poggio::{
+    Client, ClientInformation, ClientMetadata, RegistrationStoreExt, parts,
+    reqwest::header::HeaderMap, store::SharedStore,
+};
 use serde_json::{Value, json};
 use support::{Bare, RESPONSE, Registered, Server, metadata, runtime};
 
@@ -23,6 +27,7 @@ fn main() {
     success_responses(&mut criterion);
     validation_errors(&mut criterion);
     hostile_errors(&mut criterion);
+    stores(&mut criterion);
     clients(&mut criterion);
     processes(&mut criterion);
     criterion.final_summary();
@@ -49,7 +54,7 @@ fn metadata_parts(criterion: &mut Criterion) {
 }
 
 fn success_responses(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("success answer");
+    let mut group = criterion.benchmark_group("success response");
     group.bench_function("serde_json alone", |bencher| {
         bencher
             .iter(|| serde_json::from_slice::<Registered>(black_box(RESPONSE.as_bytes())).is_ok());
@@ -104,6 +109,33 @@ fn hostile_errors(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::from_parameter(piece), &body, |bencher, body| {
             let metadata = metadata();
             bencher.iter(|| parts::error(400, HeaderMap::new(), body.as_bytes(), &metadata));
+        });
+    }
+    group.finish();
+}
+
+/// Finds a client after others at the same endpoint were replaced.
+fn stores(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("client found after replacements");
+    let runtime = runtime();
+    let poggio = Client::builder().base_url("http://127.0.0.1:9").build().expect("a client");
+    for replacements in [1_u32, 100, 10_000] {
+        let store = SharedStore::new(Arc::new(InMemory::new()), "client.json").expect("a store");
+        runtime.block_on(async {
+            for number in 0..=replacements {
+                let mut json: Value = serde_json::from_str(RESPONSE).expect("a response");
+                json["client_id"] = json!(format!("client-{number}"));
+                let client = serde_json::from_value(json).expect("a client");
+                let imported = store.import(poggio.registration_endpoint(), &client).await;
+                imported.expect("the store is written");
+            }
+        });
+        let last = format!("client-{replacements}");
+        group.bench_function(BenchmarkId::from_parameter(replacements), |bencher| {
+            bencher.iter(|| {
+                let found = runtime.block_on(poggio.register_once(&metadata(), &store));
+                assert!(found.is_ok_and(|client| client.client_id == last), "the last one is found");
+            });
         });
     }
     group.finish();
