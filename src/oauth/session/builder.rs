@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use iri_string::types::UriAbsoluteStr;
+
 use super::{
     context::{Context, Memory},
     document::{Key, Parameters},
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{
     client::Client,
+    error::{ConfigError, Error},
     metadata::{ClientMetadata, GrantType},
     oauth::{
         error::{OAuthError, OAuthErrorKind},
@@ -111,7 +114,8 @@ impl SessionBuilder {
     }
 
     /// Sets the resource that tokens are for, such as the URL of an MCP server (RFC 8707). Default:
-    /// the [`resource`](AuthorizationServer::resource) for which the server was discovered, if any.
+    /// the [`resource`](AuthorizationServer::resource) for which the server was discovered, if any. It
+    /// must be an absolute URI without a fragment.
     #[doc(alias("rfc8707", "audience"))]
     pub fn resource(mut self, url: impl Into<String>) -> Self {
         self.resource = Some(url.into());
@@ -153,8 +157,10 @@ impl SessionBuilder {
     ///
     /// Returns [`OAuthErrorKind::Endpoint`] if there is no authorization server, or if one of its URLs
     /// cannot be used, and [`OAuthErrorKind::Client`] if the account name is empty or too long, or
-    /// if the store has no siblings and there is no token store.
+    /// if the store has no siblings and there is no token store. Returns [`Error::Config`], converted,
+    /// if the resource is not an absolute URI without a fragment.
     pub fn build(self) -> Result<Session, OAuthError> {
+        self.check_resource()?;
         let server = self.find_server()?;
         let (_, token_endpoint) = server.endpoints()?;
         let (poggio, registers) = self.poggio.at_server(&server)?;
@@ -181,6 +187,17 @@ impl SessionBuilder {
             memory: Memory::default(),
         };
         Ok(Session { context: Arc::new(context) })
+    }
+
+    /// Checks the resource before a client is registered for it.
+    fn check_resource(&self) -> Result<(), Error> {
+        let is_valid = |resource: &String| UriAbsoluteStr::new(resource).is_ok();
+        if self.resource.as_ref().is_none_or(is_valid) {
+            return Ok(());
+        }
+        let problem = "not an absolute URI without a fragment (RFC 8707 section 2); start with the \
+            scheme, and percent-encode spaces and non-ASCII characters";
+        Err(ConfigError::new("resource", problem).into())
     }
 
     fn find_server(&self) -> Result<AuthorizationServer, OAuthError> {

@@ -1,4 +1,4 @@
-//! Accounts: one registration, and a token document for each account.
+//! Accounts: one registration, and a token document for each account. Other settings of a session.
 
 use std::{
     collections::HashMap,
@@ -6,8 +6,8 @@ use std::{
 };
 
 use poggio::{
-    RegistrationStore, RegistrationStoreExt,
-    oauth::{LoginOptions, OAuthErrorKind, Session},
+    Error, RegistrationStore, RegistrationStoreExt,
+    oauth::{LoginOptions, OAuthErrorKind, Recovery, Session},
     store::{SharedStore, StoreFuture, Versioned, WriteResult, object_store::memory::InMemory},
 };
 
@@ -126,5 +126,20 @@ async fn session_builder_refuses_an_account_name_that_is_empty_or_too_long() {
         let error = it.builder().account(name).build().unwrap_err();
         assert_eq!(error.kind(), OAuthErrorKind::Client);
         assert!(error.to_string().contains("account: the name is empty or too long"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn session_needs_a_resource_that_is_an_absolute_uri_without_a_fragment() {
+    let it = Fixture::new().await;
+    for resource in ["", "mcp.example", "/mcp", "https://mcp.example/#a", "https://mcp.example/é"]
+    {
+        let error = it.builder().resource(resource).build().unwrap_err();
+        let Some(Error::Config(config)) = error.registration() else { panic!("{error}") };
+        assert_eq!(config.setting(), "resource", "{resource}");
+        assert_eq!(error.recovery(), Recovery::FixRequest);
+    }
+    for resource in ["https://mcp.example/mcp?a=b", "urn:example:api"] {
+        assert!(it.builder().resource(resource).build().is_ok(), "{resource}");
     }
 }
