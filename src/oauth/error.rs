@@ -72,6 +72,8 @@ struct Report {
     lines: Vec<String>,
     /// The last request without a response.
     failure: Option<OAuthError>,
+    /// Whether a server failed, and may respond otherwise later.
+    is_unavailable: bool,
 }
 
 /// The kind of an [`OAuthError`].
@@ -152,8 +154,9 @@ impl OAuthError {
         url: String,
         lines: Vec<String>,
         failure: Option<Self>,
+        is_unavailable: bool,
     ) -> Self {
-        let cause = Cause::Discovery(Report { url, lines, failure });
+        let cause = Cause::Discovery(Report { url, lines, failure, is_unavailable });
         Self(Arc::new(Inner { kind, cause }))
     }
 
@@ -166,6 +169,11 @@ impl OAuthError {
             Cause::Unreadable(response) => response.to_string(),
             _ => self.to_string(),
         }
+    }
+
+    /// Returns whether a server failed during a discovery, and may respond otherwise later.
+    pub(super) fn is_unavailable(&self) -> bool {
+        matches!(&self.0.cause, Cause::Discovery(report) if report.is_unavailable)
     }
 
     /// Returns whether no connection was established.
@@ -267,6 +275,9 @@ impl OAuthError {
             Cause::Registration(error) => error.help(),
             Cause::Discovery(_) if self.kind() == OAuthErrorKind::Transport => {
                 "check the network, the proxy and the URL, then try again"
+            }
+            Cause::Discovery(_) if self.is_unavailable() => {
+                "try again later, and check the URL if the server then still fails"
             }
             Cause::Discovery(_) => {
                 "check the URL, or set the endpoints with AuthorizationServer::new"

@@ -59,6 +59,7 @@ impl OAuthError {
             // A token that no header can have is in the store: only a login replaces it.
             OAuthErrorKind::Unreadable if self.expose_body().is_none() => Recovery::LogIn,
             OAuthErrorKind::Unreadable => Recovery::RetryAfter(WAIT),
+            OAuthErrorKind::Discovery if self.is_unavailable() => Recovery::RetryAfter(WAIT),
             OAuthErrorKind::Refused => self.after_refusal(),
             OAuthErrorKind::Client
             | OAuthErrorKind::Endpoint

@@ -193,7 +193,8 @@ impl<'c> Search<'c> {
     pub(super) fn into_error(self, url: &Url) -> OAuthError {
         let kind =
             if self.has_response { OAuthErrorKind::Discovery } else { OAuthErrorKind::Transport };
-        OAuthError::discovery(kind, sanitize(url.as_str()), self.lines, self.failure)
+        let (url, is_unavailable) = (sanitize(url.as_str()), self.is_unavailable);
+        OAuthError::discovery(kind, url, self.lines, self.failure, is_unavailable)
     }
 }
 

@@ -6,7 +6,10 @@ mod resource;
 
 use std::time::Duration;
 
-use poggio::{AuthMethod, Client, oauth::OAuthErrorKind};
+use poggio::{
+    AuthMethod, Client,
+    oauth::{OAuthErrorKind, Recovery},
+};
 use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -143,11 +146,18 @@ async fn discover_goes_on_if_a_place_has_no_usable_metadata() {
             assert_eq!(result.is_ok(), has_second, "{line}: {result:?}");
             if let Err(error) = result {
                 let uri = server.uri();
+                let is_unavailable = line.starts_with('5');
+                let help = if is_unavailable {
+                    "try again later, and check the URL if the server then still fails"
+                } else {
+                    "check the URL, or set the endpoints with AuthorizationServer::new"
+                };
                 let expected = format!(
                     "no authorization server was found for {uri}/\n  {uri}{SERVER_PATH}: {line}\n  \
-                     {uri}{OPENID_PATH}: 404 Not Found\ncheck the URL, or set the endpoints with \
-                     AuthorizationServer::new"
+                     {uri}{OPENID_PATH}: 404 Not Found\n{help}"
                 );
+                let is_retried = matches!(error.recovery(), Recovery::RetryAfter(_));
+                assert_eq!(is_retried, is_unavailable, "{error}");
                 assert_eq!(error.to_string(), expected);
                 assert_eq!(error.kind(), OAuthErrorKind::Discovery);
             }

@@ -31,6 +31,15 @@ async fn discover_lists_the_urls_without_metadata() {
 }
 
 #[tokio::test]
+async fn discover_at_a_server_that_fails_says_to_try_again_later() {
+    let fixture = Fixture::new().await;
+    let url = server_with("", 503);
+    let run = discover(&fixture, &[&url]);
+    assert_eq!(run.code, Some(6));
+    assert_shown!(fixture, "discover_unavailable", run.shown());
+}
+
+#[tokio::test]
 async fn discover_without_a_url_uses_the_embedded_server() {
     let fixture = Fixture::new().await;
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
