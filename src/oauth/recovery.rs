@@ -55,10 +55,9 @@ impl OAuthError {
             | OAuthErrorKind::TimedOut
             | OAuthErrorKind::InsufficientScope
             | OAuthErrorKind::Callback => Recovery::LogIn,
-            OAuthErrorKind::Transport => Recovery::RetryAfter(WAIT),
             // A token that no header can have is in the store: only a login replaces it.
             OAuthErrorKind::Unreadable if self.expose_body().is_none() => Recovery::LogIn,
-            OAuthErrorKind::Unreadable => Recovery::RetryAfter(WAIT),
+            OAuthErrorKind::Transport | OAuthErrorKind::Unreadable => Recovery::RetryAfter(WAIT),
             OAuthErrorKind::Discovery if self.is_unavailable() => Recovery::RetryAfter(WAIT),
             OAuthErrorKind::Refused => self.after_refusal(),
             OAuthErrorKind::Client

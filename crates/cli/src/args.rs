@@ -1,6 +1,6 @@
 //! The arguments of the command and of its subcommands.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 use clap::{
     CommandFactory, Parser, Subcommand, builder::NonEmptyStringValueParser, error::ErrorKind,
@@ -8,7 +8,23 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use crate::{exit, metadata::MetadataArgs};
+use crate::{
+    exit::{self, Exit},
+    failure::Failure,
+    metadata::MetadataArgs,
+};
+
+/// The parameters of the authorization request that the login sets.
+const LOGIN_PARAMS: [&str; 8] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "resource",
+    "response_type",
+    "scope",
+    "state",
+];
 
 /// Log in at Poggio, print access tokens, and register OAuth clients.
 #[derive(Debug, Parser)]
@@ -49,7 +65,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) account: Option<String>,
     /// Print results and errors as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, overrides_with = "json")]
     pub(crate) json: bool,
 }
 
@@ -77,20 +93,41 @@ impl Options {
 }
 
 impl Args {
-    /// Parses the arguments, or ends the process with clap's message.
-    pub(crate) fn parse_all() -> Self {
-        let args = Self::parse();
-        let problem = args.options.conflict().or(match &args.command {
-            Command::Discover { url: None } if !args.options.embedded => {
+    /// Parses the arguments. Ends the process with clap's message if they are wrong, but returns it
+    /// with `--json`.
+    pub(crate) fn parse_all() -> Result<Self, Failure> {
+        let parsed = Self::try_parse().and_then(|args| match args.problem() {
+            Some(problem) => Err(Self::command().error(ErrorKind::ArgumentConflict, problem)),
+            None => Ok(args),
+        });
+        parsed.map_err(|error| {
+            // The options of arguments that cannot be parsed are not known.
+            let is_json = env::args_os().skip(1).any(|arg| arg == "--json");
+            // The help and the version are no errors.
+            if !is_json || !error.use_stderr() {
+                error.exit();
+            }
+            wrong_arguments(&error)
+        })
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        self.options.conflict().or(match &self.command {
+            Command::Discover { url: None } if !self.options.embedded => {
                 Some("discover requires a URL, or --embedded")
             }
             _ => None,
-        });
-        if let Some(problem) = problem {
-            Self::command().error(ErrorKind::ArgumentConflict, problem).exit();
-        }
-        args
+        })
     }
+}
+
+/// Returns clap's message without its usage.
+fn wrong_arguments(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let mut lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim_start);
+    let failure = Failure::new(Exit::Usage, lines.next().unwrap_or_default());
+    lines.fold(failure, Failure::why).help("see `poggio --help`")
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,7 +170,7 @@ pub(crate) struct LoginArgs {
     #[command(flatten)]
     pub(crate) token: TokenArgs,
     /// Scopes to request, separated by spaces; can be repeated. Without it, the server chooses.
-    #[arg(long, value_name = "SCOPES")]
+    #[arg(long, value_name = "SCOPES", value_parser = scopes)]
     pub(crate) scope: Vec<String>,
     /// A parameter of the authorization request, such as `prompt=consent`; can be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
@@ -158,7 +195,7 @@ pub(crate) struct RegisterArgs {
     #[command(flatten)]
     pub(crate) metadata: MetadataArgs,
     /// Also write the credentials as JSON to a new file that only you can read.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     pub(crate) save: Option<PathBuf>,
     /// Skip the local check of the metadata, so that only the server checks it.
     #[arg(long)]
@@ -174,7 +211,10 @@ pub(crate) enum ClientsCommand {
     /// List the clients in use, and the newest 50 of the history.
     List,
     /// Show a client without its secret.
-    Show { client_id: String },
+    Show {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        client_id: String,
+    },
     /// Import credentials that were issued elsewhere. They are used for all logins at this server,
     /// and never replaced.
     Import {
@@ -184,15 +224,22 @@ pub(crate) enum ClientsCommand {
     },
     /// Export a client as RFC 7591 JSON, with its secret.
     Export {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         client_id: String,
         /// A new file, which only you can read. `-` is standard output, which shows the secret.
         #[arg(long, short, value_name = "FILE")]
         output: PathBuf,
     },
     /// Remove a client, and erase its secret.
-    Remove { client_id: String },
+    Remove {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        client_id: String,
+    },
     /// Mark a client as rejected by the server, so that the next login registers another.
-    MarkRejected { client_id: String },
+    MarkRejected {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        client_id: String,
+    },
     /// Allow the next registration, although the outcome of the last one is unknown. Ask the server's
     /// operator first, because it may create a second client.
     ClearUnknown,
@@ -200,7 +247,28 @@ pub(crate) enum ClientsCommand {
 
 fn name_and_value(param: &str) -> Result<(String, String), &'static str> {
     match param.split_once('=') {
+        Some((name, _)) if LOGIN_PARAMS.contains(&name) => {
+            Err("the login sets this parameter; use --scope or --resource for these two")
+        }
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("use the form NAME=VALUE"),
+    }
+}
+
+/// Checks the characters of scopes (RFC 6749 section 3.3), before a client is registered for them.
+fn scopes(text: &str) -> Result<String, &'static str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        Ok(text.to_owned())
+    } else {
+        Err("use printable ASCII characters except \" and \\, and separate scopes by spaces")
+    }
+}
+
+/// Rejects `-`, because a person who passes it expects standard output.
+fn file(path: &str) -> Result<PathBuf, &'static str> {
+    match path {
+        "" => Err("name a file"),
+        "-" => Err("standard output would show the secret; name a new file"),
+        _ => Ok(path.into()),
     }
 }

@@ -10,6 +10,7 @@ use poggio::{
 pub(crate) enum Exit {
     Done,
     Failed,
+    Usage,
     Unknown,
     Registered,
     LogIn,
@@ -19,7 +20,7 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
-/// The table in `--help`. Code 2 is clap's.
+/// The table in `--help`. Code 2 is also clap's.
 pub(crate) const TABLE: &str = "\
 Exit codes:
     0  done
@@ -38,6 +39,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::Unknown => 3,
             Self::Registered => 4,
             Self::LogIn => 5,
@@ -53,6 +55,7 @@ impl Exit {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Usage => "usage",
             Self::Unknown => "unknown",
             Self::Registered => "registered",
             Self::LogIn => "log_in",

@@ -3,10 +3,15 @@
 
 use std::{error::Error as _, io};
 
-use poggio::{Error, FieldError, Origin, Outcome, ValidationErrors, oauth::OAuthError};
+use poggio::{
+    Error, FieldError, Origin, Outcome, StoreErrorKind, ValidationErrors, oauth::OAuthError,
+};
 use serde_json::{Value, json};
 
 use crate::{exit::Exit, metadata, shown::plain};
+
+/// The options select the server, the store and the account.
+pub(crate) const LOG_IN: &str = "run `poggio login` with the same options";
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -121,13 +126,18 @@ impl From<OAuthError> for Failure {
     fn from(error: OAuthError) -> Self {
         let exit = Exit::of(&error);
         let help = match error.help() {
-            "log in" => "run `poggio login`".to_owned(),
+            "log in" => LOG_IN.to_owned(),
+            // It has no clients, which would be lost.
+            _ if is_damaged_token_document(&error) => format!("move the file away, then {LOG_IN}"),
             help => in_terms_of_command(help),
         };
         let mut failure = match error.registration() {
             Some(Error::Validation(errors)) => invalid_metadata(exit, errors),
             Some(Error::Config(error)) => Self::new(exit, "a setting is invalid")
-                .place(in_terms_of_command(error.setting()))
+                .place(match error.setting() {
+                    "resource" => "--resource".to_owned(),
+                    setting => in_terms_of_command(setting),
+                })
                 .why(in_terms_of_command(error.problem())),
             Some(registration) => Self::new(exit, in_terms_of_command(&message(registration))),
             None => {
@@ -154,6 +164,12 @@ impl From<OAuthError> for Failure {
         failure.retry_after = error.retry_after().map(|wait| wait.as_secs().max(1));
         failure.help(help)
     }
+}
+
+fn is_damaged_token_document(error: &OAuthError) -> bool {
+    matches!(error.registration(), Some(Error::Store(error))
+        if error.kind() == StoreErrorKind::Damaged
+            && error.to_string().contains("it is not a token document"))
 }
 
 /// Returns the message of the payload, without outcome and help, which have lines of their own.
@@ -197,7 +213,7 @@ fn add_field(failure: Failure, error: &FieldError) -> Failure {
 
 /// Replaces names of the library by those of the command.
 fn in_terms_of_command(text: &str) -> String {
-    const NAMES: [(&str, &str); 16] = [
+    const NAMES: [(&str, &str); 22] = [
         (
             "call again then, or call RegistrationStoreExt::clear_unknown to register now",
             "try again then, or run `poggio clients clear-unknown` first",
@@ -226,6 +242,27 @@ fn in_terms_of_command(text: &str) -> String {
         ("set a token with auth_token", "set a token with POGGIO_AUTH_TOKEN"),
         ("open it with KeyringStore (feature keyring)", "use another store with --store"),
         ("pass a path to FileStore::new", "pass a path to --store"),
+        (
+            "if the file system has no modes, use FileStore::allow_insecure_permissions, otherwise run:",
+            "run, on a file system with modes:",
+        ),
+        (
+            "correct the permissions as described, then call again",
+            "correct this, then run it again",
+        ),
+        (
+            "is not a regular file; use another path, or remove it",
+            "is not a regular file; use another path",
+        ),
+        ("then call again", "then run it again"),
+        (
+            "stop the other program or use port 0",
+            "stop the other program, or choose another --port",
+        ),
+        (
+            "is damaged or is not a registration store: it is not a token document",
+            "is damaged: it is not a token document",
+        ),
         ("FileStore::new", "--store"),
         ("FileStore::for_app", "the default store"),
         ("base_url", "--base-url"),

@@ -20,7 +20,13 @@ use std::process::ExitCode;
 use self::{args::Args, exit::Exit, failure::Failure, output::Output, phase::Phase};
 
 fn main() -> ExitCode {
-    let args = Args::parse_all();
+    let args = match Args::parse_all() {
+        Ok(args) => args,
+        Err(failure) => {
+            Output { json: true }.failure(&failure);
+            return ExitCode::from(failure.exit.code());
+        }
+    };
     let output = Output { json: args.options.json };
     let code = match run(args) {
         Ok(()) => Exit::Done,

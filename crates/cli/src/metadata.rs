@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,8 @@ use crate::{exit::Exit, failure::Failure, shown::plain};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Client metadata")]
 pub(crate) struct MetadataArgs {
-    /// Read the metadata from an RFC 7591 JSON file. Each flag below replaces one member of it.
+    /// Read the metadata from an RFC 7591 JSON file; `-` is standard input. Each flag below replaces
+    /// one member of it.
     #[arg(long, value_name = "FILE")]
     metadata: Option<PathBuf>,
     /// A redirect URI; can be repeated.
@@ -114,8 +116,11 @@ impl MetadataArgs {
 }
 
 fn read_file(path: &Path) -> Result<ClientMetadata, Failure> {
-    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = read_text(path).map_err(|error| error.to_string());
     let parsed = read.and_then(|text| {
+        if text.trim().is_empty() {
+            return Err("it is empty".to_owned());
+        }
         // The error names the member, which serde_json's own error does not.
         let json = &mut serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
         let metadata =
@@ -123,13 +128,25 @@ fn read_file(path: &Path) -> Result<ClientMetadata, Failure> {
         json.end().map_err(|error| error.to_string())?;
         Ok(metadata)
     });
-    parsed.map_err(|problem| {
+    parsed.map_err(|problem: String| {
+        // The names of JSON, in place of Serde's.
+        let problem = problem.replace("a sequence", "an array").replace("a map", "an object");
         Failure::new(Exit::Failed, "the metadata file cannot be used")
             .place(format!("--metadata {}", path.display()))
             .why(plain(&problem))
             .outcome(Outcome::NotRegistered)
-            .help("correct the file, then register again")
+            .help("correct the path or the file, then register again")
     })
+}
+
+/// Reads a file, or standard input for `-`.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    fs::read_to_string(path)
 }
 
 #[cfg(test)]

@@ -1,10 +1,6 @@
 //! `clients`: the clients in the store.
 
-use std::{
-    fs,
-    io::{self, Read},
-    path::Path,
-};
+use std::path::Path;
 
 use poggio::{
     ClientInformation, Error, FileStore, RegistrationStoreExt, store::StoredRegistration,
@@ -17,6 +13,7 @@ use crate::{
     environment::{Environment, Mode, open_store},
     exit::Exit,
     failure::Failure,
+    metadata::read_text,
     output::Output,
     save_file::SaveFile,
     shown::{plain, time},
@@ -128,7 +125,7 @@ fn changed(
 
 async fn import(file: &Path, options: &Options, output: Output) -> Result<(), Failure> {
     let environment = Environment::open(options, Mode::Offline).await?;
-    let text = read(file).map_err(|error| {
+    let text = read_text(file).map_err(|error| {
         Failure::io("the credentials cannot be read", &error).place(file.display().to_string())
     })?;
     let client = ClientInformation::from_json(text.trim_start_matches('\u{feff}'));
@@ -149,15 +146,6 @@ async fn import(file: &Path, options: &Options, output: Output) -> Result<(), Fa
         return Output::json(&json);
     }
     Output::text(&format!("imported: {}, for {server}", plain(&client.client_id)))
-}
-
-fn read(file: &Path) -> io::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(file)
 }
 
 async fn export(

@@ -21,7 +21,7 @@ pub(super) fn rows(
     };
     let refresh = if login.can_refresh() { "yes, when it is due" } else { "no" };
     vec![
-        ("account", account(options).unwrap_or("the default one").to_owned()),
+        ("account", plain(account(options).unwrap_or("the default one"))),
         ("server", environment.server_name()),
         ("client", plain(login.client_id())),
         ("scopes", scopes),

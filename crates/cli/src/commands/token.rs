@@ -1,6 +1,6 @@
 //! `token`, `status` and `logout`: the login that the store has.
 
-use poggio::oauth::{AccessToken, Logout};
+use poggio::oauth::{AccessToken, Logout, Session};
 use serde_json::json;
 
 use super::login_view;
@@ -8,9 +8,9 @@ use crate::{
     args::{Options, TokenArgs},
     environment::{Environment, Mode},
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, LOG_IN},
     output::Output,
-    shown::time,
+    shown::{plain, time},
 };
 
 /// Prints a valid token. One that is not due for a refresh is printed without an HTTP client, whose
@@ -28,8 +28,8 @@ pub(super) async fn token(
             let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
             session.access_token().await?
         }
-        // Without a login, this returns that one is required, and sends nothing.
-        _ => session.access_token().await?,
+        Some(_) => session.access_token().await?,
+        None => return Err(login_required(&session, &environment, options).await),
     };
     print(&token, output)
 }
@@ -46,6 +46,26 @@ fn print(token: &AccessToken, output: Output) -> Result<(), Failure> {
     }))
 }
 
+/// Returns the failure without a login. Sends nothing.
+async fn login_required(
+    session: &Session,
+    environment: &Environment,
+    options: &Options,
+) -> Failure {
+    let failure = match session.access_token().await {
+        // Another process has logged in.
+        Ok(_) => Failure::new(Exit::Retry, "the login has changed").help("run it again"),
+        Err(error) => Failure::from(error),
+    };
+    let failure = failure.place(environment.store.path().display().to_string());
+    match &options.account {
+        Some(account) => {
+            failure.note(format!("each account has its own login; this is {}", plain(account)))
+        }
+        None => failure,
+    }
+}
+
 pub(super) async fn status(
     args: &TokenArgs,
     options: &Options,
@@ -54,10 +74,7 @@ pub(super) async fn status(
     let environment = Environment::open(options, Mode::Offline).await?;
     let session = environment.session(options, args.resource.as_deref(), Vec::new())?;
     let Some(login) = session.saved_login().await? else {
-        // Returns that a login is required, and sends nothing.
-        return session.access_token().await.map(drop).map_err(|error| {
-            Failure::from(error).place(environment.store.path().display().to_string())
-        });
+        return Err(login_required(&session, &environment, options).await);
     };
     let title = if login.token().is_some() || login.can_refresh() {
         "logged in"
@@ -70,7 +87,7 @@ pub(super) async fn status(
         return Ok(());
     }
     Err(Failure::new(Exit::LogIn, "the token has expired, and there is no refresh token")
-        .help("run `poggio login`"))
+        .help(LOG_IN))
 }
 
 pub(super) async fn logout(

@@ -43,6 +43,12 @@ async fn odd_options_have_clear_errors() {
         "login --port 65536",
         "login --param prompt",
         "login --param =x",
+        "login --param state=x",
+        "login --scope a\"b",
+        "login --resource not-a-url",
+        "token --resource https://mcp.example/#fragment",
+        "register --save -",
+        "register --metadata .",
         "clients show",
         "clients show _",
         "clients export some-id",
@@ -56,6 +62,27 @@ async fn odd_options_have_clear_errors() {
     ];
     let shown: String = all.iter().map(|arguments| odd(&fixture, arguments)).collect();
     assert_shown!(fixture, "odd_options", shown);
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_json_if_it_is_requested() {
+    let fixture = Fixture::new().await;
+    let all =
+        ["--json", "--json unknown", "login --port x --json", "--json discover", "clients --json"];
+    let shown: String = all.iter().map(|arguments| odd(&fixture, arguments)).collect();
+    assert_shown!(fixture, "wrong_arguments_json", shown);
+    for help in ["--help --json", "--json --version", "token --json --help"] {
+        let shown = odd(&fixture, help);
+        assert!(shown.contains("--- exit code 0") && !shown.contains("\"error\""), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn json_can_be_repeated() {
+    let fixture = Fixture::new().await;
+    for arguments in ["--json status --json", "status --json --json"] {
+        assert!(odd(&fixture, arguments).contains("--- exit code 5"), "{arguments}");
+    }
 }
 
 #[tokio::test]

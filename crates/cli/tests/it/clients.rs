@@ -6,7 +6,7 @@ use poggio::testing::Reply;
 
 use crate::{
     assert_shown,
-    support::{Fixture, Run},
+    support::{Fixture, Run, poggio},
 };
 
 const ID: &str = "loopback-client-1";
@@ -138,6 +138,24 @@ async fn clear_unknown_allows_the_next_registration() {
         "cleared: the next registration is sent\n"
     );
     assert_eq!(fixture.register(&[]).code, Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn store_that_is_no_file_of_this_user_is_named_with_what_to_do() {
+    let fixture = Fixture::new().await;
+    let open = fixture.write("open.json", "{}");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(&open, mode).unwrap();
+    fs::create_dir(fixture.path("folder")).unwrap();
+    let mut shown = String::new();
+    for store in [&open, "folder", "/dev/full"] {
+        let mut command = poggio(fixture.folder.path());
+        let run = Run::of(command.args(["clients", "list", "--store", store]));
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        shown += &format!("{}\n\n", run.shown());
+    }
+    assert_shown!(fixture, "clients_odd_stores", shown);
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use std::fs;
 use poggio::testing::Reply;
 use serde_json::json;
 
-use crate::{assert_shown, support::Fixture};
+use crate::{
+    assert_shown,
+    support::{Fixture, Run},
+};
 
 /// Sends the signal of Ctrl-C.
 #[cfg(unix)]
@@ -110,6 +113,20 @@ async fn metadata_file_that_cannot_be_read_names_the_member() {
     let shown = shown.join("\n\n");
     assert_shown!(fixture, "register_metadata_file", shown);
     assert_eq!(fixture.server.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn metadata_is_read_from_standard_input() {
+    let fixture = Fixture::new().await;
+    let text = r#"{"redirect_uris": ["http://127.0.0.1/callback"], "client_name": "piped"}"#;
+    let input = fixture.write("metadata.json", text);
+    let run = Run::of(
+        fixture
+            .command(&["register", "--metadata", "-", "--json"])
+            .stdin(fs::File::open(input).unwrap()),
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains(r#""client_name": "piped""#), "{}", run.stdout);
 }
 
 #[tokio::test]

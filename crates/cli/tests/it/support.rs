@@ -2,6 +2,9 @@
 
 #[cfg(unix)]
 pub(crate) mod pty;
+#[cfg(target_os = "linux")]
+#[path = "../../../../tests/it/support/require.rs"]
+pub(crate) mod require;
 
 use std::{
     fs,
@@ -90,6 +93,8 @@ pub(crate) fn poggio(home: &Path) -> Command {
         command.env_remove(name);
     }
     command.env("HOME", home).env("XDG_CONFIG_HOME", home.join("config")).env("APPDATA", home);
+    // Nothing listens there, so that no test can reach Poggio, even if an option is not applied.
+    command.env("HTTPS_PROXY", "http://127.0.0.1:1").env_remove("NO_PROXY").env_remove("no_proxy");
     command.stdin(Stdio::null()).current_dir(home);
     command
 }

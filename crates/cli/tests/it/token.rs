@@ -82,6 +82,37 @@ async fn accounts_have_logins_of_their_own() {
 }
 
 #[tokio::test]
+async fn account_is_shown_without_control_characters() {
+    let fixture = Fixture::new().await;
+    let account = ["--account", "a\n\u{1b}[31m/../é"];
+    let run = fixture.log_in(&account).await;
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for run in [run, fixture.run(&[&["status"], &account[..]].concat())] {
+        assert!(run.stdout.contains(r"  account    a\n\u{1b}[31m/../é"), "{}", run.stdout);
+    }
+    let other = fixture.run(&["token", "--account", "\u{1b}[2J"]);
+    assert_shown!(fixture, "token_without_login_of_the_account", other.shown());
+}
+
+#[tokio::test]
+async fn damaged_token_document_is_moved_away() {
+    let fixture = Fixture::new().await;
+    fixture.log_in(&[]).await;
+    let path = fixture.token_file();
+    for text in ["", "{", r#"{"format": 99}"#] {
+        std::fs::write(&path, text).unwrap();
+        for command in ["token", "status", "logout"] {
+            let run = fixture.run(&[command]);
+            assert_eq!(run.code, Some(1), "{}", run.stderr);
+            let help = "move the file away, then run `poggio login` with the same options";
+            assert!(run.stderr.contains(help), "{}", run.stderr);
+        }
+    }
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(fixture.run(&["token"]).code, Some(5));
+}
+
+#[tokio::test]
 async fn logout_erases_the_token() {
     let fixture = Fixture::new().await;
     fixture.log_in(&[]).await;
