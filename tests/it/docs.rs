@@ -2,6 +2,7 @@
 
 mod aliases;
 mod contributing;
+mod features;
 mod guide;
 mod links;
 mod outcomes;

@@ -1,8 +1,9 @@
 //! The README: short, and its first program does what it says.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Read},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use poggio::reqwest::{Client, redirect::Policy};
@@ -66,4 +67,23 @@ async fn first_program_registers_logs_in_and_calls_the_api() {
     for file in ["first-program.json", "first-program.json@tokens.json"] {
         assert!(home.path().join("config/poggio").join(file).exists(), "{file}");
     }
+}
+
+/// Returns how many crates a build with these features compiles on this system.
+fn crate_count(features: &str) -> usize {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["tree", "--locked", "-p", "poggio"]);
+    cargo.args(["--no-default-features", "--features", features, "-e", "normal,build"]);
+    let output = cargo.args(["--prefix", "none", "--format", "{p}"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    // A crate can be listed more than once, with a note.
+    let crates = tree.lines().map(|line| line.split(" (").next().unwrap());
+    crates.collect::<BTreeSet<_>>().len()
+}
+
+#[test]
+fn without_codegen_about_20_crates_fewer_are_built() {
+    let fewer = crate_count("codegen,rustls") - crate_count("rustls");
+    assert!((15..=30).contains(&fewer), "{fewer} crates fewer");
 }
