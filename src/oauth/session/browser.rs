@@ -47,3 +47,16 @@ fn launch(mut command: Command) -> io::Result<()> {
         Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn launch_gives_the_browser_no_auth_token() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "test -z \"${POGGIO_AUTH_TOKEN+set}\""]).env(AUTH_TOKEN, "t0ken");
+        launch(command).unwrap();
+    }
+}

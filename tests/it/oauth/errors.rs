@@ -8,8 +8,12 @@ use std::{
 };
 
 use poggio::{
-    Client,
-    oauth::{Authorization, AuthorizationServer, CallbackListener, OAuthError, OAuthErrorKind},
+    Client, ClientMetadata, FileStore,
+    oauth::{
+        Authorization, AuthorizationServer, CallbackListener, Logout, OAuthError, OAuthErrorKind,
+        Session,
+    },
+    testing::{Reply, Server},
 };
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
@@ -175,6 +179,33 @@ impl<'a> MakeWriter<'a> for Written {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+#[tokio::test]
+async fn refused_revocation_is_logged_with_its_host() {
+    let server = Server::start().await;
+    let poggio = server.client();
+    let endpoints = poggio.discover(&server.base_url()).await.unwrap();
+    let endpoints = endpoints.with_revocation_endpoint(format!("{}/revoke", server.base_url()));
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::new(folder.path().join("client.json")).unwrap();
+    let session = Session::builder(&poggio, Arc::new(store)).server(endpoints);
+    let session = session.metadata(ClientMetadata::client_credentials()).build().unwrap();
+    let token = session.access_token().await.unwrap();
+    let description = format!("no such {}", token.expose());
+    server
+        .script([Reply::json(400, json!({"error": "invalid", "error_description": description}))]);
+
+    let written = Written::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false);
+    let guard = tracing::subscriber::set_default(subscriber.finish());
+    assert_eq!(session.logout().await.unwrap(), Logout::Erased);
+    drop(guard);
+    let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let host = server.base_url().replace("http://", "");
+    let refusal =
+        format!("{host} rejected the request with 400 Bad Request (invalid): no such [redacted]");
+    assert!(written.contains(&refusal), "{written}");
 }
 
 #[tokio::test]

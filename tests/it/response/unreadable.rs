@@ -97,6 +97,20 @@ async fn unreadable_response_exposes_the_body_and_shows_none_of_it() {
 }
 
 #[tokio::test]
+async fn unreadable_response_in_another_form_exposes_its_body() {
+    let json = format!(r#"{{"client_id": "id", "client_secret": "{SECRET}"}}"#);
+    let utf16: Vec<_> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let form = format!("client_id=id&client_secret={SECRET}").into_bytes();
+    let camel_case = json.replace("_id", "Id").replace("_secret", "Secret").into_bytes();
+    for body in [utf16, form, camel_case] {
+        let error = register_with(Reply::bytes(201, body.clone())).await.unwrap_err();
+        let shown = all_shown(&error);
+        assert!(!shown.contains(SECRET), "{shown}");
+        assert_eq!(unreadable(error).expose_body(), body);
+    }
+}
+
+#[tokio::test]
 async fn response_over_the_cap_is_unreadable_even_if_whole_json_is_before_the_cap() {
     let members = r#"{"client_id": "id", "client_secret": "s3cr3t""#;
     let long_member = format!(r#"{members}, "x": "{}"}}"#, "y".repeat(300 * 1024));
