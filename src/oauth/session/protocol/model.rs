@@ -133,3 +133,44 @@ fn session_is_logged_out_after_a_logout() {
         assert!(finals.iter().any(|world| world.stored().contains('r')));
     }
 }
+
+#[test]
+fn session_replaces_a_refused_token_once() {
+    for has_lock in [false, true] {
+        for world in explore("replace replace obtain", Faults { has_lock, ..NO_FAULTS }) {
+            assert_eq!((world.requests(), &*world.stored()), (vec!["r0"], "a1 r1"));
+            assert!(world.hosts[..2].iter().all(|host| host.next == Next::Done("a1")));
+        }
+        // The refused token is of no more use if it cannot be replaced.
+        let finals = explore("replace replace", Faults { ended: 1, has_lock, ..NO_FAULTS });
+        assert!(finals.iter().any(|world| world.stored().is_empty()));
+        for world in finals.iter().filter(|world| world.stored() != "a1 r1") {
+            assert_eq!((world.requests(), &*world.stored()), (vec!["r0"], ""));
+            assert!(world.hosts.iter().all(|host| host.next == Next::LoginRequired));
+        }
+    }
+}
+
+/// Also if the token has expired when it arrives, if another login was faster, and if a write took
+/// effect although it seemed to fail.
+#[test]
+fn session_requires_no_login_after_it_received_a_token() {
+    for (has_lock, store) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
+        let unsaved = Faults { expired: 1, store, has_lock, ..NO_FAULTS };
+        let slow = Faults { expiring_claims: !has_lock, has_lock, ..NO_FAULTS };
+        let finals = explore("obtain obtain", unsaved).into_iter();
+        for world in finals.chain(explore("obtain login login", slow)) {
+            let mut received = world.hosts.iter().filter(|host| host.has_received);
+            assert!(received.all(|host| host.next != Next::LoginRequired), "{}", world.stored());
+        }
+    }
+}
+
+/// Otherwise the other hosts would wait until the claim expires. `World::check` finds a claim that is
+/// left.
+#[test]
+fn session_removes_a_claim_that_it_seemed_to_fail_to_write() {
+    let finals = explore("obtain obtain", Faults { store: 1, ..NO_FAULTS });
+    let failed = |world: &World| world.hosts.iter().any(|host| host.has_failed_to_claim);
+    assert!(finals.iter().any(failed));
+}

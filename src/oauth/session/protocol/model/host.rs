@@ -26,6 +26,10 @@ pub(super) struct Host {
     pub(super) has_logged_in: bool,
     /// Whether a call of this host failed that had something to save.
     pub(super) has_failed: bool,
+    /// Whether the store failed when this host had tried to write a claim.
+    pub(super) has_failed_to_claim: bool,
+    /// Whether the server issued a token to this host.
+    pub(super) has_received: bool,
     /// Identifies the state of the host.
     pub(super) key: String,
 }
@@ -85,8 +89,11 @@ fn claim(owner: &str) -> Claim {
 }
 
 fn protocol(name: &str, task: &str) -> Protocol {
+    let obtain = |refused| Task::Obtain { margin: Duration::ZERO, refused, has_user: true };
     let task = match task {
-        "obtain" => Task::Obtain { margin: Duration::ZERO, refused: None, has_user: true },
+        "obtain" => obtain(None),
+        // A resource has refused the first token.
+        "replace" => obtain(Some(Token::new("a0"))),
         "login" => Task::LogIn,
         "logout" => Task::LogOut,
         _ => panic!("{task}"),
@@ -100,11 +107,13 @@ impl Host {
             name,
             task,
             protocol: protocol(name, task),
-            next: if task == "obtain" { Next::Read } else { Next::Lock },
+            next: if matches!(task, "obtain" | "replace") { Next::Read } else { Next::Lock },
             holds_lock: false,
             unsaved: None,
             has_logged_in: false,
             has_failed: false,
+            has_failed_to_claim: false,
+            has_received: false,
             key: String::new(),
         }
     }
@@ -131,6 +140,10 @@ impl Host {
 
     pub(super) fn is_logout(&self) -> bool {
         self.task == "logout"
+    }
+
+    pub(super) fn is_replace(&self) -> bool {
+        self.task == "replace"
     }
 
     pub(super) fn is_final(&self) -> bool {
@@ -181,6 +194,8 @@ impl Host {
 
     /// The store failed, and is not tried again.
     pub(super) fn fail(&mut self) {
+        self.has_failed_to_claim |=
+            matches!(self.protocol.state, State::Acquiring { has_written: true });
         if let Some(step) = self.protocol.on_store_error() {
             return self.set_next(step);
         }
@@ -199,12 +214,14 @@ impl Host {
         let unsaved = self.unsaved.as_ref().map(change_digest);
         let right = (self.protocol.right.expired(), self.protocol.right.has_lock());
         format!(
-            "{} {state} {unsaved:?} {right:?} {} {} {} {}",
+            "{} {state} {unsaved:?} {right:?} {} {} {} {} {} {}",
             self.next.label(),
             digest(&self.protocol.document),
             self.holds_lock,
             self.has_logged_in,
-            self.has_failed
+            self.has_failed,
+            self.has_failed_to_claim,
+            self.has_received
         )
     }
 }

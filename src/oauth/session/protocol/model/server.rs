@@ -96,6 +96,7 @@ impl World {
             if let (Some(sent), Response::Token(_) | Response::InvalidGrant) = (sent, &response) {
                 world.responded.insert(sent, i);
             }
+            host.has_received |= matches!(response, Response::Token(_));
             let step = match response {
                 Response::Token(entry) => host.protocol.on_token(entry),
                 Response::InvalidGrant => host.protocol.on_invalid_grant(),

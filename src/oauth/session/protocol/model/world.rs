@@ -40,11 +40,11 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(tasks: &str, faults: Faults) -> Self {
         let names = ["A", "B", "C"];
-        let tasks = tasks
-            .split(' ')
-            .map(|task| ["obtain", "login", "logout"].into_iter().find(|t| *t == task).unwrap());
+        let is_expired = !tasks.contains("replace");
+        let all_tasks = ["obtain", "replace", "login", "logout"];
+        let tasks = tasks.split(' ').map(|task| *all_tasks.iter().find(|t| **t == task).unwrap());
         let mut document = TokenDocument::default();
-        document.insert(token(0, true), now());
+        document.insert(token(0, is_expired), now());
         Self {
             document,
             hosts: names
@@ -190,8 +190,9 @@ impl World {
             assert_eq!(other_claim, document.claim.as_ref(), "overwrote a valid claim");
         }
         let (old, new) = (self.stored_number(), document.find(&key()).map(number));
+        let is_refused = host.is_replace() && old == Some(0);
         assert!(
-            new >= old || (new.is_none() && host.is_logout()),
+            new >= old || (new.is_none() && (host.is_logout() || is_refused)),
             "erased a newer token: {}",
             self.stored()
         );
@@ -294,6 +295,13 @@ impl model::State for World {
                 owner.is_none_or(|host| host.is_final() && !matches!(host.next, Next::Crashed));
             assert!(!has_ended, "a claim was not removed: {}", self.key());
         }
+        // No world has a second failure of the store, which could leave the claim.
+        let mut ended = self.hosts.iter().filter(|host| host.has_failed_to_claim);
+        let claim = format!("{:?}", self.document.claim);
+        let has_left = |host: &Rc<Host>| {
+            host.next == Next::Failed && claim.contains(&format!("{:?}", host.name))
+        };
+        assert!(!ended.any(has_left), "a claim was left: {}", self.key());
         if self.is_final() && self.is_login_lost() {
             let is_excused = self.is_unsaved_lost
                 || (self.faults.revokes_reused && (self.was_slow || self.was_unsaved));
