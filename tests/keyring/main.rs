@@ -10,6 +10,7 @@ mod long_entries;
 mod lost_secrets;
 mod mock_keyring;
 mod reads;
+mod sessions;
 mod whole_texts;
 
 #[allow(
@@ -24,6 +25,7 @@ mod support {
     mod canary;
     mod registration;
     mod require;
+    pub(crate) mod session;
     pub(crate) mod store;
     mod wait;
 
