@@ -153,7 +153,8 @@ async fn store_that_is_no_file_of_this_user_is_named_with_what_to_do() {
         let mut command = poggio(fixture.folder.path());
         let run = Run::of(command.args(["clients", "list", "--store", store]));
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        shown += &format!("{}\n\n", run.shown());
+        shown.push_str(&run.shown());
+        shown.push_str("\n\n");
     }
     assert_shown!(fixture, "clients_odd_stores", shown);
 }
