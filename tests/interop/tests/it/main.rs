@@ -14,4 +14,8 @@ mod require;
 mod rmcp;
 mod s3rver;
 mod service;
+#[path = "../../../it/support/session.rs"]
+#[expect(dead_code, reason = "tests/it uses the rest")]
+mod session;
+mod sessions;
 mod shared_store;
