@@ -134,7 +134,10 @@ fn stores(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(replacements), |bencher| {
             bencher.iter(|| {
                 let found = runtime.block_on(poggio.register_once(&metadata(), &store));
-                assert!(found.is_ok_and(|client| client.client_id == last), "the last one is found");
+                assert!(
+                    found.is_ok_and(|client| client.client_id == last),
+                    "the last one is found"
+                );
             });
         });
     }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact that the model checks")]
 pub(super) struct Host {
     pub(super) name: &'static str,
     pub(super) task: &'static str,
