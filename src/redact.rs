@@ -198,8 +198,11 @@ impl Redactor {
     /// Replaces each credential.
     fn mask(&self, text: &str) -> String {
         let text = cut(text, MAX_INPUT);
+        let mut ranges = self.credentials(units(text.chars()));
+        if ranges.is_empty() {
+            return text.to_owned();
+        }
         let chars: Vec<char> = text.chars().collect();
-        let mut ranges = self.credentials(units(chars.iter().copied()));
         ranges.sort_unstable_by_key(|range| range.start);
         let mut masked = String::with_capacity(text.len());
         let mut end = 0;

@@ -68,7 +68,12 @@ fn percent(units: &[Unit]) -> Option<(char, usize)> {
 fn reference(units: &[Unit]) -> Option<(char, usize)> {
     let at = |index: usize| units.get(index).map(|unit| unit.char);
     if at(1)? != '#' {
+        let first = at(1)?;
         let is_next = |name: &str| {
+            // Most names begin with another letter.
+            if !name.starts_with(first) {
+                return false;
+            }
             let chars = units.iter().skip(1).map(|unit| unit.char);
             chars.take(name.len() + 1).eq(name.chars().chain([';']))
         };

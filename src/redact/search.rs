@@ -164,10 +164,9 @@ impl Needles {
             (0..text.len()).any(|at| text.get(at..).and_then(other_reading).is_some())
         };
         match layers {
-            _ if self.all.is_empty() => {}
+            _ if !self.may_be_in(layers) => {}
             [text] if !self.has_blanks && !has_other_readings(text) => self.find_plain(text, found),
-            _ if self.may_be_in(layers) => Graph::new(layers).find(self, found),
-            _ => {}
+            _ => Graph::new(layers).find(self, found),
         }
     }
 
@@ -197,8 +196,11 @@ impl Needles {
     }
 
     /// Returns whether the text has all characters of the beginning of a credential. Most text has not,
-    /// and then needs no graph.
+    /// and then needs no search.
     fn may_be_in(&self, layers: &[Vec<Unit>]) -> bool {
+        if self.all.is_empty() {
+            return false;
+        }
         let labels = layers.iter().flatten().map(|unit| Label::of(unit.char));
         let chars = labels.flat_map(|label| label.chars.into_iter().flatten());
         let has: Ascii = chars.chain([' ']).collect();
