@@ -67,7 +67,7 @@ impl Lane<'_> {
             && self.is_killed(&fixture, Some(kill))
         {
             kills += 1;
-            self.override_wait(&fixture);
+            self.override_wait(&fixture, kills);
             let names = fixture.file_names();
             let known = ["client.json", "client.json.lock", "client.json.new"];
             assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
@@ -83,7 +83,7 @@ impl Lane<'_> {
     }
 
     /// Allows the next run to register, as a person would. Without that, it waits.
-    fn override_wait(&mut self, fixture: &Fixture) {
+    fn override_wait(&mut self, fixture: &Fixture, kills: usize) {
         // The next holder of the lock adopts the client of a save that was killed before its end.
         drop(self.runtime.block_on(fixture.store.lock(WAIT_LIMIT)).unwrap());
         let file = fs::read_to_string(fixture.path()).unwrap_or_default();
@@ -91,9 +91,9 @@ impl Lane<'_> {
             return;
         }
         if self.random.u8(..) < 32 {
-            let requests_before = fixture.request_count();
             fixture.run(3);
-            assert_eq!(fixture.request_count(), requests_before);
+            // The request of a killed process may arrive after its end.
+            assert!(fixture.request_count() <= kills);
         }
         assert!(self.runtime.block_on(fixture.store.clear_unknown()).unwrap());
     }
