@@ -1,9 +1,9 @@
-//! The program under test of `walk.test.mjs`: logs in, and refreshes the token once.
+//! The program under test of `walk.test.mjs`: logs in, and refreshes the token three times.
 //!
 //! Its argument is a JSON object: `issuer`, `store`, and optionally `scopes`, `method`, `prompt`,
 //! `port` and `resource`. It prints the URL to open, then a JSON object with what happened.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
 
 use poggio::{
     Client, ClientMetadata, FileStore,
@@ -49,14 +49,18 @@ async fn run(options: &Value) -> Result<Value, OAuthError> {
 
     let token = session.login(login_options(options)).await?;
     // The server refuses every token there, so the session replaces it.
-    let request = Request::new(Method::GET, format!("{issuer}/refuses").parse().unwrap());
-    let status = session.execute(request).await?.status().as_u16();
-    let refreshed = session.access_token().await?;
+    let (mut tokens, mut status) = (vec![token], 0);
+    for _ in 0..3 {
+        let request = Request::new(Method::GET, format!("{issuer}/refuses").parse().unwrap());
+        status = session.execute(request).await?.status().as_u16();
+        tokens.push(session.access_token().await?);
+    }
+    let different: BTreeSet<_> = tokens.iter().map(AccessToken::expose).collect();
     Ok(json!({
-        "login": shown(&token),
+        "login": shown(&tokens[0]),
         "status": status,
-        "refreshed": shown(&refreshed),
-        "isNew": token.expose() != refreshed.expose(),
+        "refreshed": shown(&tokens[3]),
+        "differentTokens": different.len(),
     }))
 }
 

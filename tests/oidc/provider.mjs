@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 export const RESOURCE = 'https://mcp.poggio.io/mcp';
 
@@ -26,6 +26,7 @@ export async function start(settings) {
     cookies: { keys: ['signs the cookies of a test'] },
     scopes: ['openid', 'offline_access', 'read'],
     pkce: { required: () => true },
+    rotateRefreshToken: true,
     ttl: {
       AccessToken: 3600,
       AuthorizationCode: 60,
@@ -39,7 +40,10 @@ export async function start(settings) {
       registration: { enabled: true, issueRegistrationAccessToken: false },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: () => ({ scope: 'read', accessTokenFormat: 'opaque' }),
+        getResourceServerInfo: (ctx, resource) => {
+          if (resource !== RESOURCE) throw new errors.InvalidTarget();
+          return { scope: 'read', accessTokenFormat: 'opaque' };
+        },
         useGrantedResource: () => true,
       },
     },
