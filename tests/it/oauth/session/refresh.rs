@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use poggio::{
-    RegistrationStoreExt,
+    RegistrationStore, RegistrationStoreExt,
     oauth::{LoginOptions, OAuthErrorKind, Recovery},
     testing::Reply,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{Fixture, client_credentials, fields};
+use crate::support::WAIT_LIMIT;
 
 #[tokio::test]
 async fn access_token_requires_a_login_and_sends_nothing() {
@@ -36,6 +38,24 @@ async fn access_token_returns_the_saved_token_without_a_request() {
     }
     assert_eq!(fields(&it.token_requests(), "grant_type"), ["authorization_code"]);
     assert_eq!(it.server.registrations().len(), 1);
+}
+
+#[tokio::test]
+async fn access_token_takes_no_lock_for_a_kept_token() {
+    let it = Fixture::new().await;
+    let session = it.session();
+    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let mut locks = Vec::new();
+    for store in [it.store.sibling("tokens").unwrap(), it.store.clone()] {
+        locks.push(store.lock(Duration::ZERO).await.unwrap().expect("a lock"));
+    }
+    // Another process has to read the file, and waits for no lock.
+    let other = timeout(WAIT_LIMIT, it.session().access_token()).await.unwrap().unwrap();
+    assert_eq!(other.expose(), "loopback-access-token-1-of-no-value-elsewhere");
+    // In this process, the token is there without any wait.
+    let kept = session.access_token().now_or_never().expect("a kept token").unwrap();
+    assert_eq!(kept.expose(), "loopback-access-token-1-of-no-value-elsewhere");
+    drop(locks);
 }
 
 #[tokio::test(flavor = "multi_thread")]
