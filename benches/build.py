@@ -52,8 +52,7 @@ PROGRAMS = {
     ),
     "huskarl": (
         'huskarl = "0.11"\n',
-        "let cache = huskarl::cache::InMemoryTokenCache::builder();\n"
-        "drop(cache);",
+        'println!("{}", std::any::type_name::<huskarl::cache::TokenError>());',
     ),
 }
 COMMON = 'tokio = { version = "1", features = ["macros", "rt-multi-thread"] }\n'
