@@ -19,7 +19,10 @@ use super::{
     token_error::TokenError,
     unreadable::Unreadable,
 };
-use crate::{client::Client, error::TransportError, redact::Redactor, response::Response, url};
+use crate::{
+    client::Client, error::TransportError, metadata::GrantType, redact::Redactor,
+    response::Response, url,
+};
 
 impl<'c> AsyncHttpClient<'c> for Client {
     type Error = OAuthError;
@@ -111,8 +114,9 @@ pub(crate) fn read_response(
     let error = || read_error(response, request_body, request_headers);
     let mut form = form_urlencoded::parse(request_body);
     let grant_type = form.find(|(name, _)| name == "grant_type").map(|(_, value)| value);
+    let is_poll = grant_type.as_deref() == Some(GrantType::DeviceCode.as_str());
     if !response.status.is_success() {
-        return error_response(response, error(), grant_type.as_deref() == Some(DEVICE_CODE));
+        return error_response(response, error(), is_poll);
     }
     if grant_type.is_some() {
         token_response(response, error)
@@ -120,9 +124,6 @@ pub(crate) fn read_response(
         unchanged_response(response)
     }
 }
-
-/// The grant type of RFC 8628.
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Returns the error of a response. If the `oauth2` crate polls the server, returns an OAuth error
 /// response (RFC 6749 section 5.2) in the form that it requires, because it polls again according to

@@ -93,58 +93,63 @@ impl TokenError {
         self.retry_after
     }
 
-    /// Returns what the server did, in this crate's words.
-    fn class(&self) -> &'static str {
+    /// Returns what the server did, in this crate's words, and what to do.
+    fn class_and_help(&self) -> (&'static str, &'static str) {
         let status = self.status.map_or(0, |status| status.as_u16());
         match (self.code.as_ref().map(ErrorCode::as_str), status) {
-            _ if self.rejects_client => "rejected the client",
-            (Some("access_denied"), _) => "denied access",
-            (Some("invalid_grant"), _) => "rejected the code or the refresh token",
-            (Some("unauthorized_client"), _) => "rejected this grant type for the client",
-            (Some("unsupported_grant_type"), _) => "rejected the grant type",
-            (Some("invalid_scope"), _) => "rejected the scopes",
-            (Some("invalid_target"), _) => "rejected the resource",
-            (_, 300..=399) => "redirected the request",
-            (_, 429) => "rejected the request for now",
-            _ if self.retry_after.is_some() => "rejected the request for now",
-            (Some("server_error" | "temporarily_unavailable"), _) | (_, 500..) => "failed",
-            _ => "rejected the request",
+            _ if self.rejects_client => (
+                "rejected the client",
+                "mark the client with RegistrationStoreExt::mark_rejected, then register again",
+            ),
+            (Some("access_denied"), _) => {
+                ("denied access", "log in again if the user wants to grant access")
+            }
+            (Some("invalid_grant"), _) => (
+                "rejected the code or the refresh token",
+                "log in again, because the code or the refresh token is no longer valid",
+            ),
+            (Some("unauthorized_client"), _) => (
+                "rejected this grant type for the client",
+                "register a client with this grant type",
+            ),
+            (Some("unsupported_grant_type"), _) => {
+                ("rejected the grant type", "use a grant type that the server supports")
+            }
+            (Some("invalid_scope"), _) => {
+                ("rejected the scopes", "request only scopes that are registered")
+            }
+            (Some("invalid_target"), _) => {
+                ("rejected the resource", "use a resource that the server knows")
+            }
+            (_, 300..=399) => (
+                "redirected the request",
+                "set the endpoint to the redirect target, because redirects are not followed",
+            ),
+            _ if status == 429 || self.retry_after.is_some() => {
+                ("rejected the request for now", "wait, then try again")
+            }
+            (_, 500..) => (
+                "failed",
+                "try again later, and log in again if the server then rejects the code or token",
+            ),
+            (Some("server_error" | "temporarily_unavailable"), _) => ("failed", "try again later"),
+            (None, 404 | 405) => ("rejected the request", "check the URL of the endpoint"),
+            _ => (
+                "rejected the request",
+                "correct the request as the server describes, then try again",
+            ),
         }
     }
 
     pub(super) fn help(&self) -> &'static str {
-        if self.rejects_client {
-            return "mark the client with RegistrationStoreExt::mark_rejected, then register again";
-        }
-        let status = self.status.map_or(0, |status| status.as_u16());
-        match (self.code.as_ref().map(ErrorCode::as_str), status) {
-            (Some("access_denied"), _) => "log in again if the user wants to grant access",
-            (Some("invalid_grant"), _) => {
-                "log in again, because the code or the refresh token is no longer valid"
-            }
-            (Some("unauthorized_client"), _) => "register a client with this grant type",
-            (Some("unsupported_grant_type"), _) => "use a grant type that the server supports",
-            (Some("invalid_scope"), _) => "request only scopes that are registered",
-            (Some("invalid_target"), _) => "use a resource that the server knows",
-            (_, 300..=399) => {
-                "set the endpoint to the redirect target, because redirects are not followed"
-            }
-            _ if self.retry_after.is_some() => "wait, then try again",
-            (_, 429) => "wait, then try again",
-            (_, 500..) => {
-                "try again later, and log in again if the server then rejects the code or token"
-            }
-            (Some("server_error" | "temporarily_unavailable"), _) => "try again later",
-            (None, 404 | 405) => "check the URL of the endpoint",
-            _ => "correct the request as the server describes, then try again",
-        }
+        self.class_and_help().1
     }
 }
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.host.as_deref().unwrap_or("the server"))?;
-        write!(f, " {}", self.class())?;
+        write!(f, " {}", self.class_and_help().0)?;
         if let Some(status) = self.status {
             write!(f, " with {status}")?;
         }
