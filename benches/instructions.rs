@@ -6,6 +6,7 @@
 #![allow(clippy::cast_precision_loss, reason = "counts of calls are small")]
 
 #[path = "../tests/it/support/require.rs"]
+#[expect(dead_code, reason = "only `require_program` is used here")]
 mod require;
 mod support;
 

@@ -29,6 +29,6 @@ pub(crate) use self::{
     ports::free_ports,
     raw_server::{ServerBehaviour, Wire, http, read_request, sized},
     registration::{attempts, metadata, register_with},
-    require::{require, require_program},
+    require::{require, require_program, require_strace},
     wait::{WAIT_LIMIT, eventually, wait_for},
 };

@@ -54,8 +54,16 @@ impl Fixture {
 
     /// Returns a session with a user who has logged in, and whose token has expired.
     async fn expired(&self) -> Session {
+        self.expire(self.session()).await
+    }
+
+    /// Returns such a session whose tokens are in this store.
+    async fn expired_in(&self, tokens: Arc<dyn RegistrationStore>) -> Session {
+        self.expire(self.builder().token_store(tokens).build().unwrap()).await
+    }
+
+    async fn expire(&self, session: Session) -> Session {
         self.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-        let session = self.session();
         self.log_in(&session, LoginOptions::new()).await.unwrap();
         session
     }

@@ -1,10 +1,11 @@
 //! Requirements of a test on the machine: installed programs, permissions. A test that lacks something is
-//! skipped with a message on standard error, or fails if `POGGIO_REQUIRE=all` is set. `tests/keyring`
-//! includes this file too.
+//! skipped with a message on standard error, or fails if `POGGIO_REQUIRE=all` is set. Other test crates
+//! and a bench include this file too.
 
 use std::{
     env,
     io::{self, Write},
+    process::Command,
 };
 
 /// Returns whether a program is in `PATH`; otherwise acts as [`require`].
@@ -13,6 +14,13 @@ pub(crate) fn require_program(program: &str, remedy: &str) -> bool {
     let file = format!("{program}{}", env::consts::EXE_SUFFIX);
     let is_installed = env::split_paths(&path).any(|folder| folder.join(&file).is_file());
     require(is_installed, &format!("{program} is not installed"), remedy)
+}
+
+/// Returns whether strace is installed and may trace a process; otherwise acts as [`require`].
+pub(crate) fn require_strace() -> bool {
+    let can_trace = || Command::new("strace").args(["-qq", "true"]).output().unwrap().status;
+    require_program("strace", "apt-get install strace")
+        && require(can_trace().success(), "strace is not permitted", "allow ptrace")
 }
 
 /// Returns `is_met`.

@@ -2,19 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::support::{
-    Fixture, Run,
-    require::{require, require_program},
-};
-
-fn has_strace() -> bool {
-    require_program("strace", "apt-get install strace")
-        && require(
-            Command::new("strace").args(["-qq", "true"]).output().unwrap().status.success(),
-            "strace is not permitted",
-            "allow ptrace",
-        )
-}
+use crate::support::{Fixture, Run, require::require_strace};
 
 /// Runs the command, and returns whether it opened a file or folder of certificates.
 fn reads_certificates(fixture: &Fixture, args: &[&str]) -> bool {
@@ -38,7 +26,7 @@ fn reads_certificates(fixture: &Fixture, args: &[&str]) -> bool {
 
 #[tokio::test]
 async fn only_commands_that_send_requests_read_certificates() {
-    if !has_strace() {
+    if !require_strace() {
         return;
     }
     let fixture = Fixture::new().await;

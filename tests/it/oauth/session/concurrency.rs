@@ -126,9 +126,7 @@ async fn access_token_saves_a_token_that_an_earlier_call_could_not_save() {
     let it = Fixture::new().await;
     it.server.rotate_refresh_tokens(true);
     let tokens = Arc::new(FailingStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
 
     tokens.set_fails(true);
     for _ in 0..2 {
@@ -148,9 +146,7 @@ async fn access_token_saves_a_token_that_an_earlier_call_could_not_save() {
 async fn logout_discards_a_token_that_could_not_be_saved() {
     let it = Fixture::new().await;
     let tokens = Arc::new(FailingStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
     tokens.set_fails(true);
     session.access_token().await.unwrap_err();
     tokens.set_fails(false);

@@ -55,9 +55,7 @@ impl RegistrationStore for SlowStore {
 async fn logout_discards_the_token_of_a_refresh_that_is_under_way() {
     let it = Fixture::new().await;
     let tokens = Arc::new(SlowStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
 
     tokens.is_slow.store(true, Ordering::SeqCst);
     let refresh = tokio::spawn({
@@ -93,9 +91,7 @@ async fn access_token_reads_the_registration_once_for_each_refresh() {
 async fn access_token_sends_a_refused_refresh_token_once_although_its_removal_was_not_saved() {
     let it = Fixture::new().await;
     let tokens = Arc::new(super::concurrency::FailingStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
 
     it.server.script_token([Reply::json(400, json!({"error": "invalid_grant"}))]);
     tokens.set_fails(true);

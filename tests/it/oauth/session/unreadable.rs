@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use poggio::{
     RegistrationStore,
-    oauth::{LoginOptions, OAuthErrorKind, Recovery},
+    oauth::{OAuthErrorKind, Recovery},
     testing::Reply,
 };
 use serde_json::{Value, json};
@@ -78,9 +78,7 @@ async fn truncated_refresh_token_is_never_saved() {
 async fn recovered_refresh_token_does_not_replace_that_of_another_login() {
     let it = Fixture::new().await;
     let tokens = Arc::new(MemoryStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
 
     let reply = Reply::json(200, json!({"refresh_token": NEXT}));
     it.server.script_token([reply.with_delay(Duration::from_millis(300))]);
@@ -100,9 +98,7 @@ async fn recovered_refresh_token_does_not_replace_that_of_another_login() {
 async fn recovered_refresh_token_that_could_not_be_saved_is_saved_by_the_next_call() {
     let it = Fixture::new().await;
     let tokens = Arc::new(FailingStore::default());
-    let session = it.builder().token_store(tokens.clone()).build().unwrap();
-    it.server.script_token([Reply::issued().with_member("expires_in", 0)]);
-    it.log_in(&session, LoginOptions::new()).await.unwrap();
+    let session = it.expired_in(tokens.clone()).await;
 
     it.server.script_token([
         Reply::json(200, json!({"refresh_token": NEXT})),

@@ -18,7 +18,7 @@ use crate::{
     store::process::printed,
     support::{
         process::{register_once_command, run_by},
-        require, require_program,
+        require, require_strace,
         store::Fixture,
     },
 };
@@ -118,22 +118,13 @@ fn strace(fault: &str) -> Command {
     strace
 }
 
-fn has_strace() -> bool {
-    require_program("strace", "apt-get install strace")
-        && require(
-            Command::new("strace").args(["-qq", "true"]).output().unwrap().status.success(),
-            "strace is not permitted",
-            "allow ptrace",
-        )
-}
-
 fn new_text(fixture: &Fixture) -> String {
     fs::read_to_string(fixture.folder().join("client.json.new")).unwrap()
 }
 
 #[tokio::test]
 async fn register_once_on_a_new_store_sends_nothing_if_renames_fail() {
-    if !has_strace() {
+    if !require_strace() {
         return;
     }
     for (error, reason) in [
@@ -153,7 +144,7 @@ async fn register_once_on_a_new_store_sends_nothing_if_renames_fail() {
 
 #[tokio::test]
 async fn register_once_retries_a_rename_that_fails_for_a_moment() {
-    if !has_strace() {
+    if !require_strace() {
         return;
     }
     for error in ["EACCES", "EPERM", "EBUSY"] {
@@ -169,7 +160,7 @@ async fn register_once_retries_a_rename_that_fails_for_a_moment() {
 
 #[tokio::test]
 async fn register_once_adopts_the_client_that_an_earlier_call_could_not_save() {
-    if !has_strace() {
+    if !require_strace() {
         return;
     }
     for error in ["EACCES", "EXDEV"] {
@@ -195,7 +186,7 @@ async fn register_once_adopts_the_client_that_an_earlier_call_could_not_save() {
 
 #[tokio::test]
 async fn register_once_adopts_the_client_of_a_process_that_was_killed_before_the_rename() {
-    if !has_strace() {
+    if !require_strace() {
         return;
     }
     let (fixture, gate) = (Fixture::new().await, Gate::new());

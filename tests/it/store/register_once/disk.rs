@@ -15,7 +15,7 @@ use crate::{
     store::process::printed,
     support::{
         process::{set_redirect_uri, set_variables},
-        require,
+        require, require_strace,
         store::{Fixture, set_mode},
         wait_for,
     },
@@ -206,9 +206,7 @@ async fn register_once_sends_nothing_if_the_file_cannot_be_replaced() {
 
 #[tokio::test]
 async fn register_once_flushes_the_file_before_it_returns() {
-    let can_trace = Command::new("strace").args(["-qq", "true"]).output();
-    let can_trace = can_trace.is_ok_and(|output| output.status.success());
-    if !require(can_trace, "strace is not installed or not permitted", "apt-get install strace") {
+    if !require_strace() {
         return;
     }
     let fixture = Fixture::new().await;
