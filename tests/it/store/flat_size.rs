@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    ops::Range,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -30,9 +29,10 @@ fn size(store: &MemoryStore) -> (usize, usize) {
     (text.len(), count("registrations") + count("retired"))
 }
 
-/// Imports the clients with these numbers, each of which replaces the one before.
-async fn replace_clients(store: &dyn RegistrationStore, numbers: Range<u32>) {
-    for number in numbers {
+#[tokio::test]
+async fn store_stays_small_after_10_000_replacements() {
+    let store = MemoryStore::default();
+    for number in 0..10_000 {
         let json = json!({
             "client_id": format!("client-{number}"),
             "client_secret": format!("secret-{number}-"),
@@ -42,19 +42,6 @@ async fn replace_clients(store: &dyn RegistrationStore, numbers: Range<u32>) {
             "registration_access_token": format!("management-{number}-"),
         });
         store.import("https://api.acme.example/register", &client_from(&json)).await.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn store_stays_small_after_10_000_replacements() {
-    let store = MemoryStore::default();
-    // A replacement depends on the document only. Once the document has the same size after each of
-    // many in a row, more of them cannot change its size.
-    replace_clients(&store, 9_700..9_800).await;
-    let sizes = (size(&store), store.text().unwrap().matches("client-").count());
-    for number in 9_800..10_000 {
-        replace_clients(&store, number..number + 1).await;
-        assert_eq!((size(&store), store.text().unwrap().matches("client-").count()), sizes);
     }
     let (bytes, records) = size(&store);
     assert!(bytes < MAX_BYTES, "{bytes} bytes");
@@ -82,12 +69,11 @@ async fn find_times(poggio: &Client, stores: [&FileStore; 2]) -> [Duration; 2] {
 }
 
 #[tokio::test]
-async fn finding_a_client_takes_at_most_twice_the_time_after_10_000_renewals() {
+async fn finding_a_client_takes_at_most_twice_the_time_after_1000_renewals() {
     let (fixture, old) = (Fixture::new().await, Fixture::new().await);
     fixture.register_once(&metadata()).await.unwrap();
-    // As many as the history keeps, and more. Later renewals replace the oldest of them.
     let store = MemoryStore::default();
-    for _ in 0..60 {
+    for _ in 0..1000 {
         let client = fixture.poggio.register_once(&metadata(), &store).await.unwrap();
         assert!(store.mark_rejected(&client.client_id).await.unwrap());
     }
@@ -111,7 +97,7 @@ async fn finding_a_client_takes_at_most_twice_the_time_after_10_000_renewals() {
 async fn store_stays_small_whatever_replaces_the_clients() {
     let fixture = Fixture::new().await;
     let (store, poggio) = (MemoryStore::default(), &fixture.poggio);
-    for number in 0..100 {
+    for number in 0..300 {
         let client = poggio.register_once(&metadata(), &store).await.unwrap();
         if number % 2 == 0 {
             assert!(store.mark_rejected(&client.client_id).await.unwrap());
@@ -207,22 +193,22 @@ impl RegistrationStore for CountingStore {
 }
 
 #[tokio::test]
-async fn finding_a_client_reads_the_same_bytes_after_100_and_after_200_renewals() {
+async fn finding_a_client_reads_the_same_bytes_after_100_and_after_1000_renewals() {
     let fixture = Fixture::new().await;
     let store = CountingStore::default();
     let requested: ClientMetadata = metadata();
     let mut read = Vec::new();
-    for number in 1..=200 {
+    for number in 1..=1000 {
         let client = fixture.poggio.register_once(&requested, &store).await.unwrap();
-        if number == 100 || number == 200 {
+        if number == 100 || number == 1000 {
             let before = store.read.load(Ordering::SeqCst);
             fixture.poggio.find_registration(&requested, &store).await.unwrap().unwrap();
             read.push(store.read.load(Ordering::SeqCst) - before);
         }
-        if number < 200 {
+        if number < 1000 {
             assert!(store.mark_rejected(&client.client_id).await.unwrap());
         }
     }
-    // The 49 oldest ids and numbers have two digits after 100 renewals, and three after 200.
-    assert!(read[1] < read[0] + 200, "{read:?}");
+    // Only the number and the ids have more digits.
+    assert!(read[1] < read[0] + 500, "{read:?}");
 }
