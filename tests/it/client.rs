@@ -5,4 +5,4 @@ mod configuration;
 mod contract;
 #[cfg(feature = "codegen")]
 mod generated;
-mod spans;
+pub(crate) mod spans;

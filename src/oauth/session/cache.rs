@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn cached_tokens_are_due_at_different_moments() {
+        let due = |left: i64| (0..100).filter(|_| !token(3600 - left, 3600).is_fresh()).count();
+        assert_eq!((due(62), due(46)), (0, 100));
+        let some = due(54);
+        assert!((1..100).contains(&some), "{some} of 100");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn cached_token_of_the_future_expires_after_its_lifetime() {
         // This machine's clock was set back by a day since the token was issued.
         let cached = token(-86_400, 3600);

@@ -58,7 +58,7 @@ async fn recorded_calls(
 }
 
 /// Returns what our spans and events record at TRACE.
-async fn recorded_by(server: &Server, work: impl AsyncFnOnce()) -> String {
+pub(crate) async fn recorded_by(server: &Server, work: impl AsyncFnOnce()) -> String {
     // All tests share one subscriber, because tracing caches across threads what is enabled.
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {

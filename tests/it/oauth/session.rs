@@ -11,6 +11,7 @@ mod memory;
 mod refresh;
 mod renewal;
 mod saved_login;
+mod spans;
 mod unreadable;
 
 use std::sync::Arc;
