@@ -9,6 +9,7 @@ pub(crate) mod oauth;
 mod ports;
 #[cfg_attr(not(unix), allow(dead_code, reason = "most of its users need Unix"))]
 pub(crate) mod process;
+mod property;
 mod raw_server;
 mod registration;
 mod require;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
     ports::free_ports,
+    property::property_runner,
     raw_server::{ServerBehaviour, Wire, http, read_request, sized},
     registration::{attempts, metadata, register_with},
     require::{require, require_program, require_strace},

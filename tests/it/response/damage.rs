@@ -4,14 +4,11 @@ use poggio::{
     ClientInformation, ClientSecret, Error,
     testing::{Reply, Server},
 };
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
+use proptest::prelude::*;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{SECRET, metadata};
+use crate::support::{SECRET, metadata, property_runner};
 
 const ID: &str = "9495cf98f21b926e";
 
@@ -85,8 +82,7 @@ fn register_returns_no_secret_that_did_not_arrive_whole() {
     let harness = Harness::start();
     let bodies = bodies();
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8);
-    let config = Config { failure_persistence: None, ..Config::with_cases(2000) };
-    let result = TestRunner::new(config).run(&(0..bodies.len(), changes), |(which, changes)| {
+    let result = property_runner(2000).run(&(0..bodies.len(), changes), |(which, changes)| {
         let mut bytes = bodies[which].clone().into_bytes();
         for (at, byte) in &changes {
             let at = at.index(bytes.len());
@@ -104,8 +100,11 @@ fn register_returns_no_secret_that_did_not_arrive_whole() {
         let member = format!("\"client_secret\":\"{SECRET}\"");
         let arrived = bytes.windows(member.len()).any(|window| window == member.as_bytes());
         if which == 2 && arrived && bytes.starts_with(b"{\"") {
-            // It is the first member, so nothing that follows can hide it.
-            prop_assert_eq!(secret, Some(SECRET));
+            // It is the first member, so nothing that follows can hide it. A changed byte may end its
+            // object before the id: then it may be the secret of another client.
+            let same_object = bytes[1..bytes.len() - 1].iter().all(|byte| !b"{}".contains(byte));
+            let in_body = matches!(&result, Err(Error::Unreadable(e)) if e.expose_body() == bytes);
+            prop_assert!(secret == Some(SECRET) || (!same_object && in_body), "{:?}", bytes);
         }
         Ok(())
     });

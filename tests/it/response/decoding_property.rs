@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 
 use poggio::{ClientInformation, ClientSecret, Error, MetadataField, SecretExpiry};
-use proptest::{
-    collection::vec,
-    prelude::*,
-    sample::select,
-    test_runner::{Config, TestRunner},
-};
+use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
+
+use crate::support::property_runner;
 
 const CREDENTIALS: [&str; 4] =
     ["client_id", "client_secret", "client_id_issued_at", "client_secret_expires_at"];
@@ -127,8 +124,7 @@ impl Decoded {
 
 #[test]
 fn from_json_decodes_random_members_as_the_model_does() {
-    let config = Config { failure_persistence: None, ..Config::with_cases(2000) };
-    let result = TestRunner::new(config).run(&members(), |members| {
+    let result = property_runner(2000).run(&members(), |members| {
         let texts: Vec<_> =
             members.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
         let text = format!("{{{}}}", texts.join(","));

@@ -12,13 +12,13 @@ use proptest::{
     prelude::{Strategy, any},
     prop_assert, prop_assert_eq,
     sample::Index,
-    test_runner::{Config, TestCaseError, TestRunner},
+    test_runner::TestCaseError,
 };
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{
-    all_shown, metadata,
+    all_shown, metadata, property_runner,
     store::{MemoryStore, client_from, store_error},
 };
 
@@ -135,6 +135,5 @@ fn document_with_changed_bytes_keeps_all_readable_credentials() {
         }
         String::from_utf8_lossy(&bytes).into_owned()
     });
-    let config = Config { failure_persistence: None, ..Config::with_cases(1000) };
-    TestRunner::new(config).run(&damaged, |text| document.check(&text)).unwrap();
+    property_runner(1000).run(&damaged, |text| document.check(&text)).unwrap();
 }

@@ -4,16 +4,12 @@ use poggio::{
     Client, ClientInformation, Error,
     testing::{Reply, Server},
 };
-use proptest::{
-    prelude::*,
-    sample::select,
-    test_runner::{Config, TestRunner},
-};
+use proptest::{prelude::*, sample::select};
 use serde_json::json;
 use tokio::runtime::{self, Runtime};
 
 use super::encodings::{ENCODERS, base64};
-use crate::support::{all_shown_of_result, metadata};
+use crate::support::{all_shown_of_result, metadata, property_runner};
 
 /// One server for all cases.
 struct Fixture {
@@ -96,13 +92,6 @@ fn credential() -> impl Strategy<Value = String> {
     ]
 }
 
-/// `PROPTEST_CASES` sets another number of cases.
-fn runner(cases: u32) -> TestRunner {
-    let is_set = std::env::var_os("PROPTEST_CASES").is_some();
-    let cases = if is_set { Config::default().cases } else { cases };
-    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
-}
-
 #[test]
 fn credentials_are_never_shown_in_any_encoding_at_any_place() {
     let fixture = Fixture::new();
@@ -124,7 +113,7 @@ fn credentials_are_never_shown_in_any_encoding_at_any_place() {
         }
         Ok(())
     };
-    runner(8).run(&cases, test).unwrap();
+    property_runner(8).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -140,7 +129,7 @@ fn credentials_are_never_shown_in_base64_at_any_alignment() {
         }
         Ok(())
     };
-    runner(10).run(&cases, test).unwrap();
+    property_runner(10).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -183,7 +172,7 @@ fn values_are_never_shown_after_the_name_of_a_credential() {
         }
         Ok(())
     };
-    runner(24).run(&cases, test).unwrap();
+    property_runner(24).run(&cases, test).unwrap();
 }
 
 #[test]
@@ -196,14 +185,14 @@ fn text_without_credentials_is_shown_unchanged_except_for_control_characters_and
         error.description().map(str::to_owned)
     };
     let is_separator = |c: char| matches!(c, '\u{2028}' | '\u{2029}');
-    runner(128)
+    property_runner(128)
         .run(&"\\PC{1,300}", |text| {
             prop_assume!(!text.contains(is_separator) && !text.trim().is_empty());
             prop_assert_eq!(description(&text), Some(text));
             Ok(())
         })
         .unwrap();
-    runner(128)
+    property_runner(128)
         .run(&"[a-z\\x00-\\x1f\\x7f-\\x9f\u{2028}\u{2029}\u{202a}-\u{202e}\u{2066}-\u{2069}\u{200b}]{1,900}", |text| {
             let shown = description(&text).unwrap_or_default();
             prop_assert!(shown.chars().count() <= 301);
