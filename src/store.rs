@@ -17,6 +17,7 @@ mod document;
 mod exclusive;
 mod file;
 mod fingerprint;
+mod format;
 mod insert;
 mod intent;
 #[cfg(feature = "keyring")]
@@ -43,10 +44,10 @@ pub use self::keyring::KeyringStore;
 #[cfg(feature = "oauth2")]
 pub(crate) use claim::{Access, Claim, Right};
 #[cfg(feature = "oauth2")]
-pub(crate) use document::FORMAT;
-#[cfg(feature = "oauth2")]
 pub(crate) use exclusive::{Call, Protocol, StepOf, StoredDocument, read};
 pub use file::FileStore;
+#[cfg(feature = "oauth2")]
+pub(crate) use format::{Format, parse};
 /// The client library for the services of a [`SharedStore`].
 #[cfg(feature = "object-store")]
 #[cfg_attr(docsrs, doc(cfg(feature = "object-store")))]

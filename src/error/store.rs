@@ -115,7 +115,7 @@ impl StoreError {
 
     pub(crate) fn damaged(name: &str, cause: impl fmt::Display) -> Self {
         let problem =
-            format!("is damaged or is not a registration store: {cause}; it was not changed");
+            format!("is damaged or is not a document of poggio: {cause}; it was not changed");
         Self::new(problem).with_kind(StoreErrorKind::Damaged).at(name)
     }
 
@@ -134,6 +134,15 @@ impl StoreError {
         let mut error = Self::new(problem).with_kind(StoreErrorKind::UnknownFormat).at(name);
         error.0.help = Some(help);
         error
+    }
+
+    /// Says what to do with a damaged document of tokens, which are worth less than clients.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn of_tokens(mut self) -> Self {
+        if self.0.kind == StoreErrorKind::Damaged {
+            self.0.help = Some("move it away, then log in");
+        }
+        self
     }
 
     pub(crate) fn unusable(name: &str, problem: &impl fmt::Display) -> Self {

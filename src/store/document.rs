@@ -1,20 +1,17 @@
 //! The JSON document of a store, and the claim of a caller that is registering.
 
 use serde::{Deserialize, Serialize};
-use serde_json::error::Category;
 
 use super::{
     claim::Claim,
     exclusive::StoredDocument,
+    format::{self, FORMAT, Format},
     intent::Intents,
     record::Record,
     registration_store::Versioned,
     retired::{RetiredLine, RetiredReason, RetiredRecord},
 };
 use crate::error::StoreError;
-
-/// The version of the document's format. Other versions are refused.
-pub(crate) const FORMAT: u64 = 2;
 
 /// How many retired clients a document has. Older ones are dropped, so that its size stays flat.
 const MAX_RETIRED: usize = 50;
@@ -26,7 +23,7 @@ pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
-    format: u64,
+    format: Format,
     /// The number of the last registration. Registrations are counted from 1.
     last_number: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,11 +36,6 @@ pub(crate) struct Document {
     /// The newest clients that are no longer used, in the order in which they were retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     retired: Vec<RetiredLine>,
-}
-
-#[derive(Deserialize)]
-struct FormatVersion {
-    format: u64,
 }
 
 /// Identifies a version of a document. A document of another kind has no number.
@@ -69,7 +61,7 @@ impl Generation {
 impl Default for Document {
     fn default() -> Self {
         Self {
-            format: FORMAT,
+            format: Format,
             last_number: 0,
             claim: None,
             intents: Intents::default(),
@@ -82,28 +74,7 @@ impl Default for Document {
 impl StoredDocument for Document {
     fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
         let Some(stored) = stored else { return Ok(Self::default()) };
-        // Messages of serde_json are not shown, because they can quote a secret.
-        let damaged = |error: serde_json::Error| {
-            let (line, column) = (error.line(), error.column());
-            let how = match error.classify() {
-                Category::Eof => "it ends too early",
-                Category::Syntax | Category::Io => "it is not JSON",
-                Category::Data => "a member is invalid",
-            };
-            StoreError::damaged(store_name, format!("{how}, at line {line}, column {column}"))
-        };
-        let parsed = serde_json::from_str::<Self>(stored.expose());
-        let format = match &parsed {
-            Ok(document) => Ok(document.format),
-            // Another format may have other members.
-            Err(_) => serde_json::from_str(stored.expose()).map(|FormatVersion { format }| format),
-        };
-        if let Ok(format) = format
-            && format != FORMAT
-        {
-            return Err(StoreError::unknown_format(store_name, format, FORMAT));
-        }
-        let document = parsed.map_err(damaged)?;
+        let document: Self = format::parse(stored.expose(), store_name)?;
         let is_in_keyring = |record: &Record| record.keyring_entry().is_some();
         if stored.secrets().is_none() && document.registrations.iter().any(is_in_keyring) {
             return Err(StoreError::in_keyring(store_name));

@@ -21,6 +21,11 @@ pub(crate) trait StoredDocument: Sized + Send + Sync {
     /// Parses the content of a store. Returns an empty document for an empty store.
     fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError>;
 
+    /// Says in the error what to do with a document that cannot be read.
+    fn explain(error: StoreError) -> StoreError {
+        error
+    }
+
     /// Returns the document as JSON, with its secrets in plain text.
     fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError>;
 }
@@ -30,8 +35,8 @@ pub(crate) async fn read<D: StoredDocument, S: RegistrationStore + ?Sized>(
     store: &S,
 ) -> Result<(D, Option<Versioned>), StoreError> {
     let name = store.name();
-    let stored = store.read().await.map_err(|error| error.at(&name))?;
-    Ok((D::parse(stored.as_ref(), &name)?, stored))
+    let stored = store.read().await.map_err(|error| D::explain(error.at(&name)))?;
+    Ok((D::parse(stored.as_ref(), &name).map_err(D::explain)?, stored))
 }
 
 /// Writes the document if the store still holds `expected`.

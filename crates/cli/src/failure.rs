@@ -3,9 +3,7 @@
 
 use std::{error::Error as _, io};
 
-use poggio::{
-    Error, FieldError, Origin, Outcome, StoreErrorKind, ValidationErrors, oauth::OAuthError,
-};
+use poggio::{Error, FieldError, Origin, Outcome, ValidationErrors, oauth::OAuthError};
 use serde_json::{Value, json};
 
 use crate::{exit::Exit, metadata, shown::plain};
@@ -127,8 +125,6 @@ impl From<OAuthError> for Failure {
         let exit = Exit::of(&error);
         let help = match error.help() {
             "log in" => LOG_IN.to_owned(),
-            // It has no clients, which would be lost.
-            _ if is_damaged_token_document(&error) => format!("move the file away, then {LOG_IN}"),
             help => in_terms_of_command(help),
         };
         let mut failure = match error.registration() {
@@ -164,12 +160,6 @@ impl From<OAuthError> for Failure {
         failure.retry_after = error.retry_after().map(|wait| wait.as_secs().max(1));
         failure.help(help)
     }
-}
-
-fn is_damaged_token_document(error: &OAuthError) -> bool {
-    matches!(error.registration(), Some(Error::Store(error))
-        if error.kind() == StoreErrorKind::Damaged
-            && error.to_string().contains("it is not a token document"))
 }
 
 /// Returns the message of the payload, without outcome and help, which have lines of their own.
@@ -259,10 +249,7 @@ fn in_terms_of_command(text: &str) -> String {
             "stop the other program or use port 0",
             "stop the other program, or choose another --port",
         ),
-        (
-            "is damaged or is not a registration store: it is not a token document",
-            "is damaged: it is not a token document",
-        ),
+        ("then log in", "then run `poggio login` with the same options"),
         ("FileStore::new", "--store"),
         ("FileStore::for_app", "the default store"),
         ("base_url", "--base-url"),

@@ -15,14 +15,14 @@ use crate::{
     error::StoreError,
     oauth::access_token::AccessToken,
     secret,
-    store::{Claim, FORMAT, StoredDocument, Versioned},
+    store::{self, Claim, Format, StoredDocument, Versioned},
 };
 
 /// The tokens of one account, and the claim of the caller that is requesting one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenDocument {
-    format: u64,
+    format: Format,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claim: Option<Claim>,
     tokens: Vec<Entry>,
@@ -172,22 +172,18 @@ impl fmt::Debug for Entry {
 
 impl Default for TokenDocument {
     fn default() -> Self {
-        Self { format: FORMAT, claim: None, tokens: Vec::new() }
+        Self { format: Format, claim: None, tokens: Vec::new() }
     }
 }
 
 impl StoredDocument for TokenDocument {
     fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
-        let Some(stored) = stored else { return Ok(Self::default()) };
-        // Messages of serde_json are not shown, because they can quote a secret.
-        let document: Self = serde_json::from_str(stored.expose()).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            StoreError::damaged(store_name, format!("it is not a token document, at {place}"))
-        })?;
-        if document.format != FORMAT {
-            return Err(StoreError::unknown_format(store_name, document.format, FORMAT));
-        }
-        Ok(document)
+        stored
+            .map_or_else(|| Ok(Self::default()), |stored| store::parse(stored.expose(), store_name))
+    }
+
+    fn explain(error: StoreError) -> StoreError {
+        error.of_tokens()
     }
 
     fn to_json(&self, store_name: &str) -> Result<Versioned, StoreError> {

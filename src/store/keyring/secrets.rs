@@ -10,10 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     random::unique_id,
     redact::sanitize,
-    store::{
-        document::{Document, FORMAT},
-        registration_store::Versioned,
-    },
+    store::{document::Document, format::FORMAT, registration_store::Versioned},
 };
 
 /// The members of a client that go to the keyring. A registration access token (RFC 7592) is a

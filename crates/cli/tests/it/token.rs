@@ -99,12 +99,12 @@ async fn damaged_token_document_is_moved_away() {
     let fixture = Fixture::new().await;
     fixture.log_in(&[]).await;
     let path = fixture.token_file();
-    for text in ["", "{", r#"{"format": 99}"#] {
+    for text in [&b""[..], b"{", b"\xff", br#"{"format": 2}"#] {
         std::fs::write(&path, text).unwrap();
         for command in ["token", "status", "logout"] {
             let run = fixture.run(&[command]);
             assert_eq!(run.code, Some(1), "{}", run.stderr);
-            let help = "move the file away, then run `poggio login` with the same options";
+            let help = "move it away, then run `poggio login` with the same options";
             assert!(run.stderr.contains(help), "{}", run.stderr);
         }
     }

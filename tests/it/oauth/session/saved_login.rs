@@ -1,7 +1,10 @@
 //! `Session::saved_login`: what the store has, without a request.
 
+use poggio::{StoreErrorKind, oauth::LoginOptions};
+use serde_json::json;
+
 use super::Fixture;
-use poggio::oauth::LoginOptions;
+use crate::support::store::store_error;
 
 #[tokio::test]
 async fn saved_login_returns_the_token_and_sends_nothing() {
@@ -29,4 +32,35 @@ async fn saved_login_that_is_due_has_no_token() {
     let login = it.session().saved_login().await.unwrap().unwrap();
     assert!(login.token().is_none() && login.can_refresh());
     assert_eq!(it.token_requests().len(), 1);
+}
+
+#[tokio::test]
+async fn unreadable_token_document_is_left_as_it_is_and_the_error_says_what_to_do() {
+    const MOVE: &str = "move it away, then log in";
+    for (document, kind, help) in [
+        (json!("x"), StoreErrorKind::Damaged, MOVE),
+        (json!({"format": 2}), StoreErrorKind::Damaged, MOVE),
+        (json!({"format": "3", "tokens": []}), StoreErrorKind::Damaged, MOVE),
+        (
+            json!({"format": 3, "logins": {}}),
+            StoreErrorKind::UnknownFormat,
+            "update this program, or use another store",
+        ),
+    ] {
+        let it = Fixture::new().await;
+        it.log_in(&it.session(), LoginOptions::new()).await.unwrap();
+        it.write_document(&document).await;
+        let session = it.session();
+        let errors = [
+            session.access_token().await.err(),
+            session.saved_login().await.err(),
+            session.logout().await.err(),
+        ];
+        for error in errors.map(Option::unwrap) {
+            assert_eq!(store_error(error.registration().unwrap()).kind(), kind, "{error}");
+            assert_eq!(error.help(), help);
+        }
+        assert_eq!(it.document().await, document);
+        assert_eq!(it.token_requests().len(), 1);
+    }
 }

@@ -28,7 +28,7 @@ async fn shared_store_refuses_objects_that_are_no_documents() {
         bucket.inner.put(&PATH.into(), bytes.into()).await.unwrap();
         let error = open(&bucket).list().await.unwrap_err();
         let expected = format!(
-            "poggio/acme.json in Bucket is damaged or is not a registration store: {problem}; it \
+            "poggio/acme.json in Bucket is damaged or is not a document of poggio: {problem}; it \
              was not changed"
         );
         assert_eq!(store_error(&error).to_string(), expected);
