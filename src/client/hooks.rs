@@ -13,17 +13,4 @@ impl ClientHooks<Attempt> for generated::Client {
     ) -> reqwest::Result<reqwest::Response> {
         Ok(self.inner.run(&self.client, request).await)
     }
-
-    /// Prevents the generated client from decoding the placeholder for a missing response.
-    async fn post<E>(
-        &self,
-        _: &reqwest::Result<reqwest::Response>,
-        _: &OperationInfo,
-    ) -> Result<(), progenitor_client::Error<E>> {
-        if self.inner.has_response() {
-            Ok(())
-        } else {
-            Err(progenitor_client::Error::Custom(String::new()))
-        }
-    }
 }

@@ -32,8 +32,9 @@ impl Attempt {
     /// Sends the request and records the result. Returns the response for the generated client to
     /// decode, which shares its body with the recorded one.
     ///
-    /// If no response arrived, returns a placeholder, because the generated client accepts only a
-    /// `reqwest::Error` as an error, which this crate cannot create.
+    /// If no response arrived, returns an empty one, because the generated client accepts only a
+    /// `reqwest::Error` as an error, which this crate cannot create. It is not decoded as a client, and
+    /// the recorded failure is returned.
     pub(crate) async fn run(
         &self,
         http: &reqwest::Client,
@@ -51,11 +52,6 @@ impl Attempt {
         );
         *self.lock() = Some(result);
         response.into()
-    }
-
-    /// Returns whether a response was recorded.
-    pub(crate) fn has_response(&self) -> bool {
-        matches!(*self.lock(), Some(Ok(_)))
     }
 
     /// Takes the recorded result, or returns `None` if `run` was not called.

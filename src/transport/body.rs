@@ -56,3 +56,19 @@ fn append(buffer: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
     }
     buffer.extend_from_slice(chunk);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn append_replaces_a_full_buffer_instead_of_growing_it() {
+        let mut buffer = Zeroizing::new(Vec::new());
+        for (chunk, capacity) in [(10, 32_768), (32_758, 32_768), (1, 65_538), (65_530, 196_598)] {
+            append(&mut buffer, &vec![7; chunk]);
+            // A vector that grows by itself has another capacity, and its old memory is not wiped.
+            assert_eq!(buffer.capacity(), capacity, "{} bytes", buffer.len());
+        }
+        assert_eq!(*buffer, vec![7; 98_299]);
+    }
+}

@@ -62,6 +62,22 @@ mod tests {
     }
 
     #[test]
+    fn read_rounds_the_wait_until_a_date_up() {
+        let second = || DateTime::<Utc>::from(SystemTime::now()).timestamp();
+        let wait = loop {
+            let now = second();
+            let date = DateTime::from_timestamp(now + 10, 0).unwrap();
+            let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let wait = read(&HeaderMap::from_iter([(RETRY_AFTER, date.parse().unwrap())]));
+            if second() == now {
+                break wait;
+            }
+        };
+        // Less than 10 s remain, and a server may refuse a request that is a moment early.
+        assert_eq!(wait, Some(Duration::from_secs(10)));
+    }
+
+    #[test]
     fn read_accepts_seconds_and_all_date_formats() {
         for (text, seconds) in [
             ("0", 0),

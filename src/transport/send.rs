@@ -146,8 +146,7 @@ impl Transport {
 /// Returns the failure of a request that was sent without a [`Transport`].
 #[cfg(feature = "oauth2")]
 pub(crate) fn failure_of(error: reqwest::Error) -> TransportFailure {
-    let kind = failure_kind(&error, None);
-    TransportFailure { attempts: 1, ..failure(kind, Some(error), None) }
+    failure(failure_kind(&error, None), Some(error), None)
 }
 
 fn failure(

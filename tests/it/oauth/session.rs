@@ -4,6 +4,7 @@ mod accounts;
 mod concurrency;
 mod discovered;
 mod execute;
+mod failed_writes;
 #[cfg(unix)]
 mod killed;
 mod login;

@@ -124,11 +124,15 @@ async fn response_over_the_cap_is_unreadable_even_if_whole_json_is_before_the_ca
             " (201 Created) could not be decoded: it is larger than max_response_bytes (262144)";
         assert!(error.to_string().ends_with(end), "{error}");
 
+        // The cap is the length of the largest body that is accepted.
         let server = Server::start().await;
-        server.script([reply]);
-        let builder = server.client_builder().max_response_bytes(1 << 20);
-        let client = builder.build().unwrap().register(&metadata()).await.unwrap();
-        assert_eq!(client.client_id, "id");
+        server.script([reply.clone(), reply]);
+        let register = async |cap: usize| {
+            let poggio = server.client_builder().max_response_bytes(cap).build().unwrap();
+            poggio.register(&metadata()).await
+        };
+        assert_eq!(register(body.len()).await.unwrap().client_id, "id");
+        unreadable(register(body.len() - 1).await.unwrap_err());
     }
 }
 
@@ -137,7 +141,9 @@ async fn response_that_does_not_end_is_truncated_at_the_timeout() {
     let response = http("201 Created\r\ncontent-length: 999", r#"{"client_id": "id", "#);
     let wire = Wire::serve(vec![ServerBehaviour::Stalls(response)]).await;
     let poggio = wire.client_builder().timeout(Duration::from_millis(500)).build().unwrap();
+    let started = tokio::time::Instant::now();
     let error = unreadable(poggio.register(&metadata()).await.unwrap_err());
+    assert!((500..510).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     assert_eq!(error.client_id(), Some("id"));
     assert!(error.to_string().ends_with("the call timed out before the body ended"), "{error}");
 }

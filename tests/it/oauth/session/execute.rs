@@ -228,6 +228,11 @@ async fn execute_shows_no_query_in_an_error() {
     let url = format!("{}/v1/customers?key=hunter-two-pass", it.server.base_url());
     let error = session.execute(get(&url)).await.unwrap_err();
     assert_eq!(error.kind(), OAuthErrorKind::Transport);
+    let sent = format!(
+        "the connection to {} broke after the request was sent",
+        it.server.base_url().trim_start_matches("http://")
+    );
+    assert!(error.to_string().contains(&sent), "{error}");
     let mut shown = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     assert!(source.is_some());

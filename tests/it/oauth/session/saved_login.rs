@@ -1,6 +1,6 @@
 //! `Session::saved_login`: what the store has, without a request.
 
-use poggio::{StoreErrorKind, oauth::LoginOptions};
+use poggio::{StoreErrorKind, oauth::LoginOptions, testing::Reply};
 use serde_json::json;
 
 use super::Fixture;
@@ -32,6 +32,20 @@ async fn saved_login_that_is_due_has_no_token() {
     let login = it.session().saved_login().await.unwrap().unwrap();
     assert!(login.token().is_none() && login.can_refresh());
     assert_eq!(it.token_requests().len(), 1);
+}
+
+#[tokio::test]
+async fn saved_login_keeps_its_scopes_if_a_refresh_names_none() {
+    let it = Fixture::new().await;
+    it.server.script_token([
+        Reply::issued().with_member("expires_in", 0),
+        Reply::issued().without_member("scope"),
+    ]);
+    let session = it.session();
+    it.log_in(&session, LoginOptions::new().scopes(["read"])).await.unwrap();
+    assert_eq!(session.access_token().await.unwrap().scopes(), ["read"]);
+    assert_eq!(it.session().saved_login().await.unwrap().unwrap().scopes(), ["read"]);
+    assert_eq!(it.token_requests().len(), 2);
 }
 
 #[tokio::test]
