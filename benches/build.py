@@ -2,8 +2,7 @@
 """What a program pays at build time for this crate, beside bare reqwest and other OAuth crates.
 
 Builds a three-line program of each kind from nothing, in turns, and prints a JSON object a line:
-crates, CPU and wall seconds, the generator's own share, the stripped binary's size. Needs
-cargo only. Usage: benches/build.py [ROUNDS]
+crates, CPU and wall seconds, the generator's own share. Needs cargo only. Usage: benches/build.py [ROUNDS]
 """
 
 import json
@@ -63,7 +62,7 @@ def program(folder, name):
     (folder / "src").mkdir(parents=True)
     (folder / "Cargo.toml").write_text(
         '[package]\nname = "program"\nversion = "0.1.0"\nedition = "2024"\n'
-        f"[dependencies]\n{needs}{COMMON}[profile.release]\nstrip = true\n[workspace]\n"
+        f"[dependencies]\n{needs}{COMMON}[workspace]\n"
     )
     (folder / "src/main.rs").write_text(f"#[tokio::main]\nasync fn main() {{\n{lines}\n}}\n")
     shutil.copy(ROOT / "Cargo.lock", folder / "Cargo.lock")
@@ -112,12 +111,6 @@ def main():
                 if name == "poggio":
                     line["code_generation_cpu_s"] = generation(folder)
                 print(json.dumps(line), flush=True)
-        for name, folder in folders.items():
-            if name not in ("bare reqwest", "poggio"):
-                continue
-            timed(folder, "build", "--release")
-            size = (folder / "target/release/program").stat().st_size
-            print(json.dumps({"bench": "binary", "side": name, "stripped_bytes": size}), flush=True)
         duplicates = cargo(folders["poggio"], "tree", "-d", "-e", "normal,build", "--prefix", "none")
         names = sorted({line.split(" (")[0] for line in duplicates.splitlines() if re.match(r"^\S+ v\d", line)})
         repeated = [name for name in names if sum(n.split()[0] == name.split()[0] for n in names) > 1]

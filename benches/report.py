@@ -17,6 +17,8 @@ import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benches/results"
+# Parts with about the figures of another one.
+SIMILAR = {f"error of 1 MiB/{text}" for text in ("%25", "&amp;", "\\", "\\u0025", "a=", "code=", "secret=[")}
 BARE, OURS = "#8a8f98", "#2b6cb0"
 
 
@@ -59,23 +61,22 @@ def tables():
         [[c["concurrency"], c["side"], f'{c["cpu_us"]:.1f} µs', f'{c["wall_us"]:.1f} µs',
           round(c["allocations"]), round(c["bytes"]), f'{c["ratio"]["cpu"]:.2f}',
           f'{c["ratio"]["allocations"]:.2f}'] for c in calls])
-    yield "instructions", table(
-        ["side", "instructions per call", "ratio"],
-        [[i["side"], f'{i["instructions"]:,.0f}', f'{i["ratio"]:.3f}'] for i in read("instructions")])
+    yield "comparison", table(
+        ["side", "CPU", "allocations", "bytes", "instructions", "CPU ratio", "allocation ratio",
+         "instruction ratio"],
+        [[c["side"], f'{c["cpu_us"]:.1f} µs', round(c["allocations"]), round(c["bytes"]),
+          f'{c["instructions"]:,.0f}', f'{c["ratio"]["cpu"]:.2f}', f'{c["ratio"]["allocations"]:.2f}',
+          f'{c["ratio"]["instructions"]:.3f}'] for c in read("comparison")])
     yield "parts", table(
         ["part", "median", "95 % interval"],
         [[p["bench"], time(p["median_ns"]), f'{time(p["low_ns"])} to {time(p["high_ns"])}']
-         for p in read("parts")])
+         for p in read("parts") if p["bench"] not in SIMILAR])
     build = read("build")
     yield "build", table(
         ["program", "crates linked", "with build scripts", "CPU", "wall", "generator's CPU"],
         [[b["side"], b["crates"], b["crates_with_build"], f'{b["cpu_s"]} s', f'{b["wall_s"]} s',
           f'{b["code_generation_cpu_s"]} s' if "code_generation_cpu_s" in b else ""]
          for b in build if b["bench"] == "build"])
-    yield "binary", table(
-        ["program", "stripped"],
-        [[b["side"], f'{b["stripped_bytes"] / 1e6:.2f} MB'] for b in build if b["bench"] == "binary"])
-
 
 def save(figure, name):
     figure.tight_layout()
@@ -96,13 +97,18 @@ def plots():
     axes[1].legend(loc="lower right")
     save(figure, "calls")
 
-    points = [(int(p["bench"].split("/")[1]), p["median_ns"] / 1e3) for p in read("parts") if p["bench"].startswith("422/")]
-    points.sort()
-    figure, axis = plt.subplots(figsize=(3.8, 2.8))
-    axis.loglog(*zip(*points), marker="o", color=OURS)
-    axis.set_xlabel("entries of a 422")
-    axis.set_ylabel("µs to map them")
-    save(figure, "validation_errors")
+    figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8))
+    for axis, group, label, what in (
+        (axes[0], "422", "entries of a 422", "µs to map them"),
+        (axes[1], "client found after replacements", "replaced clients", "µs to find the client in use"),
+    ):
+        parts = [p for p in read("parts") if p["bench"].startswith(f"{group}/")]
+        points = sorted((int(p["bench"].split("/")[1]), p["median_ns"] / 1e3) for p in parts)
+        axis.loglog(*zip(*points), marker="o", color=OURS)
+        axis.set_ylim(bottom=1)
+        axis.set_xlabel(label)
+        axis.set_ylabel(what)
+    save(figure, "growth")
 
 
 def main():

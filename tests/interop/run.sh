@@ -21,6 +21,8 @@ python3 -m venv "$folder/venv" &&
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/../../target}"
 INTEROP_SERVICES="$folder" cargo test --locked "$@"
 if [ $# = 0 ]; then
+  # The programs of BENCHMARKS.md, too.
+  cargo check --locked --workspace
   cargo build --locked --package poggio-interop-mcp
   ./conformance.sh "$folder" "$CARGO_TARGET_DIR/debug/poggio-interop-mcp"
 fi

@@ -48,7 +48,7 @@ fn copy_package(to: &Path) {
     fs::copy(package.join("crates/cli/Cargo.toml"), to.join("crates/cli/Cargo.toml")).unwrap();
     fs::write(to.join("crates/cli/src/main.rs"), "").unwrap();
     fs::create_dir(to.join("benches")).unwrap();
-    for bench in ["calls", "instructions", "parts"] {
+    for bench in ["calls", "parts"] {
         fs::write(to.join(format!("benches/{bench}.rs")), "").unwrap();
     }
 }
