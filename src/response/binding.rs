@@ -153,6 +153,15 @@ mod tests {
     }
 
     #[test]
+    fn display_names_an_issuer_that_is_not_the_origin() {
+        let shown = |issuer| server("https://h.example/v1/token", issuer, false).to_string();
+        assert_eq!(shown(None), "https://h.example");
+        assert_eq!(shown(Some("https://h.example")), "https://h.example");
+        let tenant = r#"https://h.example (issuer "https://h.example/tenant")"#;
+        assert_eq!(shown(Some("https://h.example/tenant")), tenant);
+    }
+
+    #[test]
     fn stored_issuer_is_one_of_the_origin_or_of_the_caller() {
         let stored = |issuer, is_discovered, earlier: Option<&ServerId>| {
             server("https://h.example/token", Some(issuer), is_discovered).to_stored(earlier).issuer

@@ -232,6 +232,8 @@ fn from_json_decodes_what_expose_json_returns() {
     let client = ClientInformation::from_json(&exposed.to_string()).unwrap();
     assert_eq!(client.expose_json(), exposed);
     assert!(client.response().is_none());
+    let from_value: ClientInformation = serde_json::from_value(exposed.clone()).unwrap();
+    assert_eq!(from_value.expose_json(), exposed);
 
     let mut bare = ClientInformation::from_json(r#"{"client_id": "id"}"#).unwrap();
     assert_eq!(bare.expose_json(), json!({"client_id": "id"}), "defaults are not written");

@@ -53,6 +53,17 @@ fn client_secret_is_redacted_in_debug() {
 }
 
 #[test]
+fn client_information_debug_shows_everything_but_the_secret() {
+    let json = r#"{"client_id": "id", "client_secret": "s3cr3t-of-nobody", "client_name": "Acme", "x": 7}"#;
+    let shown = format!("{:?}", ClientInformation::from_json(json).unwrap());
+    let start =
+        r#"ClientInformation { client_id: "id", client_secret: Some(ClientSecret([redacted])), "#;
+    assert!(shown.starts_with(start), "{shown}");
+    assert!(shown.contains("Acme") && shown.contains("\"x\""), "{shown}");
+    assert!(!shown.contains("s3cr3t-of-nobody"), "{shown}");
+}
+
+#[test]
 fn client_secret_is_wiped_on_drop() {
     let text = String::from_utf8(WIPED.to_vec()).unwrap();
     let string = text.clone();

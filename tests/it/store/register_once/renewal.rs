@@ -6,7 +6,7 @@ use std::{
 };
 
 use poggio::{RegistrationStoreExt, store::RetiredReason, testing::Reply};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::{
@@ -243,6 +243,9 @@ async fn register_once_sends_one_request_after_two_reports_of_a_rejected_client(
         fixture.history().await,
         [(first.client_id.clone(), Some(RetiredReason::Rejected)), (a.client_id, None)]
     );
+    // Only its id is kept.
+    let retired = fixture.store.list().await.unwrap()[0].client().expose_json();
+    assert_eq!(retired, json!({"client_id": first.client_id}));
     assert_eq!(fixture.store.export(&first.client_id).await.unwrap(), None);
     assert!(!fixture.text().contains(secret(&first)));
 }
