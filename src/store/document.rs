@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     claim::Claim,
     exclusive::StoredDocument,
-    format::{self, FORMAT, Format},
+    format::{self, Format},
     intent::Intents,
     record::Record,
     registration_store::Versioned,
@@ -20,7 +20,7 @@ const MAX_RETIRED: usize = 50;
 pub(super) const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 /// The clients of an application, and the claim of the caller that is registering.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
     format: Format,
@@ -41,33 +41,21 @@ pub(crate) struct Document {
 /// Identifies a version of a document. A document of another kind has no number.
 #[derive(Deserialize)]
 pub(super) struct Generation {
-    format: u64,
+    #[serde(rename = "format")]
+    _format: Format,
     last_number: Option<u64>,
 }
 
 impl Generation {
     /// Returns `None` unless `text` is JSON to its last byte, in the format of this crate.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().filter(|generation: &Self| generation.format == FORMAT)
+        serde_json::from_str(text).ok()
     }
 
     /// Returns whether this version may have a registration that `other` does not have.
     pub(super) fn is_newer_than(&self, other: Option<&Self>) -> bool {
         let of_other = other.map_or(Some(0), |other| other.last_number);
         self.last_number.zip(of_other).is_none_or(|(number, of_other)| number > of_other)
-    }
-}
-
-impl Default for Document {
-    fn default() -> Self {
-        Self {
-            format: Format,
-            last_number: 0,
-            claim: None,
-            intents: Intents::default(),
-            registrations: Vec::new(),
-            retired: Vec::new(),
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::error::Category;
 use crate::error::StoreError;
 
 /// The version of the format of all documents. Other versions are refused.
-pub(crate) const FORMAT: u64 = 2;
+const FORMAT: u64 = 2;
 
 /// The member `format`, whose only value is [`FORMAT`].
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The tokens of one account, and the claim of the caller that is requesting one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenDocument {
     format: Format,
@@ -170,16 +170,10 @@ impl fmt::Debug for Entry {
     }
 }
 
-impl Default for TokenDocument {
-    fn default() -> Self {
-        Self { format: Format, claim: None, tokens: Vec::new() }
-    }
-}
-
 impl StoredDocument for TokenDocument {
     fn parse(stored: Option<&Versioned>, store_name: &str) -> Result<Self, StoreError> {
-        stored
-            .map_or_else(|| Ok(Self::default()), |stored| store::parse(stored.expose(), store_name))
+        let Some(stored) = stored else { return Ok(Self::default()) };
+        store::parse(stored.expose(), store_name)
     }
 
     fn explain(error: StoreError) -> StoreError {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     random::unique_id,
     redact::sanitize,
-    store::{document::Document, format::FORMAT, registration_store::Versioned},
+    store::{document::Document, format::Format, registration_store::Versioned},
 };
 
 /// The members of a client that go to the keyring. A registration access token (RFC 7592) is a
@@ -81,7 +81,7 @@ fn extract_whole(text: &Versioned, name: &str) -> Extracted {
     let entry = format!("{} ({})", shorten(name, 400), unique_id());
     let members = Map::from_iter([(TEXT.to_owned(), text.expose().into())]);
     // With the format, so that the file store finishes a write that was interrupted.
-    let file = to_text(&json!({ "format": FORMAT, WHOLE: entry }));
+    let file = to_text(&json!({ "format": Format, WHOLE: entry }));
     Extracted { file, new_entries: vec![Entry { name: entry, members }] }
 }
 
