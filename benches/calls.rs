@@ -19,7 +19,7 @@ use cpu_time::ProcessTime;
 use poggio::{Client, ClientMetadata};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::{Bare, Server, metadata, rounded, runtime};
+use support::{Bare, Server, median, metadata, rounded, runtime};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -154,10 +154,4 @@ fn print(name: &str, concurrency: usize, side: &[Cost], bare: &[Cost]) {
             },
         })
     );
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -115,6 +115,9 @@ pub(crate) fn store_error(error: &Error) -> &StoreError {
     error
 }
 
+/// Returns whether the write of a text fails.
+type Refuses = Box<dyn FnMut(&str) -> bool + Send>;
+
 /// A store in memory, without a lock.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
@@ -122,6 +125,7 @@ pub(crate) struct MemoryStore {
     accesses: AtomicUsize,
     /// The index of the first read or write that fails; all later ones fail, too.
     fails_from: Option<usize>,
+    refuses: Mutex<Option<Refuses>>,
     /// How long each read and write takes.
     latency: Duration,
     preflight_latency: Duration,
@@ -134,6 +138,11 @@ impl MemoryStore {
 
     pub(crate) fn failing_from(access: usize) -> Self {
         Self { fails_from: Some(access), ..Self::default() }
+    }
+
+    /// Returns a store whose write of a text fails if `refuses` returns true.
+    pub(crate) fn refusing(refuses: impl FnMut(&str) -> bool + Send + 'static) -> Self {
+        Self { refuses: Mutex::new(Some(Box::new(refuses))), ..Self::default() }
     }
 
     pub(crate) fn slow(latency: Duration, preflight_latency: Duration) -> Self {
@@ -171,6 +180,9 @@ impl RegistrationStore for MemoryStore {
     ) -> StoreFuture<'a, WriteResult> {
         Box::pin(async move {
             self.access().await?;
+            if self.refuses.lock().unwrap().as_mut().is_some_and(|refuses| refuses(text)) {
+                return Err(StoreError::new("cannot be written"));
+            }
             let mut current = self.text.lock().unwrap();
             if current.as_deref() != expected.map(Versioned::expose) {
                 return Ok(WriteResult::Conflict);

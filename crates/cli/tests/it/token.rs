@@ -99,12 +99,19 @@ async fn damaged_token_document_is_moved_away() {
     let fixture = Fixture::new().await;
     fixture.log_in(&[]).await;
     let path = fixture.token_file();
-    for text in [&b""[..], b"{", b"\xff", br#"{"format": 2}"#] {
+    let move_away = "move it away, then run `poggio login` with the same options";
+    for (text, help) in [
+        (&b""[..], move_away),
+        (b"{", move_away),
+        (b"\xff", move_away),
+        (br#"{"format": 2}"#, move_away),
+        // Of a newer version, whose login is kept.
+        (br#"{"format": 99}"#, "update this program, or use another store"),
+    ] {
         std::fs::write(&path, text).unwrap();
         for command in ["token", "status", "logout"] {
             let run = fixture.run(&[command]);
             assert_eq!(run.code, Some(1), "{}", run.stderr);
-            let help = "move it away, then run `poggio login` with the same options";
             assert!(run.stderr.contains(help), "{}", run.stderr);
         }
     }

@@ -21,7 +21,7 @@ use cpu_time::ProcessTime;
 use serde_json::json;
 use side::{NAMES, Side};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use support::{Server, rounded, runtime};
+use support::{Server, median, rounded, runtime};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -135,10 +135,4 @@ fn instructions(name: &str, calls: usize, base_url: &str) -> u64 {
     assert!(output.status.success(), "the calls fail: {text}");
     let refs = text.lines().find_map(|line| line.split_once("refs:")).expect("a count");
     refs.1.trim().replace(',', "").parse().expect("a number")
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

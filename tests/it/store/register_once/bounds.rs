@@ -2,14 +2,16 @@
 //! are those of the guide, `poggio::guide::register_once`.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use poggio::{
-    Client, ClientMetadata, Error, Outcome, RegistrationStore, RegistrationStoreExt, StoreError,
+    Client, ClientMetadata, Error, Outcome, RegistrationStore, RegistrationStoreExt,
     StoreErrorKind,
-    store::{StoreFuture, Versioned, WriteResult},
     testing::{Reply, Server},
 };
 use serde_json::Value;
@@ -219,39 +221,9 @@ async fn register_once_waits_no_longer_than_from_now_after_a_clock_jumped_forwar
     assert_waits(fixture.register_once(&metadata()).await, Duration::from_secs(4 * 60));
 }
 
-/// A store that saves everything but clients, or nothing that removes an intent.
-#[derive(Default)]
-struct FailingStore {
-    inner: MemoryStore,
-    saves_clients: AtomicBool,
-    keeps_intents: bool,
-}
-
-impl RegistrationStore for FailingStore {
-    fn read(&self) -> StoreFuture<'_, Option<Versioned>> {
-        self.inner.read()
-    }
-
-    fn write<'a>(
-        &'a self,
-        text: &'a str,
-        expected: Option<&'a Versioned>,
-    ) -> StoreFuture<'a, WriteResult> {
-        let is_failing = if self.keeps_intents {
-            !text.contains("intents")
-        } else {
-            text.contains("client_secret\"") && !self.saves_clients.load(Ordering::Relaxed)
-        };
-        if is_failing {
-            return Box::pin(async { Err(StoreError::new("is full")) });
-        }
-        self.inner.write(text, expected)
-    }
-}
-
 async fn register_at(
     poggio: &Client,
-    store: &FailingStore,
+    store: &MemoryStore,
 ) -> Result<poggio::ClientInformation, Error> {
     poggio.register_once(&metadata(), store).await
 }
@@ -260,8 +232,12 @@ async fn register_at(
 async fn register_once_waits_after_a_failed_save_and_loses_no_secret() {
     // This server uses the test's clock.
     let body = r#"{"client_id": "7", "client_secret": "hunter2"}"#;
-    let (wire, store) =
-        (Wire::responding(sized("201 Created", "", body)).await, FailingStore::default());
+    let wire = Wire::responding(sized("201 Created", "", body)).await;
+    let saves_clients = Arc::new(AtomicBool::new(false));
+    let saves = Arc::clone(&saves_clients);
+    let store = MemoryStore::refusing(move |text| {
+        text.contains("client_secret\"") && !saves.load(Ordering::Relaxed)
+    });
     let poggio = wire.client();
     let error = register_at(&poggio, &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Registered);
@@ -270,20 +246,20 @@ async fn register_once_waits_after_a_failed_save_and_loses_no_secret() {
     }
     assert_eq!(wire.arrived(), 1);
 
-    store.saves_clients.store(true, Ordering::Relaxed);
+    saves_clients.store(true, Ordering::Relaxed);
     let Error::Store(error) = error else { panic!("{error}") };
     let client = error.into_client().unwrap();
     poggio.save_registration(&metadata(), &store, &client).await.unwrap();
     let found = register_at(&poggio, &store).await.unwrap();
     assert_eq!((&*found.client_id, secret(&found)), ("7", "hunter2"));
     assert_eq!(wire.arrived(), 1);
-    assert!(!store.inner.text().unwrap().contains("intents"));
+    assert!(!store.text().unwrap().contains("intents"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn register_once_waits_after_an_intent_that_cannot_be_removed() {
     let wire = Wire::responding(sized("403 Forbidden", "", r#"{"detail": "closed"}"#)).await;
-    let store = FailingStore { keeps_intents: true, ..FailingStore::default() };
+    let store = MemoryStore::refusing(|text| !text.contains("intents"));
     let error = register_at(&wire.client(), &store).await.unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.outcome()), (403, Outcome::NotRegistered));
     for _ in 0..3 {
