@@ -30,6 +30,28 @@ pub(crate) trait State: Sized {
     fn check(&self);
 }
 
+/// The names of the hosts, which occur nowhere else in a key.
+pub(crate) const NAMES: [char; 3] = ['α', 'β', 'γ'];
+
+/// Returns one key for all states that differ only in which host is which, so that one of them is
+/// explored.
+///
+/// `hosts` identifies the state of each host, and `shared` what they share.
+pub(crate) fn symmetric_key(shared: &str, hosts: &[String]) -> String {
+    let mut order: Vec<_> = (0..hosts.len()).collect();
+    order.sort_by_cached_key(|i| -> String {
+        let own = |c| if c == NAMES[*i] { '@' } else { c };
+        hosts[*i].chars().map(own).filter(|c| !NAMES.contains(c)).collect()
+    });
+    let mut names = NAMES;
+    for (name, i) in NAMES.into_iter().zip(&order) {
+        names[*i] = name;
+    }
+    let rename = |c| NAMES.iter().position(|name| *name == c).map_or(c, |i| names[i]);
+    let hosts = order.iter().flat_map(|i| ['|'].into_iter().chain(hosts[*i].chars()));
+    shared.chars().chain(hosts).map(rename).collect()
+}
+
 /// Explores all states, checks each, and returns the final ones.
 pub(crate) fn explore_from<S: State>(start: S) -> Vec<S> {
     let mut indices = HashMap::from([(start.key(), 0_usize)]);

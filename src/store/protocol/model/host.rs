@@ -57,17 +57,17 @@ impl Next {
 }
 
 impl Host {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(name: char) -> Self {
         let query = Query {
             endpoint: "https://a.example/register".to_owned(),
             server: None,
             metadata: ClientMetadata::new(),
             renewal_margin: Duration::ZERO,
         };
-        let claim = Claim { owner: name.to_owned(), term_seconds: 1 };
+        let claim = Claim { owner: name.to_string(), term_seconds: 1 };
         let protocol = Protocol::new(query, claim);
         Self {
-            name: name.to_owned(),
+            name: name.to_string(),
             protocol,
             next: Next::Read,
             is_up_to_date: false,

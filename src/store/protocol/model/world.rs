@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     super::State as ProtocolState,
-    State,
+    NAMES, State,
     host::{Host, Next, Request},
+    symmetric_key,
 };
 use crate::{
     ClientInformation,
@@ -50,7 +51,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(faults: Faults) -> Self {
-        let hosts = ["A", "B", "C"].map(Host::new).into();
+        let hosts = NAMES.map(Host::new).into();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let is_store_reliable = faults.store == 0;
         Self { document: Document::default(), hosts, faults, is_store_reliable, now }
@@ -191,8 +192,8 @@ impl World {
 impl State for World {
     fn key(&self) -> String {
         let now = self.now.timestamp();
-        let mut key = format!("{} {:?} {now}", digest(&self.document), self.faults);
-        for host in &self.hosts {
+        let shared = format!("{} {:?} {now}", digest(&self.document), self.faults);
+        let hosts = self.hosts.iter().map(|host| {
             let next = match &host.next {
                 Next::Read => "read".to_owned(),
                 Next::Write(document) => format!("write {}", digest(document)),
@@ -218,14 +219,12 @@ impl State for World {
             let Host { is_up_to_date, request, .. } = host;
             let has_lock = host.protocol.right.has_lock();
             let previous = host.protocol.previous.as_ref().map(Intent::digest);
-            write!(
-                key,
-                "|{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_lock:?} \
+            format!(
+                "{next} {expired:?} {unsaved:?} {state} {len:?} {is_up_to_date} {has_lock:?} \
                  {request:?} {previous:?}"
             )
-            .unwrap();
-        }
-        key
+        });
+        symmetric_key(&shared, &hosts.collect::<Vec<_>>())
     }
 
     fn successors(&self) -> Vec<Self> {

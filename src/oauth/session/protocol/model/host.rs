@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact that the model checks")]
 pub(super) struct Host {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) task: &'static str,
     pub(super) protocol: Protocol,
     pub(super) next: Next,
@@ -103,11 +103,12 @@ fn protocol(name: &str, task: &str) -> Protocol {
 }
 
 impl Host {
-    pub(super) fn new(name: &'static str, task: &'static str) -> Self {
+    pub(super) fn new(name: char, task: &'static str) -> Self {
+        let name = name.to_string();
         Self {
+            protocol: protocol(&name, task),
             name,
             task,
-            protocol: protocol(name, task),
             next: if matches!(task, "obtain" | "replace") { Next::Read } else { Next::Lock },
             holds_lock: false,
             unsaved: None,
@@ -122,15 +123,11 @@ impl Host {
     /// Calls again after a failure. What that did not save is saved first.
     pub(super) fn call_again(&mut self) {
         // Each call has a claim of its own.
-        self.name = match self.name {
-            "A" => "A again",
-            "B" => "B again",
-            _ => "C again",
-        };
-        self.protocol = protocol(self.name, self.task);
+        self.name += " again";
+        self.protocol = protocol(&self.name, self.task);
         self.next = if self.task == "obtain" { Next::Read } else { Next::Lock };
         if let Some(change) = self.unsaved.take() {
-            self.protocol = Protocol::new(key(), Task::Save(change), claim(self.name));
+            self.protocol = Protocol::new(key(), Task::Save(change), claim(&self.name));
             self.next = Next::Lock;
         }
     }
@@ -180,7 +177,7 @@ impl Host {
                     CallResult::Failed => Next::Failed,
                     // The call goes on.
                     CallResult::Saved if self.task == "obtain" => {
-                        self.protocol = protocol(self.name, self.task);
+                        self.protocol = protocol(&self.name, self.task);
                         Next::Read
                     }
                     CallResult::Saved | CallResult::LoginRequired(_) => Next::LoginRequired,
@@ -189,7 +186,7 @@ impl Host {
         };
         if self.is_final() {
             // No other step depends on it.
-            self.protocol = protocol(self.name, self.task);
+            self.protocol = protocol(&self.name, self.task);
         }
     }
 

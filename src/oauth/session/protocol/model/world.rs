@@ -39,7 +39,6 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(tasks: &str, faults: Faults) -> Self {
-        let names = ["A", "B", "C"];
         let is_expired = !tasks.contains("replace");
         let all_tasks = ["obtain", "replace", "login", "logout"];
         let tasks = tasks.split(' ').map(|task| *all_tasks.iter().find(|t| **t == task).unwrap());
@@ -47,7 +46,7 @@ impl World {
         document.insert(token(0, is_expired), now());
         Self {
             document,
-            hosts: names
+            hosts: model::NAMES
                 .into_iter()
                 .zip(tasks)
                 .map(|(name, task)| Rc::new(Host::new(name, task)))
@@ -224,24 +223,26 @@ impl World {
 
 impl model::State for World {
     fn key(&self) -> String {
-        let mut key = format!(
-            "{} {:?} {} {:?} {:?} {:?} {:?} {} {} {} {}",
+        let shared = format!(
+            "{} {:?} {:?} {:?} {:?} {} {} {} {}",
             digest(&self.document),
-            self.up_to_date,
             self.faults.left(),
             self.logins,
             self.valid,
             self.sent,
-            self.responded,
             self.was_slow,
             self.was_unsaved,
             self.is_unsaved_lost,
             self.has_ended,
         );
-        for host in &self.hosts {
-            write!(key, "|{}", host.key).unwrap();
-        }
-        key
+        let hosts = self.hosts.iter().enumerate().map(|(i, host)| {
+            let mut key = format!("{} {} {}", host.task, self.up_to_date[i], host.key);
+            for (token, _) in self.responded.iter().filter(|(_, host)| **host == i) {
+                write!(key, " {token}").unwrap();
+            }
+            key
+        });
+        model::symmetric_key(&shared, &hosts.collect::<Vec<_>>())
     }
 
     fn successors(&self) -> Vec<Self> {
