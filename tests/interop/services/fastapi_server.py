@@ -49,7 +49,7 @@ async def register(metadata: Metadata) -> Registered:
     )
 
 
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
+# Clients can connect before the server is ready.
+listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])

@@ -84,8 +84,8 @@ def issue(client, scopes, resource):
     )
 
 
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
+# Clients can connect before the server is ready.
+listener = socket.create_server(("127.0.0.1", 0))
 port = listener.getsockname()[1]
 issuer = f"http://127.0.0.1:{port}"
 server = MCPServer(
