@@ -5,6 +5,7 @@ use std::{fs, time::Duration};
 
 use poggio::{
     FileStore, RegistrationStore, StoreErrorKind,
+    keyring_core::Error,
     store::{KeyringStore, WriteResult},
     testing::check_store,
 };
@@ -115,6 +116,28 @@ async fn keyring_store_reads_a_text_again_that_was_replaced_while_it_read() {
             fs::write(&path, &new_file).unwrap();
         }
         Ok(())
+    });
+    assert_eq!(read(&store).await.unwrap(), "after");
+}
+
+/// The Secret Service has found the entry, and fails to read it.
+#[tokio::test]
+async fn keyring_store_reads_a_text_again_whose_entry_was_deleted_while_it_read() {
+    let fixture = Fixture::new().await;
+    let store = fixture.keyring_store();
+    write(&store, "before").await;
+    let file = fs::read(fixture.path()).unwrap();
+    write(&store, "after").await;
+    let new_file = fs::read(fixture.path()).unwrap();
+    fixture.write(file);
+    let (path, mut has_failed) = (fixture.path().to_owned(), false);
+    fixture.keyring.before(move |call| {
+        if call != Call::Get || has_failed {
+            return Ok(());
+        }
+        has_failed = true;
+        fs::write(&path, &new_file).unwrap();
+        Err(Error::PlatformFailure("no such object".into()))
     });
     assert_eq!(read(&store).await.unwrap(), "after");
 }

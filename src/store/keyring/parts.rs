@@ -72,7 +72,14 @@ fn get_one(
     service: &str,
     name: &str,
 ) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    match keyring.build(service, name, None)?.get_secret() {
+    let entry = keyring.build(service, name, None)?;
+    let content = match entry.get_secret() {
+        // The Secret Service fails if another process deletes an entry between the search for it and
+        // its read. The next search does not find it.
+        Err(Error::PlatformFailure(_)) => entry.get_secret(),
+        content => content,
+    };
+    match content {
         Ok(content) => Ok(Some(Zeroizing::new(content))),
         Err(Error::NoEntry | Error::BadDataFormat(..) | Error::BadEncoding(_)) => Ok(None),
         Err(error) => Err(error),
