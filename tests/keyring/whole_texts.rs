@@ -101,8 +101,9 @@ async fn keyring_store_reports_a_text_that_the_keyring_lost() {
     assert_eq!(write(&store, "tokens").await, WriteResult::Written);
 }
 
-#[tokio::test]
-async fn keyring_store_reads_a_text_again_that_was_replaced_while_it_read() {
+/// Reads the text `before`, which is replaced by `after` between the read of the file and that of the
+/// entry. Returns what was read. `result` is that of the first call that reads an entry.
+async fn read_while_replaced(result: Result<(), Error>) -> Option<String> {
     let fixture = Fixture::new().await;
     let store = fixture.keyring_store();
     write(&store, "before").await;
@@ -110,36 +111,27 @@ async fn keyring_store_reads_a_text_again_that_was_replaced_while_it_read() {
     write(&store, "after").await;
     let new_file = fs::read(fixture.path()).unwrap();
     fixture.write(file);
-    let path = fixture.path().to_owned();
+    let (path, mut first) = (fixture.path().to_owned(), Some(result));
     fixture.keyring.before(move |call| {
-        if call == Call::Get {
-            fs::write(&path, &new_file).unwrap();
-        }
-        Ok(())
-    });
-    assert_eq!(read(&store).await.unwrap(), "after");
-}
-
-/// The Secret Service has found the entry, and fails to read it.
-#[tokio::test]
-async fn keyring_store_reads_a_text_again_whose_entry_was_deleted_while_it_read() {
-    let fixture = Fixture::new().await;
-    let store = fixture.keyring_store();
-    write(&store, "before").await;
-    let file = fs::read(fixture.path()).unwrap();
-    write(&store, "after").await;
-    let new_file = fs::read(fixture.path()).unwrap();
-    fixture.write(file);
-    let (path, mut has_failed) = (fixture.path().to_owned(), false);
-    fixture.keyring.before(move |call| {
-        if call != Call::Get || has_failed {
+        if call != Call::Get {
             return Ok(());
         }
-        has_failed = true;
         fs::write(&path, &new_file).unwrap();
-        Err(Error::PlatformFailure("no such object".into()))
+        first.take().unwrap_or(Ok(()))
     });
-    assert_eq!(read(&store).await.unwrap(), "after");
+    read(&store).await
+}
+
+#[tokio::test]
+async fn keyring_store_reads_a_text_again_that_was_replaced_while_it_read() {
+    assert_eq!(read_while_replaced(Ok(())).await.unwrap(), "after");
+}
+
+#[tokio::test]
+async fn keyring_store_reads_a_text_again_whose_entry_was_deleted_while_it_read() {
+    // The Secret Service has found the entry, and fails to read it.
+    let deleted = Error::PlatformFailure("no such object".into());
+    assert_eq!(read_while_replaced(Err(deleted)).await.unwrap(), "after");
 }
 
 #[tokio::test]
