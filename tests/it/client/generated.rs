@@ -35,12 +35,18 @@ fn copy_package(to: &Path) {
     for file in ["Cargo.lock", "build.rs"] {
         fs::copy(package.join(file), to.join(file)).unwrap();
     }
-    // Without the other packages of the workspace.
+    // Of another version, because cargo would put its build where that of this package is.
     let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
-    let members = ["members = [\"crates/cli\"]\n", "default-members = [\".\", \"crates/cli\"]\n"];
-    assert!(members.iter().all(|line| manifest.contains(line)));
-    let manifest = manifest.replace(members[1], "").replace(members[0], "members = []\n");
-    fs::write(to.join("Cargo.toml"), manifest).unwrap();
+    let version = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"\n");
+    assert!(manifest.contains(version));
+    let other = concat!(
+        "\nversion = \"",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        ".",
+        env!("CARGO_PKG_VERSION_MINOR"),
+        ".999\"\n"
+    );
+    fs::write(to.join("Cargo.toml"), manifest.replacen(version, other, 1)).unwrap();
     fs::create_dir(to.join("src")).unwrap();
     fs::write(to.join("src/lib.rs"), "").unwrap();
     // Cargo requires the members and targets that the manifest names.
@@ -64,10 +70,11 @@ fn target_folder() -> String {
     metadata["target_directory"].as_str().unwrap().to_owned()
 }
 
-/// Returns what a failing build of this package prints.
+/// Returns what a failing build of this package prints. As for `cargo test`, so that the dependencies
+/// are those that it has built.
 fn failing_build(package: &Path, target_folder: &str) -> String {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--lib", "--offline", "--quiet", "--target-dir"])
+        .args(["test", "--lib", "--no-run", "--offline", "--quiet", "--target-dir"])
         .arg(target_folder)
         .current_dir(package)
         .env_remove("RUSTFLAGS")
