@@ -6,6 +6,7 @@ mod canary;
 pub(crate) mod example;
 mod expected;
 pub(crate) mod oauth;
+mod paused;
 mod ports;
 #[cfg_attr(not(unix), allow(dead_code, reason = "most of its users need Unix"))]
 pub(crate) mod process;
@@ -27,6 +28,7 @@ pub(crate) use self::{
     allocator::{PeakMemory, WIPED, count_allocations, count_unwiped_blocks},
     canary::{SECRET, TOKEN, all_shown, all_shown_of_result, canary_replies, debugged},
     expected::Expected,
+    paused::paused,
     ports::free_ports,
     property::property_runner,
     raw_server::{ServerBehaviour, Wire, http, read_request, sized},

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::scenarios::registration;
-use crate::support::{SECRET, http, metadata, oauth::oauth2_client, read_request, sized};
+use crate::support::{SECRET, http, metadata, oauth::oauth2_client, paused, read_request, sized};
 
 /// What a server writes, and when, relative to a stop of the process that lasts past the deadline.
 #[derive(Default)]
@@ -62,68 +62,76 @@ fn client(url: &str) -> Client {
     Client::builder().base_url(url).timeout(TIMEOUT).build().unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn response_that_arrives_while_the_process_is_stopped_is_read() {
-    let response = sized("201 Created", "", &registration());
-    let (head, body) = response.split_at(response.len() - 20);
-    for stop in [
-        Stop { during: response.clone(), ..Stop::default() },
-        Stop { before: head.to_vec(), during: body.to_vec(), ..Stop::default() },
-        Stop { during: head.to_vec(), after: body.to_vec(), ..Stop::default() },
-        Stop { after: response.clone(), ..Stop::default() },
-    ] {
-        let client = client(&start(stop).await).register(&metadata()).await.unwrap();
-        assert_eq!(client.client_secret.as_ref().map(ClientSecret::expose), Some(SECRET));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn late_deadline_ends_the_call_if_nothing_arrives() {
-    let cut = http("201 Created\r\ncontent-length: 99", r#"{"client_id": "id", "#);
-    for (during, outcome) in [(Vec::new(), Outcome::Unknown), (cut, Outcome::Registered)] {
-        let poggio = client(&start(Stop { during, ..Stop::default() }).await);
-        let started = Instant::now();
-        let error = poggio.register(&metadata()).await.unwrap_err();
-        assert_eq!((error.outcome(), error.attempts()), (outcome, 1), "{error}");
-        // By the paused clock: the stop ends at 31 s.
-        let elapsed = started.elapsed();
-        assert!(elapsed < Duration::from_millis(31_200), "{elapsed:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn late_deadline_sends_nothing_after_it() {
-    /// Resolves a name while the process is stopped, so there is no connection at the deadline.
-    struct Stopped;
-    impl Resolve for Stopped {
-        fn resolve(&self, _: Name) -> Resolving {
-            Box::pin(async {
-                advance(TIMEOUT + Duration::from_secs(1)).await;
-                tokio::task::yield_now().await;
-                sleep(Duration::from_millis(10)).await;
-                let address = SocketAddr::from(([127, 0, 0, 1], 0));
-                Ok(Box::new(std::iter::once(address)) as _)
-            })
+#[test]
+fn response_that_arrives_while_the_process_is_stopped_is_read() {
+    paused(async {
+        let response = sized("201 Created", "", &registration());
+        let (head, body) = response.split_at(response.len() - 20);
+        for stop in [
+            Stop { during: response.clone(), ..Stop::default() },
+            Stop { before: head.to_vec(), during: body.to_vec(), ..Stop::default() },
+            Stop { during: head.to_vec(), after: body.to_vec(), ..Stop::default() },
+            Stop { after: response.clone(), ..Stop::default() },
+        ] {
+            let client = client(&start(stop).await).register(&metadata()).await.unwrap();
+            assert_eq!(client.client_secret.as_ref().map(ClientSecret::expose), Some(SECRET));
         }
-    }
-    // The kernel accepts connections.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-    let http = reqwest::Client::builder().dns_resolver(Stopped).build().unwrap();
-    let poggio = Client::builder().base_url(url).http_client(http).timeout(TIMEOUT);
-    let error = poggio.build().unwrap().register(&metadata()).await.unwrap_err();
-    assert!(matches!(&error, Error::Transport(error) if !error.is_sent()), "{error}");
-    assert_eq!(error.outcome(), Outcome::NotRegistered);
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn token_that_arrives_while_the_process_is_stopped_is_read() {
-    let token = sized("200 OK", "", r#"{"access_token": "t", "token_type": "bearer"}"#);
-    let url = start(Stop { during: token, ..Stop::default() }).await;
-    let server = AuthorizationServer::poggio().with_token_endpoint(format!("{url}/token"));
-    let oauth = oauth2_client(&server);
-    let poggio = client(&url);
-    let request = oauth.exchange_code(AuthorizationCode::new("code".to_owned()));
-    let token: BasicTokenResponse = request.request_async(&poggio).await.unwrap();
-    assert_eq!(oauth2::TokenResponse::access_token(&token).secret(), "t");
+#[test]
+fn late_deadline_ends_the_call_if_nothing_arrives() {
+    paused(async {
+        let cut = http("201 Created\r\ncontent-length: 99", r#"{"client_id": "id", "#);
+        for (during, outcome) in [(Vec::new(), Outcome::Unknown), (cut, Outcome::Registered)] {
+            let poggio = client(&start(Stop { during, ..Stop::default() }).await);
+            let started = Instant::now();
+            let error = poggio.register(&metadata()).await.unwrap_err();
+            assert_eq!((error.outcome(), error.attempts()), (outcome, 1), "{error}");
+            // By the paused clock: the stop ends at 31 s.
+            let elapsed = started.elapsed();
+            assert!(elapsed < Duration::from_millis(31_200), "{elapsed:?}");
+        }
+    });
+}
+
+#[test]
+fn late_deadline_sends_nothing_after_it() {
+    paused(async {
+        /// Resolves a name while the process is stopped, so there is no connection at the deadline.
+        struct Stopped;
+        impl Resolve for Stopped {
+            fn resolve(&self, _: Name) -> Resolving {
+                Box::pin(async {
+                    advance(TIMEOUT + Duration::from_secs(1)).await;
+                    tokio::task::yield_now().await;
+                    sleep(Duration::from_millis(10)).await;
+                    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+                    Ok(Box::new(std::iter::once(address)) as _)
+                })
+            }
+        }
+        // The kernel accepts connections.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let http = reqwest::Client::builder().dns_resolver(Stopped).build().unwrap();
+        let poggio = Client::builder().base_url(url).http_client(http).timeout(TIMEOUT);
+        let error = poggio.build().unwrap().register(&metadata()).await.unwrap_err();
+        assert!(matches!(&error, Error::Transport(error) if !error.is_sent()), "{error}");
+        assert_eq!(error.outcome(), Outcome::NotRegistered);
+    });
+}
+
+#[test]
+fn token_that_arrives_while_the_process_is_stopped_is_read() {
+    paused(async {
+        let token = sized("200 OK", "", r#"{"access_token": "t", "token_type": "bearer"}"#);
+        let url = start(Stop { during: token, ..Stop::default() }).await;
+        let server = AuthorizationServer::poggio().with_token_endpoint(format!("{url}/token"));
+        let oauth = oauth2_client(&server);
+        let poggio = client(&url);
+        let request = oauth.exchange_code(AuthorizationCode::new("code".to_owned()));
+        let token: BasicTokenResponse = request.request_async(&poggio).await.unwrap();
+        assert_eq!(oauth2::TokenResponse::access_token(&token).secret(), "t");
+    });
 }

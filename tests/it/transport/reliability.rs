@@ -3,6 +3,7 @@
 use std::{env, fmt::Write, fs};
 
 use super::{run_result::RunResult, scenarios::scenarios, tls};
+use crate::support::paused;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/RELIABILITY.md");
 
@@ -62,31 +63,37 @@ fn figures(rows: &[RunResult]) -> String {
     )
 }
 
-#[tokio::test(start_paused = true)]
-async fn reliability_page_lists_what_the_scenarios_come_to() {
-    let mut plain = Vec::new();
-    for scenario in scenarios() {
-        plain.push(scenario.run().await);
-    }
-    let secure = tls::run_all().await;
-    let all: Vec<_> = plain.iter().chain(&secure).cloned().collect();
-    let page = [
-        HEAD.to_owned(),
-        figures(&all),
-        table("HTTP", "http1::register_returns_the_expected_outcome_and_shows_no_secret", &plain),
-        table(
-            "TLS and HTTP/2",
-            "tls::register_sends_nothing_to_an_unverified_server_and_nothing_twice_over_http2",
-            &secure,
-        ),
-    ]
-    .concat();
-    if env::var_os("UPDATE_RELIABILITY").is_some() {
-        fs::write(FILE, &page).unwrap();
-    }
-    let written = fs::read_to_string(FILE).unwrap_or_default();
-    assert!(
-        written == page,
-        "RELIABILITY.md is outdated: UPDATE_RELIABILITY=1 cargo test reliability"
-    );
+#[test]
+fn reliability_page_lists_what_the_scenarios_come_to() {
+    paused(async {
+        let mut plain = Vec::new();
+        for scenario in scenarios() {
+            plain.push(scenario.run().await);
+        }
+        let secure = tls::run_all().await;
+        let all: Vec<_> = plain.iter().chain(&secure).cloned().collect();
+        let page = [
+            HEAD.to_owned(),
+            figures(&all),
+            table(
+                "HTTP",
+                "http1::register_returns_the_expected_outcome_and_shows_no_secret",
+                &plain,
+            ),
+            table(
+                "TLS and HTTP/2",
+                "tls::register_sends_nothing_to_an_unverified_server_and_nothing_twice_over_http2",
+                &secure,
+            ),
+        ]
+        .concat();
+        if env::var_os("UPDATE_RELIABILITY").is_some() {
+            fs::write(FILE, &page).unwrap();
+        }
+        let written = fs::read_to_string(FILE).unwrap_or_default();
+        assert!(
+            written == page,
+            "RELIABILITY.md is outdated: UPDATE_RELIABILITY=1 cargo test reliability"
+        );
+    });
 }

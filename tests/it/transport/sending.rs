@@ -12,7 +12,7 @@ use poggio::{
 };
 use tokio::time::Instant;
 
-use crate::support::{ServerBehaviour, Wire, attempts, metadata, sized};
+use crate::support::{ServerBehaviour, Wire, attempts, metadata, paused, sized};
 
 async fn transport_error(poggio: &Client) -> TransportError {
     match poggio.register(&metadata()).await {
@@ -59,19 +59,21 @@ async fn register_with_max_retries_0_sends_once() {
     assert_eq!(server.requests().len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn register_returns_at_once_if_the_wait_is_too_long() {
-    for (retry_after, timeout) in [("61", 3600), ("5", 4), ("99999999999999999999", 3600)] {
-        let header = format!("retry-after: {retry_after}\r\n");
-        let wire = Wire::responding(sized("429 Too Many Requests", &header, "")).await;
-        let builder = wire.client_builder().timeout(Duration::from_secs(timeout));
-        let started = Instant::now();
-        let error = builder.build().unwrap().register(&metadata()).await.unwrap_err();
-        // By the paused clock.
-        assert!(started.elapsed() < Duration::from_secs(1), "waited for {retry_after}");
-        assert_eq!(error.attempts(), 1);
-        assert!(error.retry_after().unwrap() >= Duration::from_secs(5));
-    }
+#[test]
+fn register_returns_at_once_if_the_wait_is_too_long() {
+    paused(async {
+        for (retry_after, timeout) in [("61", 3600), ("5", 4), ("99999999999999999999", 3600)] {
+            let header = format!("retry-after: {retry_after}\r\n");
+            let wire = Wire::responding(sized("429 Too Many Requests", &header, "")).await;
+            let builder = wire.client_builder().timeout(Duration::from_secs(timeout));
+            let started = Instant::now();
+            let error = builder.build().unwrap().register(&metadata()).await.unwrap_err();
+            // By the paused clock.
+            assert!(started.elapsed() < Duration::from_secs(1), "waited for {retry_after}");
+            assert_eq!(error.attempts(), 1);
+            assert!(error.retry_after().unwrap() >= Duration::from_secs(5));
+        }
+    });
 }
 
 #[tokio::test]
@@ -124,21 +126,23 @@ async fn register_reports_unknown_if_the_response_is_not_http() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn register_retries_a_refused_connection() {
-    let wire = Wire::nobody();
-    let error = wire.client().register(&metadata()).await.unwrap_err();
-    assert_eq!((error.outcome(), error.attempts()), (Outcome::NotRegistered, 3));
-    assert!(matches!(&error, Error::Transport(error) if !error.is_sent()));
-    assert!(std::error::Error::source(&error).is_some());
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "could not connect to {}: the connection was refused (attempt 3); no client was \
+#[test]
+fn register_retries_a_refused_connection() {
+    paused(async {
+        let wire = Wire::nobody();
+        let error = wire.client().register(&metadata()).await.unwrap_err();
+        assert_eq!((error.outcome(), error.attempts()), (Outcome::NotRegistered, 3));
+        assert!(matches!(&error, Error::Transport(error) if !error.is_sent()));
+        assert!(std::error::Error::source(&error).is_some());
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "could not connect to {}: the connection was refused (attempt 3); no client was \
              registered: check the port, and that the server is running, then try again",
-            wire.base_url.trim_start_matches("http://")
-        )
-    );
+                wire.base_url.trim_start_matches("http://")
+            )
+        );
+    });
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -172,47 +176,54 @@ async fn register_sends_nothing_if_the_host_does_not_resolve() {
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-#[tokio::test(start_paused = true)]
-async fn register_ends_a_stalled_handshake_at_the_connect_timeout() {
-    // Accepted by the kernel only.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let host = listener.local_addr().unwrap();
-    let poggio = Client::builder().base_url(format!("https://{host}")).max_retries(0);
-    let poggio = poggio.connect_timeout(Duration::from_millis(200)).build().unwrap();
-    let error = transport_error(&poggio).await;
-    assert!(error.is_timeout() && !error.is_sent(), "{error}");
-    assert_eq!(error.to_string(), format!("could not connect to {host}: connecting timed out"));
-    assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
+#[test]
+fn register_ends_a_stalled_handshake_at_the_connect_timeout() {
+    paused(async {
+        // Accepted by the kernel only.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap();
+        let poggio = Client::builder().base_url(format!("https://{host}")).max_retries(0);
+        let poggio = poggio.connect_timeout(Duration::from_millis(200)).build().unwrap();
+        let error = transport_error(&poggio).await;
+        assert!(error.is_timeout() && !error.is_sent(), "{error}");
+        assert_eq!(error.to_string(), format!("could not connect to {host}: connecting timed out"));
+        assert_eq!(Error::Transport(error).outcome(), Outcome::NotRegistered);
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn transport_error_names_no_limit_if_the_http_client_of_the_caller_timed_out() {
-    let wire = stalling("").await;
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
-    let error = transport_error(&wire.client_builder().http_client(http).build().unwrap()).await;
-    assert!(error.is_timeout() && error.is_sent(), "{error}");
-    assert!(error.to_string().ends_with(" in time, after the request was sent"), "{error}");
+#[test]
+fn transport_error_names_no_limit_if_the_http_client_of_the_caller_timed_out() {
+    paused(async {
+        let wire = stalling("").await;
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
+        let error =
+            transport_error(&wire.client_builder().http_client(http).build().unwrap()).await;
+        assert!(error.is_timeout() && error.is_sent(), "{error}");
+        assert!(error.to_string().ends_with(" in time, after the request was sent"), "{error}");
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn register_reports_unknown_at_the_timeout() {
-    let wire = stalling("").await;
-    let poggio = wire.client();
-    let started = Instant::now();
-    let error = transport_error(&poggio).await;
-    // By the paused clock.
-    assert_eq!(started.elapsed().as_secs(), 30);
-    assert!(error.is_timeout() && error.is_sent(), "{error}");
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "no response from {} within 30s, after the request was sent",
-            wire.base_url.trim_start_matches("http://")
-        )
-    );
-    let error = Error::Transport(error);
-    assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
-    assert_eq!(format!("{error:?}"), format!("Transport: {error}"));
+#[test]
+fn register_reports_unknown_at_the_timeout() {
+    paused(async {
+        let wire = stalling("").await;
+        let poggio = wire.client();
+        let started = Instant::now();
+        let error = transport_error(&poggio).await;
+        // By the paused clock.
+        assert_eq!(started.elapsed().as_secs(), 30);
+        assert!(error.is_timeout() && error.is_sent(), "{error}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "no response from {} within 30s, after the request was sent",
+                wire.base_url.trim_start_matches("http://")
+            )
+        );
+        let error = Error::Transport(error);
+        assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1));
+        assert_eq!(format!("{error:?}"), format!("Transport: {error}"));
+    });
 }
 
 #[tokio::test]

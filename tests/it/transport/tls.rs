@@ -16,7 +16,7 @@ use super::{
         TlsServer,
     },
 };
-use crate::support::{Expected, metadata};
+use crate::support::{Expected, metadata, paused};
 
 /// The behaviour of the server, and the expected result, attempts, and whole requests that arrive.
 const SCENARIOS: [(TlsBehaviour, &str, Expected, u32, usize); 13] = [
@@ -53,24 +53,28 @@ pub(super) async fn run_all() -> Vec<RunResult> {
     all
 }
 
-#[tokio::test(start_paused = true)]
-async fn register_sends_nothing_to_an_unverified_server_and_nothing_twice_over_http2() {
-    for (behaviour, description, expected, attempts, arrived) in SCENARIOS {
-        let result = run(behaviour, description).await;
-        let actual = (result.expected, result.attempts, result.arrived);
-        assert_eq!(actual, (expected, attempts, arrived), "{description}");
-        assert!(!result.lost && !result.leaked, "{result:?}");
-    }
+#[test]
+fn register_sends_nothing_to_an_unverified_server_and_nothing_twice_over_http2() {
+    paused(async {
+        for (behaviour, description, expected, attempts, arrived) in SCENARIOS {
+            let result = run(behaviour, description).await;
+            let actual = (result.expected, result.attempts, result.arrived);
+            assert_eq!(actual, (expected, attempts, arrived), "{description}");
+            assert!(!result.lost && !result.leaked, "{result:?}");
+        }
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn transport_error_is_sent_if_and_only_if_a_data_frame_arrived() {
-    let server = TlsServer::start(GoingAwayAtOnce).await;
-    let result = server.client().register(&metadata()).await;
-    let Err(Error::Transport(error)) = result else { panic!("{result:?}") };
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(error.is_sent(), server.bodies() > 0);
-    let expected = if error.is_sent() { Expected::SENT } else { Expected::UNSENT };
-    assert_eq!(Expected::of(&Err(Error::Transport(error))), expected);
-    assert!(server.bodies() <= 1, "sent twice");
+#[test]
+fn transport_error_is_sent_if_and_only_if_a_data_frame_arrived() {
+    paused(async {
+        let server = TlsServer::start(GoingAwayAtOnce).await;
+        let result = server.client().register(&metadata()).await;
+        let Err(Error::Transport(error)) = result else { panic!("{result:?}") };
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(error.is_sent(), server.bodies() > 0);
+        let expected = if error.is_sent() { Expected::SENT } else { Expected::UNSENT };
+        assert_eq!(Expected::of(&Err(Error::Transport(error))), expected);
+        assert!(server.bodies() <= 1, "sent twice");
+    });
 }
