@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// How long the runtime is idle before the clock advances, in real time.
-const QUIET: Duration = Duration::from_millis(5);
+const QUIET: Duration = Duration::from_millis(3);
 
 /// Runs a test on tokio's paused clock, which advances to the next timer when nothing else is left to do.
 ///

@@ -16,7 +16,7 @@ use super::tls_server::{
     },
     TlsServer,
 };
-use crate::support::{ServerBehaviour, Wire, http, metadata};
+use crate::support::{ServerBehaviour, Wire, http, metadata, paused};
 
 /// The URL has a path, which is not shown.
 const BASE_URL: &str = "https://api.example/tenant-1";
@@ -44,40 +44,44 @@ async fn message_through(proxy: &str) -> String {
     message(&poggio.build().unwrap()).await
 }
 
-#[tokio::test]
-async fn transport_error_names_what_is_wrong_with_a_certificate_or_a_handshake() {
-    let cases: [(TlsBehaviour, &str, &str); 6] = [
-        (Expired, "the certificate has expired", "check the clock of this machine"),
-        (NotYetValid, "the certificate is not yet valid", "check the clock of this machine"),
-        (OfAnotherName, "the certificate is for another host name", "check the host name"),
-        (Untrusted, "the issuer of the certificate is unknown", "install the CA certificates"),
-        (WithoutTls, "this port does not speak TLS", "check the port"),
-        (Silent, "connecting timed out", "check the network"),
-    ];
-    for (behaviour, cause, help) in cases {
-        let server = TlsServer::start(behaviour).await;
-        #[allow(unused_mut, reason = "the feature native-tls adds one")]
-        let mut clients = vec![server.client_with(reqwest::ClientBuilder::tls_backend_rustls)];
-        #[cfg(feature = "native-tls")]
-        clients.push(server.client_with(reqwest::ClientBuilder::tls_backend_native));
-        for poggio in clients {
-            let host = poggio.base_url().strip_prefix("https://").unwrap();
-            let shown = message(&poggio).await;
-            let expected =
-                format!("could not connect to {host}: {cause} (attempt 3); no client was");
-            assert!(shown.starts_with(&expected), "{shown}");
-            assert!(shown.contains(help), "{shown}");
+#[test]
+fn transport_error_names_what_is_wrong_with_a_certificate_or_a_handshake() {
+    paused(async {
+        let cases: [(TlsBehaviour, &str, &str); 6] = [
+            (Expired, "the certificate has expired", "check the clock of this machine"),
+            (NotYetValid, "the certificate is not yet valid", "check the clock of this machine"),
+            (OfAnotherName, "the certificate is for another host name", "check the host name"),
+            (Untrusted, "the issuer of the certificate is unknown", "install the CA certificates"),
+            (WithoutTls, "this port does not speak TLS", "check the port"),
+            (Silent, "connecting timed out", "check the network"),
+        ];
+        for (behaviour, cause, help) in cases {
+            let server = TlsServer::start(behaviour).await;
+            #[allow(unused_mut, reason = "the feature native-tls adds one")]
+            let mut clients = vec![server.client_with(reqwest::ClientBuilder::tls_backend_rustls)];
+            #[cfg(feature = "native-tls")]
+            clients.push(server.client_with(reqwest::ClientBuilder::tls_backend_native));
+            for poggio in clients {
+                let host = poggio.base_url().strip_prefix("https://").unwrap();
+                let shown = message(&poggio).await;
+                let expected =
+                    format!("could not connect to {host}: {cause} (attempt 3); no client was");
+                assert!(shown.starts_with(&expected), "{shown}");
+                assert!(shown.contains(help), "{shown}");
+            }
         }
-    }
+    });
 }
 
-#[tokio::test]
-async fn transport_error_names_a_connection_that_ended_in_the_handshake() {
-    let server = TlsServer::start(Closing).await;
-    let shown = message(&server.client()).await;
-    // It depends on the order of packets.
-    let causes = [": the connection was closed (", ": the connection was reset ("];
-    assert!(causes.iter().any(|cause| shown.contains(cause)), "{shown}");
+#[test]
+fn transport_error_names_a_connection_that_ended_in_the_handshake() {
+    paused(async {
+        let server = TlsServer::start(Closing).await;
+        let shown = message(&server.client()).await;
+        // It depends on the order of packets.
+        let causes = [": the connection was closed (", ": the connection was reset ("];
+        assert!(causes.iter().any(|cause| shown.contains(cause)), "{shown}");
+    });
 }
 
 #[tokio::test]
