@@ -39,17 +39,14 @@ pub(crate) const NAMES: [char; 3] = ['α', 'β', 'γ'];
 /// `hosts` identifies the state of each host, and `shared` what they share.
 pub(crate) fn symmetric_key(shared: &str, hosts: &[String]) -> String {
     let mut order: Vec<_> = (0..hosts.len()).collect();
-    order.sort_by_cached_key(|i| -> String {
-        let own = |c| if c == NAMES[*i] { '@' } else { c };
-        hosts[*i].chars().map(own).filter(|c| !NAMES.contains(c)).collect()
+    order.sort_by_cached_key(|i| {
+        let own = hosts[*i].replace(NAMES[*i], "@");
+        NAMES.iter().fold(own, |key, name| key.replace(*name, ""))
     });
-    let mut names = NAMES;
-    for (name, i) in NAMES.into_iter().zip(&order) {
-        names[*i] = name;
-    }
-    let rename = |c| NAMES.iter().position(|name| *name == c).map_or(c, |i| names[i]);
-    let hosts = order.iter().flat_map(|i| ['|'].into_iter().chain(hosts[*i].chars()));
-    shared.chars().chain(hosts).map(rename).collect()
+    let key = order.iter().fold(shared.to_owned(), |key, i| key + "|" + &hosts[*i]);
+    // Each host is named after its place.
+    let places = ["κ", "λ", "μ"].iter().zip(&order);
+    places.fold(key, |key, (place, i)| key.replace(NAMES[*i], place))
 }
 
 /// Explores all states, checks each, and returns the final ones.
