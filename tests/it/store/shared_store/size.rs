@@ -46,8 +46,8 @@ async fn shared_store_preflight_requires_room_for_a_registration() {
     assert_eq!(error.to_string(), TOO_LARGE);
 }
 
-#[tokio::test]
-async fn clients_of_a_document_of_the_largest_size_are_listed_and_retired() {
+/// Returns a bucket with the clients `large` and `small` in a document of the largest size, and its text.
+async fn full_bucket() -> (Arc<Bucket>, String) {
     let store = open(&Arc::new(Bucket::default()));
     for client_id in ["large", "small"] {
         let client = json!({"client_id": client_id, "client_secret": "s3cr3t", "padding": ""});
@@ -62,19 +62,28 @@ async fn clients_of_a_document_of_the_largest_size_are_listed_and_retired() {
     assert_eq!(text.len(), MAX_SIZE - 1);
     let bucket = Arc::new(Bucket::default());
     bucket.add(PATH, text.clone()).await;
+    (bucket, text)
+}
 
-    // A claim does not fit.
+#[tokio::test]
+async fn register_once_sends_nothing_if_its_claim_does_not_fit() {
+    let (bucket, text) = full_bucket().await;
     let (server, store) = (Server::start().await, open(&bucket));
     let error = server.client().register_once(&metadata(), &store).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::NotRegistered);
     assert_eq!(store_error(&error).to_string(), TOO_LARGE);
     assert!(server.requests().is_empty());
     assert!(store.read().await.unwrap().unwrap().expose() == text);
+}
 
+#[tokio::test]
+async fn clients_of_a_document_of_the_largest_size_are_listed_and_retired() {
+    let store = open(&full_bucket().await.0);
     assert_eq!(store.list().await.unwrap().len(), 2);
     assert!(store.mark_rejected("small").await.unwrap());
     assert!(store.remove("large").await.unwrap());
     let registrations = store.list().await.unwrap();
     assert!(registrations.iter().all(|registration| registration.retired().is_some()));
+    let server = Server::start().await;
     server.client().register_once(&metadata(), &store).await.unwrap();
 }
