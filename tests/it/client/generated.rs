@@ -36,17 +36,11 @@ fn copy_package(to: &Path) {
         fs::copy(package.join(file), to.join(file)).unwrap();
     }
     // Of another version, because cargo would put its build where that of this package is.
+    let version = |suffix| format!("\nversion = \"{}{suffix}\"\n", env!("CARGO_PKG_VERSION"));
     let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
-    let version = concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\"\n");
-    assert!(manifest.contains(version));
-    let other = concat!(
-        "\nversion = \"",
-        env!("CARGO_PKG_VERSION_MAJOR"),
-        ".",
-        env!("CARGO_PKG_VERSION_MINOR"),
-        ".999\"\n"
-    );
-    fs::write(to.join("Cargo.toml"), manifest.replacen(version, other, 1)).unwrap();
+    assert!(manifest.contains(&version("")));
+    let manifest = manifest.replacen(&version(""), &version("+copy"), 1);
+    fs::write(to.join("Cargo.toml"), manifest).unwrap();
     fs::create_dir(to.join("src")).unwrap();
     fs::write(to.join("src/lib.rs"), "").unwrap();
     // Cargo requires the members and targets that the manifest names.
