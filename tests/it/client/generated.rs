@@ -32,7 +32,10 @@ fn first_difference(generated: &str, checked_in: &str) -> String {
 /// Copies what a build of this package needs, with an empty library.
 fn copy_package(to: &Path) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["Cargo.lock", "build.rs"] {
+    for folder in ["src", "benches", "crates/cli/src"] {
+        fs::create_dir_all(to.join(folder)).unwrap();
+    }
+    for file in ["Cargo.lock", "build.rs", "crates/cli/Cargo.toml"] {
         fs::copy(package.join(file), to.join(file)).unwrap();
     }
     // Of another version, because cargo would put its build where that of this package is.
@@ -41,15 +44,9 @@ fn copy_package(to: &Path) {
     assert!(manifest.contains(&version("")));
     let manifest = manifest.replacen(&version(""), &version("+copy"), 1);
     fs::write(to.join("Cargo.toml"), manifest).unwrap();
-    fs::create_dir(to.join("src")).unwrap();
-    fs::write(to.join("src/lib.rs"), "").unwrap();
-    // Cargo requires the members and targets that the manifest names.
-    fs::create_dir_all(to.join("crates/cli/src")).unwrap();
-    fs::copy(package.join("crates/cli/Cargo.toml"), to.join("crates/cli/Cargo.toml")).unwrap();
-    fs::write(to.join("crates/cli/src/main.rs"), "").unwrap();
-    fs::create_dir(to.join("benches")).unwrap();
-    for bench in ["calls", "parts"] {
-        fs::write(to.join(format!("benches/{bench}.rs")), "").unwrap();
+    // Cargo requires the targets that the manifests name.
+    for file in ["src/lib.rs", "benches/calls.rs", "benches/parts.rs", "crates/cli/src/main.rs"] {
+        fs::write(to.join(file), "").unwrap();
     }
 }
 
